@@ -1,0 +1,32 @@
+namespace Granary.Gateway;
+
+/// <summary>Settings of the section <c>manifests</c>.</summary>
+public sealed record ManifestOptions
+{
+    /// <summary>Whether manifests may name content that is not in the repository: sparse indexes and sparse images.</summary>
+    public bool Sparse { get; set; }
+}
+
+/// <summary>Settings of the section <c>blobs</c>.</summary>
+public sealed record BlobOptions
+{
+    /// <summary>Whether a blob can be deleted although manifests use it, as the reference registry allows. Pulls of those manifests fail then.</summary>
+    public bool DeleteInUse { get; set; }
+}
+
+/// <summary>Settings of the section <c>uploads</c>.</summary>
+public sealed record UploadOptions
+{
+    /// <summary>How long an upload may send nothing before its connection is given up. What arrived is kept and can be resumed.</summary>
+    public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>How long a session that received no byte stays valid, and a session after its last byte.</summary>
+    public TimeSpan Expiry { get; set; } = TimeSpan.FromHours(24);
+}
+
+/// <summary>Settings of the section <c>limits</c>.</summary>
+public sealed record LimitOptions
+{
+    /// <summary>Requests handled at once; more wait shortly and then get 429 with Retry-After.</summary>
+    public int Requests { get; set; } = 2000;
+}

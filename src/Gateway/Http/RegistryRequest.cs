@@ -1,0 +1,21 @@
+using Granary.Protocol;
+using Microsoft.AspNetCore.Http;
+
+namespace Granary.Gateway.Http;
+
+/// <summary>A request that the router has understood: what it is about, and the connection it came over.</summary>
+/// <param name="Http">The connection.</param>
+/// <param name="Repository">The repository; default where the path names none.</param>
+/// <param name="Item">The last segment of the path, not yet checked: reference, digest or upload id.</param>
+public sealed record RegistryRequest(HttpContext Http, RepositoryName Repository, string Item)
+{
+    /// <summary>Ends when the client goes away or the server stops waiting for it.</summary>
+    public CancellationToken Aborted => Http.RequestAborted;
+}
+
+/// <summary>One operation of the protocol: parses what it needs, makes its grain calls, and turns each answer into a status.</summary>
+public interface IRegistryEndpoint
+{
+    /// <summary>Handles a request; all expected errors are written by <see cref="ErrorResponse"/>.</summary>
+    Task HandleAsync(RegistryRequest request);
+}

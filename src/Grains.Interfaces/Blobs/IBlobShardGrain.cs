@@ -1,0 +1,76 @@
+using Granary.Protocol;
+using Orleans.Concurrency;
+
+namespace Granary.Grains.Interfaces.Blobs;
+
+/// <summary>
+/// One of the 256 grains that know which blobs exist and which repositories refer to them; the key is the first byte of the digest
+/// (docs/architecture.md, "Blob references"). Repositories call it, and the sweep; it calls nobody.
+/// </summary>
+/// <remarks>All methods throw <see cref="PartitionUnavailableException"/>; all may be repeated.</remarks>
+[Alias("granary.blob-shard")]
+public interface IBlobShardGrain : IGrainWithIntegerKey
+{
+    /// <summary>Records a blob if it is new, and a repository's reference to it if the command's sequence is newer than what is known (rule 3).</summary>
+    [AlwaysInterleave, Alias("acquire")]
+    Task<AcquireAnswer> Acquire(AcquireBlob command, CancellationToken cancellationToken);
+
+    /// <summary>Removes a repository's reference, if it is not newer than <paramref name="sequence"/> (rule 6).</summary>
+    [AlwaysInterleave, Alias("release")]
+    Task Release(Digest digest, RepositoryName repository, long sequence, CancellationToken cancellationToken);
+
+    /// <summary>Decides about a sealed upload's object: it is the blob's, or nobody's for ever (rule 8).</summary>
+    [AlwaysInterleave, Alias("renounce")]
+    Task<RenounceAnswer> Renounce(Digest digest, ObjectId @object, DateTimeOffset deadline, CancellationToken cancellationToken);
+
+    /// <summary>Repositories that refer to a blob, in ordinal order: candidates for a mount without a source. Each has to be asked whether it still does.</summary>
+    [AlwaysInterleave, Alias("repositories")]
+    Task<RepositoryName[]> FindRepositories(Digest digest, int limit, CancellationToken cancellationToken);
+}
+
+/// <summary>A repository is about to link a blob.</summary>
+/// <param name="Digest">The blob.</param>
+/// <param name="Content">Its bytes, complete and durable; null for a mount.</param>
+/// <param name="Repository">Who refers to it.</param>
+/// <param name="Sequence">The version that the repository's partition will have at the earliest when it commits the link.</param>
+/// <param name="Deadline">After this a sealed object is no longer accepted: the upload that made it has been given up (rule 3, <c>late</c>).</param>
+[GenerateSerializer, Immutable, Alias("granary.acquire")]
+public sealed record AcquireBlob(
+    [property: Id(0)] Digest Digest,
+    [property: Id(1)] BlobContent? Content,
+    [property: Id(2)] RepositoryName Repository,
+    [property: Id(3)] long Sequence,
+    [property: Id(4)] DateTimeOffset Deadline);
+
+/// <summary>What became of an <see cref="AcquireBlob"/>.</summary>
+[GenerateSerializer, Immutable, Alias("granary.acquire-answer")]
+public abstract record AcquireAnswer
+{
+    private protected AcquireAnswer()
+    {
+    }
+}
+
+/// <summary>The repository may link the blob.</summary>
+/// <param name="Content">The content that counts: that of the first upload, which need not be the caller's.</param>
+[GenerateSerializer, Immutable, Alias("granary.acquired")]
+public sealed record Acquired([property: Id(0)] BlobContent Content) : AcquireAnswer;
+
+/// <summary>A mount of a blob that does not exist (any more).</summary>
+[GenerateSerializer, Immutable, Alias("granary.acquire-unknown")]
+public sealed record AcquireUnknown : AcquireAnswer;
+
+/// <summary>The object was renounced or doomed, or its deadline has passed: the content has to be uploaded again.</summary>
+[GenerateSerializer, Immutable, Alias("granary.acquire-expired")]
+public sealed record AcquireExpired : AcquireAnswer;
+
+/// <summary>What became of a renounced object.</summary>
+[GenerateSerializer, Alias("granary.renounce-answer")]
+public enum RenounceAnswer
+{
+    /// <summary>The blob is this object: it stays.</summary>
+    Adopted,
+
+    /// <summary>No blob is or will be this object: whoever asked deletes it.</summary>
+    Renounced,
+}

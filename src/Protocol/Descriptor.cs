@@ -1,0 +1,19 @@
+namespace Granary.Protocol;
+
+/// <summary>A typed, sized pointer to content (OCI image specification, "OCI Content Descriptors"), as far as the registry needs it.</summary>
+/// <param name="MediaType">The type of the content; empty where the manifest gave none.</param>
+/// <param name="Digest">The address of the content.</param>
+/// <param name="Size">Bytes.</param>
+public sealed record Descriptor(string MediaType, Digest Digest, long Size)
+{
+    /// <summary>The operating system and architecture, where an index names one: <c>linux</c>, <c>amd64</c>.</summary>
+    public Platform? Platform { get; init; }
+
+    /// <summary>Whether the content may be absent from the registry (a foreign layer).</summary>
+    public bool IsForeign => MediaTypes.IsForeignLayer(MediaType);
+}
+
+/// <summary>The platform of an index's child (OCI image index specification, <c>platform</c>).</summary>
+/// <param name="Os">For example <c>linux</c>.</param>
+/// <param name="Architecture">For example <c>amd64</c>.</param>
+public sealed record Platform(string Os, string Architecture);

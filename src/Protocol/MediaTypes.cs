@@ -1,0 +1,40 @@
+namespace Granary.Protocol;
+
+/// <summary>The media types that the registry treats specially. Any other <c>…+json</c> type with a known shape is accepted as it is.</summary>
+public static class MediaTypes
+{
+    /// <summary>OCI image manifest.</summary>
+    public const string OciManifest = "application/vnd.oci.image.manifest.v1+json";
+
+    /// <summary>OCI image index.</summary>
+    public const string OciIndex = "application/vnd.oci.image.index.v1+json";
+
+    /// <summary>Docker image manifest, version 2, schema 2.</summary>
+    public const string DockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
+
+    /// <summary>Docker manifest list: an index.</summary>
+    public const string DockerManifestList = "application/vnd.docker.distribution.manifest.list.v2+json";
+
+    /// <summary>Docker manifest, version 2, schema 1; refused.</summary>
+    public const string DockerSchema1 = "application/vnd.docker.distribution.manifest.v1+json";
+
+    /// <summary>Docker manifest, version 2, schema 1, signed; refused.</summary>
+    public const string DockerSchema1Signed = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+
+    /// <summary>The config of an artifact that has none.</summary>
+    public const string OciEmpty = "application/vnd.oci.empty.v1+json";
+
+    /// <summary>Content of unknown type; what blobs are served as.</summary>
+    public const string OctetStream = "application/octet-stream";
+
+    /// <summary>Whether a layer of this type may be absent: it is fetched from elsewhere (its descriptor's <c>urls</c>).</summary>
+    public static bool IsForeignLayer(string mediaType) =>
+        mediaType.Contains(".layer.nondistributable.", StringComparison.Ordinal) || mediaType.Contains(".rootfs.foreign.", StringComparison.Ordinal);
+
+    /// <summary>The type without its parameters and in lower case: <c>Text/JSON; charset=utf-8</c> is <c>text/json</c>.</summary>
+    public static string WithoutParameters(string mediaType)
+    {
+        var end = mediaType.IndexOf(';', StringComparison.Ordinal);
+        return (end < 0 ? mediaType : mediaType[..end]).Trim().ToLowerInvariant();
+    }
+}
