@@ -1,5 +1,3 @@
-using Granary.Protocol;
-
 namespace Granary.Gateway.Http;
 
 /// <summary>The resources of the protocol, by the shape of their paths.</summary>
