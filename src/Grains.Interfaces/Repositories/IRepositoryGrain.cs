@@ -21,6 +21,10 @@ public interface IRepositoryGrain : IGrainWithStringKey
     [AlwaysInterleave, Alias("find-blob")]
     Task<BlobContent?> FindBlob(Digest digest, CancellationToken cancellationToken);
 
+    /// <summary>The size of a blob in bytes, without its content; null if this repository has no such blob. Renews the link as <see cref="FindBlob"/> does.</summary>
+    [AlwaysInterleave, Alias("find-blob-size")]
+    Task<long?> FindBlobSize(Digest digest, CancellationToken cancellationToken);
+
     /// <summary>Makes a blob that was received completely a blob of this repository, or renews it.</summary>
     /// <param name="digest">The digest of the content.</param>
     /// <param name="content">The content, durable if it is an object.</param>

@@ -1,0 +1,98 @@
+using Granary.Grains.Interfaces.Blobs;
+using Granary.Grains.Partitions;
+using Granary.Protocol;
+using Granary.Storage.Partitions;
+
+namespace Granary.Grains.Blobs;
+
+/// <summary>
+/// Every row of a shard's partition, <c>blobs/&lt;first byte of the digest&gt;</c>:
+/// <code>
+/// blob/&lt;digest&gt;                     a blob that exists: its object, its size, how many repositories refer to it
+/// bytes/&lt;digest&gt;                    a small blob's content
+/// ref/&lt;digest&gt;/&lt;repository&gt;         a repository refers to it: at which version of its partition, and until when that is believed
+/// tomb/&lt;object&gt;                     an object that was renounced: it can never become a blob
+/// doom/&lt;object&gt;                     an object of a collected blob: it is being deleted
+/// due/&lt;time&gt;/ref/&lt;digest&gt;/&lt;repo&gt;    when a reference has to be asked about
+/// due/&lt;time&gt;/orphan/&lt;digest&gt;        when a blob without references goes
+/// due/&lt;time&gt;/tomb/&lt;object&gt;          when a tombstone goes
+/// </code>
+/// </summary>
+internal static class BlobRows
+{
+    public static PartitionKey Partition(byte shard) => new($"blobs/{shard:x2}");
+
+    public static string Blob(Digest digest) => "blob/" + digest.Value;
+
+    public static string Bytes(Digest digest) => "bytes/" + digest.Value;
+
+    public static string ReferencePrefix(Digest digest) => $"ref/{digest.Value}/";
+
+    public static string Reference(Digest digest, RepositoryName repository) => $"ref/{digest.Value}/{repository.Value}";
+
+    public static string Tombstone(ObjectId id) => "tomb/" + id.Value;
+
+    public static string Doom(ObjectId id) => "doom/" + id.Value;
+
+    public static string DueReference(DateTimeOffset time, Digest digest, RepositoryName repository) =>
+        $"due/{KeyTime.Text(time)}/ref/{digest.Value}/{repository.Value}";
+
+    public static string DueOrphan(DateTimeOffset time, Digest digest) => $"due/{KeyTime.Text(time)}/orphan/{digest.Value}";
+
+    public static string DueTombstone(DateTimeOffset time, ObjectId id) => $"due/{KeyTime.Text(time)}/tomb/{id.Value}";
+
+    /// <summary>The value of a row that says everything by being there.</summary>
+    public static ReadOnlyMemory<byte> Mark { get; } = new byte[] { 1 };
+}
+
+/// <summary>The row of a blob.</summary>
+/// <param name="Object">The object that holds it; null for a small blob, whose content is in a row.</param>
+/// <param name="Size">Bytes.</param>
+/// <param name="References">How many repositories refer to it: the number of its <c>ref/</c> rows.</param>
+/// <param name="OrphanDue">When it goes, as its <c>due/</c> row says; null while repositories refer to it.</param>
+internal sealed record BlobRow(ObjectId? Object, long Size, int References, DateTimeOffset? OrphanDue)
+{
+    public ReadOnlyMemory<byte> Encode() =>
+        new RowWriter(1).Text(Object?.Value).Number(Size).Number(References).Number(OrphanDue?.UtcTicks ?? 0).ToValue();
+
+    public static BlobRow? Find(RowView rows, Digest digest)
+    {
+        if (rows.Get(BlobRows.Blob(digest)) is not { } value)
+        {
+            return null;
+        }
+
+        var reader = new RowReader(value, 1);
+        var (@object, size, references, due) = (reader.Text(), reader.Number(), (int)reader.Number(), reader.Number());
+        return new BlobRow(@object is null ? null : ObjectId.Parse(@object), size, references, due == 0 ? null : new DateTimeOffset(due, TimeSpan.Zero));
+    }
+}
+
+/// <summary>The row of a repository's reference to a blob.</summary>
+/// <param name="Sequence">The version of the repository's partition that made it, at the earliest.</param>
+/// <param name="LeaseUntil">When the repository has to be asked whether it still holds; the time of its <c>due/</c> row.</param>
+/// <param name="Affirmed">How often the repository said yes: leases grow with it.</param>
+internal sealed record ReferenceRow(long Sequence, DateTimeOffset LeaseUntil, int Affirmed)
+{
+    public ReadOnlyMemory<byte> Encode() => new RowWriter(1).Number(Sequence).Time(LeaseUntil).Number(Affirmed).ToValue();
+
+    public static ReferenceRow? Find(RowView rows, Digest digest, RepositoryName repository)
+    {
+        if (rows.Get(BlobRows.Reference(digest, repository)) is not { } value)
+        {
+            return null;
+        }
+
+        var reader = new RowReader(value, 1);
+        return new ReferenceRow(reader.Number(), reader.Time(), (int)reader.Number());
+    }
+}
+
+/// <summary>The row of a small blob's content.</summary>
+internal static class BlobBytesRow
+{
+    public static ReadOnlyMemory<byte> Encode(InlineContent content) => new RowWriter(1, 1 + content.Bytes.Length).Bytes(content.Bytes).ToValue();
+
+    public static InlineContent? Find(RowView rows, Digest digest) =>
+        rows.Get(BlobRows.Bytes(digest)) is { } value ? new InlineContent(new RowReader(value, 1).Rest.ToArray()) : null;
+}

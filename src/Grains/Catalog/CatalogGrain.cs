@@ -1,0 +1,85 @@
+using Granary.Grains.Interfaces.Catalog;
+using Granary.Grains.Partitions;
+using Granary.Protocol;
+using Granary.Storage.Partitions;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Granary.Grains.Catalog;
+
+/// <inheritdoc cref="ICatalogGrain"/>
+internal sealed class CatalogGrain(
+    IPartitionStore store,
+    IOptions<LifetimeOptions> lifetimeOptions,
+    TimeProvider time,
+    ILogger<CatalogGrain> logger) : PartitionGrain(store, logger), ICatalogGrain
+{
+    private readonly LifetimeOptions _lifetimes = lifetimeOptions.Value;
+
+    /// <inheritdoc/>
+    protected override PartitionKey PartitionKey => CatalogRows.Partition;
+
+    /// <inheritdoc/>
+    public Task Add(RepositoryName repository, long sequence, CancellationToken cancellationToken)
+    {
+        var due = time.GetUtcNow() + _lifetimes.FirstLease;
+        return Rows.DecideAsync(
+            [CatalogRows.Repository(repository)],
+            rows =>
+            {
+                var entry = EntryRow.Find(rows, repository);
+                if (entry is not null && entry.Sequence >= sequence)
+                {
+                    return false;
+                }
+
+                if (entry is not null)
+                {
+                    rows.Delete(CatalogRows.Due(entry.LeaseUntil, repository));
+                }
+
+                rows.Put(CatalogRows.Repository(repository), new EntryRow(sequence, due, Affirmed: 0).Encode());
+                rows.Put(CatalogRows.Due(due, repository), CatalogRows.Mark);
+                return true;
+            },
+            cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task Remove(RepositoryName repository, long sequence, CancellationToken cancellationToken) => Rows.DecideAsync(
+        [CatalogRows.Repository(repository)],
+        rows =>
+        {
+            if (EntryRow.Find(rows, repository) is not { } entry || entry.Sequence > sequence)
+            {
+                return false;
+            }
+
+            rows.Delete(CatalogRows.Repository(repository));
+            rows.Delete(CatalogRows.Due(entry.LeaseUntil, repository));
+            return true;
+        },
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<RepositoryPage> List(string? after, int limit, CancellationToken cancellationToken)
+    {
+        var names = new List<RepositoryName>(Math.Min(limit, 1024));
+        if (limit > 0)
+        {
+            // No name is as long as this, so cutting the rest off changes no comparison.
+            var start = after is null ? null : CatalogRows.RepositoryPrefix + after[..Math.Min(after.Length, RepositoryName.MaxLength + 1)];
+            await foreach (var row in Rows.ScanAsync(CatalogRows.RepositoryPrefix, start, cancellationToken))
+            {
+                if (names.Count == limit)
+                {
+                    return new RepositoryPage([.. names], More: true);
+                }
+
+                names.Add(RepositoryName.Parse(row.Key[CatalogRows.RepositoryPrefix.Length..]));
+            }
+        }
+
+        return new RepositoryPage([.. names], More: false);
+    }
+}

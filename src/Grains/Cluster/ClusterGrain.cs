@@ -1,0 +1,46 @@
+using System.Security.Cryptography;
+using Granary.Grains.Interfaces.Cluster;
+using Granary.Grains.Partitions;
+using Granary.Storage.Partitions;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Grains.Cluster;
+
+/// <summary>
+/// The grain of the partition <c>cluster</c>:
+/// <code>
+/// key/upload     the key that upload sessions' ids are proved with
+/// </code>
+/// </summary>
+internal sealed class ClusterGrain(IPartitionStore store, ILogger<ClusterGrain> logger) : PartitionGrain(store, logger), IClusterGrain
+{
+    private const string UploadKey = "key/upload";
+    private const int UploadKeyBytes = 32;
+
+    private readonly IPartitionStore _store = store;
+
+    /// <inheritdoc/>
+    protected override PartitionKey PartitionKey => new("cluster");
+
+    /// <inheritdoc/>
+    public async Task<byte[]> GetUploadKey(CancellationToken cancellationToken)
+    {
+        var fresh = RandomNumberGenerator.GetBytes(UploadKeyBytes);
+        return await Rows.DecideAsync(
+            [UploadKey],
+            rows =>
+            {
+                if (rows.Get(UploadKey) is { } value)
+                {
+                    return new RowReader(value, 1).Rest.ToArray();
+                }
+
+                rows.Put(UploadKey, new RowWriter(1).Bytes(fresh).ToValue());
+                return fresh;
+            },
+            cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task Ping(CancellationToken cancellationToken) => await _store.OpenAsync(PartitionKey, cancellationToken);
+}

@@ -1,0 +1,23 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Orleans.Configuration;
+
+namespace Granary.Grains;
+
+/// <summary>Registers what the grains need.</summary>
+public static class GrainServices
+{
+    // A grain that nobody asked for this long gives its memory back: coming up again costs one read (docs/architecture.md, "Costs").
+    private static readonly TimeSpan IdleAfter = TimeSpan.FromMinutes(10);
+
+    /// <summary>
+    /// Adds the registry's grains to a silo. The host also registers an <c>IPartitionStore</c> and may configure <see cref="LifetimeOptions"/>.
+    /// </summary>
+    public static ISiloBuilder AddGranaryGrains(this ISiloBuilder silo)
+    {
+        silo.Services.TryAddSingleton(TimeProvider.System);
+        silo.Services.AddOptions<LifetimeOptions>();
+        silo.Configure<GrainCollectionOptions>(options => options.CollectionAge = IdleAfter);
+        return silo;
+    }
+}

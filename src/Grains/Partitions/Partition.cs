@@ -1,0 +1,320 @@
+using Granary.Grains.Interfaces;
+using Granary.Storage;
+using Granary.Storage.Partitions;
+
+namespace Granary.Grains.Partitions;
+
+/// <summary>
+/// A grain's hold on its partition: one loop that merges decisions into batches, commits them under compare-and-swap and publishes them, and reads that never see
+/// what is not durable. README.md of this folder states the law. Not thread safe: it lives in the turns of one grain.
+/// </summary>
+internal sealed class Partition(IPartitionStore store, PartitionKey key, Action<Exception> onLost)
+{
+    // A batch stops growing here: one commit of 1 MiB takes a few milliseconds, and nobody should wait longer for others.
+    private const int MaxBatchBytes = 1024 * 1024;
+
+    // Enough for the rows of a few hundred images; an idle repository uses none of it.
+    private const int CacheBytes = 1024 * 1024;
+
+    // A read that was overtaken this often by commits queues up as a decision instead.
+    private const int MaxOvertaken = 3;
+
+    private readonly RowCache _cache = new(CacheBytes);
+    private readonly Queue<Pending> _queue = new();
+    private Head _head;
+    private long _publishes;
+    private bool _committing;
+    private Exception? _lost;
+
+    /// <summary>The version that the next commit can have at the earliest.</summary>
+    public long NextVersion => _head.Version + 1;
+
+    /// <summary>Reads where the partition stands. Called once, before anything else.</summary>
+    public async Task OpenAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            _head = await store.OpenAsync(key, cancellationToken);
+        }
+        catch (StorageException e)
+        {
+            throw Translate(e);
+        }
+    }
+
+    /// <summary>
+    /// Queues a decision and waits until it is durable. <paramref name="decide"/> runs in the loop, maybe more than once (<see cref="RowView"/>); if it throws,
+    /// only its caller fails.
+    /// </summary>
+    /// <param name="needs">Keys that it will ask for, as far as they are known beforehand: loaded for all queued decisions at once.</param>
+    /// <param name="decide">The rule.</param>
+    /// <param name="cancellationToken">Ends the caller's wait; the decision may be committed all the same.</param>
+    public Task<T> DecideAsync<T>(IReadOnlyList<string> needs, Func<RowBatch, T> decide, CancellationToken cancellationToken)
+    {
+        if (_lost is not null)
+        {
+            return Task.FromException<T>(Translate(_lost));
+        }
+
+        var pending = new Pending<T>(needs, decide);
+        _queue.Enqueue(pending);
+        if (!_committing)
+        {
+            _ = CommitQueuedAsync();
+        }
+
+        return cancellationToken.CanBeCanceled ? pending.Answer.WaitAsync(cancellationToken) : pending.Answer;
+    }
+
+    /// <summary>Answers from committed rows; completes synchronously where they are in memory.</summary>
+    /// <param name="needs">Keys that the rule will ask for, as far as they are known beforehand.</param>
+    /// <param name="read">The rule, run maybe more than once.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    public async ValueTask<T> ReadAsync<T>(IReadOnlyList<string> needs, Func<RowView, T> read, CancellationToken cancellationToken)
+    {
+        var loaded = new LoadedRows(_cache);
+        var view = new CommittedRows(loaded);
+        var publishes = _publishes;
+        var overtaken = 0;
+        Name(needs, loaded);
+        while (true)
+        {
+            if (loaded.HasMissed)
+            {
+                await LoadAsync(loaded, cancellationToken);
+                if (_publishes != publishes)
+                {
+                    // What was loaded before the publish and what is read from the cache after it are of two moments.
+                    if (++overtaken > MaxOvertaken)
+                    {
+                        return await DecideAsync(needs, read, cancellationToken);
+                    }
+
+                    loaded.Forget();
+                    publishes = _publishes;
+                }
+            }
+
+            if (TryRun(read, view, loaded, out var answer))
+            {
+                loaded.MoveToCache();
+                return answer;
+            }
+        }
+    }
+
+    /// <summary>Reads rows in order, straight from the store: for lists that may be long.</summary>
+    public async IAsyncEnumerable<Row> ScanAsync(
+        string prefix,
+        string? after,
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using var rows = store.ScanAsync(key, prefix, after, cancellationToken).GetAsyncEnumerator(cancellationToken);
+        while (await Next())
+        {
+            yield return rows.Current;
+        }
+
+        async ValueTask<bool> Next()
+        {
+            try
+            {
+                return await rows.MoveNextAsync();
+            }
+            catch (StorageException e)
+            {
+                throw Translate(e);
+            }
+        }
+    }
+
+    private async Task CommitQueuedAsync()
+    {
+        _committing = true;
+        try
+        {
+            while (_queue.Count > 0)
+            {
+                await CommitBatchAsync();
+            }
+        }
+        finally
+        {
+            _committing = false;
+        }
+    }
+
+    private async Task CommitBatchAsync()
+    {
+        var loaded = new LoadedRows(_cache);
+        var batch = new RowBatch(loaded, _head.Version + 1);
+        var members = new List<Pending>();
+        try
+        {
+            // :: Step 1: load what the queued decisions said they need. It cannot go stale: this loop is the only writer.
+            foreach (var pending in _queue)
+            {
+                Name(pending.Needs, loaded);
+            }
+
+            await loaded.LoadMissingAsync(store, key, CancellationToken.None);
+
+            // :: Step 2: decide, in order, each over the rows and what those before it did.
+            while (_queue.Count > 0 && batch.Bytes < MaxBatchBytes)
+            {
+                var pending = _queue.Dequeue();
+                members.Add(pending);
+                while (!pending.Decide(batch, loaded))
+                {
+                    await loaded.LoadMissingAsync(store, key, CancellationToken.None);
+                }
+            }
+
+            // :: Step 3: make it true. A batch that changes nothing has nothing to commit.
+            if (batch.IsDue)
+            {
+                _head = await store.CommitAsync(key, new Head(batch.Version - 1), batch.ToMutations(), CancellationToken.None);
+            }
+        }
+        catch (Exception e)
+        {
+            Lose(e, members);
+            return;
+        }
+
+        // :: Step 4: publish, then answer. Reads that began before this notice it.
+        _publishes++;
+        loaded.MoveToCache();
+        batch.Publish(_cache);
+        foreach (var pending in members)
+        {
+            pending.Publish();
+        }
+    }
+
+    /// <summary>
+    /// Whether the batch was committed is not known, or another activation has committed: what this one believes is worth nothing from here on. Everything
+    /// queued fails, and the grain makes place for an activation that reads again.
+    /// </summary>
+    private void Lose(Exception reason, List<Pending> members)
+    {
+        _lost = reason;
+        var answer = Translate(reason);
+        foreach (var pending in members)
+        {
+            pending.Fail(answer);
+        }
+
+        while (_queue.TryDequeue(out var pending))
+        {
+            pending.Fail(answer);
+        }
+
+        onLost(reason);
+    }
+
+    private async ValueTask LoadAsync(LoadedRows loaded, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await loaded.LoadMissingAsync(store, key, cancellationToken);
+        }
+        catch (StorageException e)
+        {
+            throw Translate(e);
+        }
+    }
+
+    private static void Name(IReadOnlyList<string> needs, LoadedRows loaded)
+    {
+        for (var i = 0; i < needs.Count; i++)
+        {
+            _ = loaded.Get(needs[i]);
+        }
+    }
+
+    /// <summary>Runs a rule; false if it asked for rows that are not in memory, whatever it answered or threw.</summary>
+    private static bool TryRun<TView, T>(Func<TView, T> rule, TView view, LoadedRows loaded, out T answer)
+    {
+        loaded.Missing.Clear();
+        loaded.MissingPrefixes.Clear();
+        try
+        {
+            answer = rule(view);
+            return !loaded.HasMissed;
+        }
+        catch (Exception) when (loaded.HasMissed)
+        {
+            answer = default!;
+            return false;
+        }
+    }
+
+    private PartitionUnavailableException Translate(Exception reason) => reason switch
+    {
+        PartitionUnavailableException known => known,
+        HeadMovedException => new(PartitionFault.Unavailable, $"Another activation serves '{key}' now; try again."),
+        StorageException { Fault: StorageFault.Full } => new(PartitionFault.Full, reason.Message),
+        StorageException { Fault: StorageFault.ReadOnly } => new(PartitionFault.ReadOnly, reason.Message),
+        StorageException { Fault: StorageFault.Damaged } => new(PartitionFault.Damaged, reason.Message),
+        _ => new(PartitionFault.Unavailable, reason.Message),
+    };
+
+    private abstract class Pending(IReadOnlyList<string> needs)
+    {
+        public IReadOnlyList<string> Needs => needs;
+
+        /// <summary>Runs the decision over the batch; false if rows have to be loaded first.</summary>
+        public abstract bool Decide(RowBatch batch, LoadedRows loaded);
+
+        /// <summary>Answers what was decided: it is durable.</summary>
+        public abstract void Publish();
+
+        public abstract void Fail(Exception reason);
+    }
+
+    private sealed class Pending<T>(IReadOnlyList<string> needs, Func<RowBatch, T> decide) : Pending(needs)
+    {
+        private readonly TaskCompletionSource<T> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private T _decided = default!;
+        private Exception? _refused;
+
+        public Task<T> Answer => _answer.Task;
+
+        public override bool Decide(RowBatch batch, LoadedRows loaded)
+        {
+            batch.DropCurrent();
+            try
+            {
+                if (!TryRun(decide, batch, loaded, out _decided))
+                {
+                    return false;
+                }
+
+                batch.AcceptCurrent();
+            }
+            catch (Exception e)
+            {
+                // A decision that fails fails only itself.
+                batch.DropCurrent();
+                _refused = e;
+            }
+
+            return true;
+        }
+
+        public override void Publish()
+        {
+            if (_refused is null)
+            {
+                _answer.TrySetResult(_decided);
+            }
+            else
+            {
+                _answer.TrySetException(_refused);
+            }
+        }
+
+        public override void Fail(Exception reason) => _answer.TrySetException(reason);
+    }
+}

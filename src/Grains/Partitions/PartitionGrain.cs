@@ -1,0 +1,43 @@
+using Granary.Storage.Partitions;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Grains.Partitions;
+
+/// <summary>A grain that owns one partition: opens it on activation, and makes place for a new activation when it has lost it.</summary>
+internal abstract partial class PartitionGrain(IPartitionStore store, ILogger logger) : Grain
+{
+    private Partition? _partition;
+
+    /// <summary>The partition; there once the grain is active.</summary>
+    protected Partition Rows => _partition!;
+
+    /// <summary>The name of the partition, made of the grain's key.</summary>
+    protected abstract PartitionKey PartitionKey { get; }
+
+    /// <inheritdoc/>
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        _partition = new Partition(store, PartitionKey, OnLost);
+        await _partition.OpenAsync(cancellationToken);
+    }
+
+    private void OnLost(Exception reason)
+    {
+        if (reason is HeadMovedException)
+        {
+            LogStale(logger, PartitionKey.Value);
+        }
+        else
+        {
+            LogCommitFailed(logger, reason, PartitionKey.Value);
+        }
+
+        DeactivateOnIdle();
+    }
+
+    [LoggerMessage(1001, LogLevel.Information, "Another activation commits to {Partition}; this one gives way")]
+    private static partial void LogStale(ILogger logger, string partition);
+
+    [LoggerMessage(1002, LogLevel.Error, "A commit to {Partition} failed; its callers were told to try again, and the partition will be read again")]
+    private static partial void LogCommitFailed(ILogger logger, Exception exception, string partition);
+}

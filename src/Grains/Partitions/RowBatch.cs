@@ -1,0 +1,141 @@
+using Granary.Storage.Partitions;
+
+namespace Granary.Grains.Partitions;
+
+/// <summary>
+/// What a decision sees and writes: the committed rows, what earlier decisions of the same batch did to them, and its own changes, which count only if it runs
+/// to its end.
+/// </summary>
+internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
+{
+    private readonly Dictionary<string, ReadOnlyMemory<byte>?> _accepted = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ReadOnlyMemory<byte>?> _current = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _committedBefore = new(StringComparer.Ordinal);
+    private bool _currentFences;
+
+    /// <summary>The version that the partition will have when this batch is committed.</summary>
+    public long Version => version;
+
+    /// <summary>Whether there is anything to commit.</summary>
+    public bool IsDue { get; private set; }
+
+    /// <summary>The size of what was accepted so far, in bytes.</summary>
+    public int Bytes { get; private set; }
+
+    public override ReadOnlyMemory<byte>? Get(string key) =>
+        _current.TryGetValue(key, out var value) || _accepted.TryGetValue(key, out value) ? value : loaded.Get(key);
+
+    public override IReadOnlyList<Row> Scan(string prefix)
+    {
+        var committed = loaded.Scan(prefix);
+        if (!Touches(_accepted, prefix) && !Touches(_current, prefix))
+        {
+            return committed;
+        }
+
+        var merged = new SortedDictionary<string, ReadOnlyMemory<byte>>(StringComparer.Ordinal);
+        foreach (var row in committed)
+        {
+            merged[row.Key] = row.Value;
+        }
+
+        Overlay(merged, _accepted, prefix);
+        Overlay(merged, _current, prefix);
+        return [.. merged.Select(row => new Row(row.Key, row.Value))];
+    }
+
+    /// <summary>Sets a row.</summary>
+    public void Put(string key, ReadOnlyMemory<byte> value) => _current[key] = value;
+
+    /// <summary>Removes a row that is there.</summary>
+    public void Delete(string key)
+    {
+        // A row that only this batch made is not in the store: a delete of it must not get there either.
+        if (loaded.Get(key) is not null)
+        {
+            _committedBefore.Add(key);
+        }
+
+        _current[key] = null;
+    }
+
+    /// <summary>Commits even if nothing changes: whoever is stale finds out (rule 7, <c>fence</c>).</summary>
+    public void Fence() => _currentFences = true;
+
+    /// <summary>The decision ran to its end: its changes count.</summary>
+    public void AcceptCurrent()
+    {
+        foreach (var (key, value) in _current)
+        {
+            Bytes += key.Length + (value?.Length ?? 0);
+            _accepted[key] = value;
+        }
+
+        IsDue |= _currentFences || _current.Count > 0;
+        DropCurrent();
+    }
+
+    /// <summary>The decision has to be run again, or failed: its changes never were.</summary>
+    public void DropCurrent()
+    {
+        _current.Clear();
+        _currentFences = false;
+    }
+
+    /// <summary>The batch for the store: each key once, and no delete of a row that only this batch made.</summary>
+    public IReadOnlyList<Mutation> ToMutations()
+    {
+        var mutations = new List<Mutation>(_accepted.Count);
+        foreach (var (key, value) in _accepted)
+        {
+            if (value is not null || _committedBefore.Contains(key))
+            {
+                mutations.Add(new Mutation(key, value));
+            }
+        }
+
+        return mutations;
+    }
+
+    /// <summary>Puts what was committed into the cache.</summary>
+    public void Publish(RowCache cache)
+    {
+        foreach (var (key, value) in _accepted)
+        {
+            cache.Set(key, value);
+        }
+    }
+
+    private static bool Touches(Dictionary<string, ReadOnlyMemory<byte>?> overlay, string prefix)
+    {
+        foreach (var key in overlay.Keys)
+        {
+            if (key.StartsWith(prefix, StringComparison.Ordinal))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static void Overlay(SortedDictionary<string, ReadOnlyMemory<byte>> rows, Dictionary<string, ReadOnlyMemory<byte>?> overlay, string prefix)
+    {
+        foreach (var (key, value) in overlay)
+        {
+            if (!key.StartsWith(prefix, StringComparison.Ordinal))
+            {
+                continue;
+            }
+
+            if (value is { } bytes)
+            {
+                rows[key] = bytes;
+            }
+            else
+            {
+                rows.Remove(key);
+            }
+        }
+    }
+}

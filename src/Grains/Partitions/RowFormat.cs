@@ -1,0 +1,123 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace Granary.Grains.Partitions;
+
+/// <summary>
+/// Writes a row's value: a version first, then fields in a fixed order. This is the registry's own format, not that of the Orleans wire: rows
+/// outlive every release.
+/// </summary>
+internal struct RowWriter
+{
+    private byte[] _buffer;
+    private int _length;
+
+    /// <summary>Begins a value of the given version of its kind of row.</summary>
+    public RowWriter(byte version, int capacity = 160)
+    {
+        _buffer = new byte[capacity];
+        _buffer[0] = version;
+        _length = 1;
+    }
+
+    public RowWriter Number(long value)
+    {
+        BinaryPrimitives.WriteInt64LittleEndian(Reserve(sizeof(long)), value);
+        return this;
+    }
+
+    public RowWriter Time(DateTimeOffset value) => Number(value.UtcTicks);
+
+    public RowWriter Flag(bool value)
+    {
+        Reserve(1)[0] = value ? (byte)1 : (byte)0;
+        return this;
+    }
+
+    /// <summary>A text, or null.</summary>
+    public RowWriter Text(string? value)
+    {
+        if (value is null)
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(Reserve(sizeof(int)), -1);
+            return this;
+        }
+
+        var bytes = Encoding.UTF8.GetByteCount(value);
+        BinaryPrimitives.WriteInt32LittleEndian(Reserve(sizeof(int)), bytes);
+        Encoding.UTF8.GetBytes(value, Reserve(bytes));
+        return this;
+    }
+
+    public RowWriter Id(Guid value)
+    {
+        value.TryWriteBytes(Reserve(16));
+        return this;
+    }
+
+    /// <summary>The rest of the value.</summary>
+    public RowWriter Bytes(ReadOnlySpan<byte> value)
+    {
+        value.CopyTo(Reserve(value.Length));
+        return this;
+    }
+
+    public readonly ReadOnlyMemory<byte> ToValue() => _buffer.AsMemory(0, _length);
+
+    private Span<byte> Reserve(int count)
+    {
+        if (_length + count > _buffer.Length)
+        {
+            Array.Resize(ref _buffer, Math.Max(_length + count, _buffer.Length * 2));
+        }
+
+        var span = _buffer.AsSpan(_length, count);
+        _length += count;
+        return span;
+    }
+}
+
+/// <summary>Reads what <see cref="RowWriter"/> wrote.</summary>
+internal ref struct RowReader
+{
+    private ReadOnlySpan<byte> _rest;
+
+    /// <exception cref="FormatException">The row is of another version: it was written by a newer release, or is damaged.</exception>
+    public RowReader(ReadOnlyMemory<byte> value, byte version)
+    {
+        if (value.Length == 0 || value.Span[0] != version)
+        {
+            throw new FormatException($"A row of version {version} was expected, not {(value.Length == 0 ? "an empty one" : value.Span[0])}.");
+        }
+
+        _rest = value.Span[1..];
+    }
+
+    public long Number() => BinaryPrimitives.ReadInt64LittleEndian(Take(sizeof(long)));
+
+    public DateTimeOffset Time() => new(Number(), TimeSpan.Zero);
+
+    public bool Flag() => Take(1)[0] != 0;
+
+    public string? Text()
+    {
+        var length = BinaryPrimitives.ReadInt32LittleEndian(Take(sizeof(int)));
+        return length < 0 ? null : Encoding.UTF8.GetString(Take(length));
+    }
+
+    public Guid Id() => new(Take(16));
+
+    public readonly ReadOnlySpan<byte> Rest => _rest;
+
+    private ReadOnlySpan<byte> Take(int count)
+    {
+        if (count > _rest.Length)
+        {
+            throw new FormatException("A row ends early.");
+        }
+
+        var taken = _rest[..count];
+        _rest = _rest[count..];
+        return taken;
+    }
+}

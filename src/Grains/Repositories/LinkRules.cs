@@ -1,0 +1,137 @@
+using Granary.Grains.Interfaces.Blobs;
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Partitions;
+using Granary.Protocol;
+
+namespace Granary.Grains.Repositories;
+
+/// <summary>The rules about a repository's blobs. A link has a <c>due/</c> row exactly while no manifest uses it.</summary>
+internal static class LinkRules
+{
+    // Named in the answer to a client that wants to delete a blob in use; more would not help it.
+    private const int NamedManifests = 10;
+
+    /// <summary>Where the blob's bytes are; null if there is no such blob here.</summary>
+    public static BlobContent? Content(RowView rows, Digest digest) => LinkRow.Find(rows, digest) switch
+    {
+        null => null,
+        { Object: { } id } link => new ObjectContent(id, link.Size),
+        _ => rows.Get(RepositoryRows.Bytes(digest)) is { } bytes ? BytesRow.Decode(bytes) : null,
+    };
+
+    /// <summary>Whether a link has to be renewed before a client is told that it exists (rule 5).</summary>
+    public static bool NeedsRenewal(LinkRow link, DateTimeOffset now, LifetimeOptions lifetimes) =>
+        link.Uses == 0 && now - link.Renewed > lifetimes.RenewalInterval;
+
+    /// <summary>Renews a link; false if there is none.</summary>
+    public static bool Renew(RowBatch rows, Digest digest, DateTimeOffset now, LifetimeOptions lifetimes)
+    {
+        if (LinkRow.Find(rows, digest) is not { } link)
+        {
+            return false;
+        }
+
+        if (NeedsRenewal(link, now, lifetimes))
+        {
+            Store(rows, digest, link, link with { Renewed = now, Due = now + lifetimes.LinkGrace });
+        }
+
+        return true;
+    }
+
+    /// <summary>Makes an acquired blob a blob of the repository.</summary>
+    public static void Link(RowBatch rows, Digest digest, BlobContent content, DateTimeOffset now, LifetimeOptions lifetimes)
+    {
+        if (Renew(rows, digest, now, lifetimes))
+        {
+            return;
+        }
+
+        // Sparse manifests and foreign layers may have named it before it came.
+        var uses = rows.Scan(RepositoryRows.UsePrefix(digest)).Count;
+        var link = new LinkRow((content as ObjectContent)?.Object, content.Size, uses, now, uses == 0 ? now + lifetimes.LinkGrace : null);
+        Store(rows, digest, before: null, link);
+        if (content is InlineContent inline)
+        {
+            rows.Put(RepositoryRows.Bytes(digest), BytesRow.Encode(inline));
+        }
+    }
+
+    /// <summary>A manifest names the content from now on.</summary>
+    public static void Use(RowBatch rows, Digest digest, Digest manifest)
+    {
+        rows.Put(RepositoryRows.Use(digest, manifest), RepositoryRows.Mark);
+        if (LinkRow.Find(rows, digest) is { } link)
+        {
+            Store(rows, digest, link, link with { Uses = link.Uses + 1, Due = null });
+        }
+    }
+
+    /// <summary>A manifest no longer names the content.</summary>
+    public static void EndUse(RowBatch rows, Digest digest, Digest manifest, DateTimeOffset now, LifetimeOptions lifetimes)
+    {
+        var use = RepositoryRows.Use(digest, manifest);
+        if (!rows.Has(use))
+        {
+            return;
+        }
+
+        rows.Delete(use);
+        if (LinkRow.Find(rows, digest) is not { } link)
+        {
+            return;
+        }
+
+        Store(rows, digest, link, link.Uses > 1
+            ? link with { Uses = link.Uses - 1 }
+            : link with { Uses = 0, Renewed = now, Due = now + lifetimes.LinkGrace });
+    }
+
+    /// <summary>Removes a link, and leaves word that its reference is to be released (rule 6).</summary>
+    public static DeleteBlobAnswer Delete(RowBatch rows, Digest digest, bool evenIfUsed)
+    {
+        if (LinkRow.Find(rows, digest) is not { } link)
+        {
+            return new BlobNotThere();
+        }
+
+        if (link.Uses > 0 && !evenIfUsed)
+        {
+            var users = rows.Scan(RepositoryRows.UsePrefix(digest));
+            return new BlobInUse([.. users.Take(NamedManifests).Select(row => Digest.Parse(RepositoryRows.LastPart(row.Key)))]);
+        }
+
+        rows.Delete(RepositoryRows.Link(digest));
+        if (link.Object is null)
+        {
+            rows.Delete(RepositoryRows.Bytes(digest));
+        }
+
+        if (link.Due is { } due)
+        {
+            rows.Delete(RepositoryRows.Due(due, digest));
+        }
+
+        rows.Put(RepositoryRows.Out(rows.Version, digest.Value), RepositoryRows.Mark);
+        return new BlobDeleted();
+    }
+
+    private static void Store(RowBatch rows, Digest digest, LinkRow? before, LinkRow after)
+    {
+        rows.Put(RepositoryRows.Link(digest), after.Encode());
+        if (before?.Due == after.Due)
+        {
+            return;
+        }
+
+        if (before?.Due is { } old)
+        {
+            rows.Delete(RepositoryRows.Due(old, digest));
+        }
+
+        if (after.Due is { } due)
+        {
+            rows.Put(RepositoryRows.Due(due, digest), RepositoryRows.Mark);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+using Granary.Grains.Interfaces.Blobs;
+using Granary.Grains.Partitions;
+using Granary.Protocol;
+using Granary.Storage.Partitions;
+
+namespace Granary.Grains.Repositories;
+
+/// <summary>
+/// Every row of a repository's partition, <c>repository/&lt;name&gt;</c>:
+/// <code>
+/// meta                              the repository exists: it is in the catalog
+/// tag/&lt;tag&gt;                         what the tag points at, since when, by which request
+/// tagged/&lt;digest&gt;/&lt;tag&gt;             the tags of a manifest, without reading all tags
+/// man/&lt;digest&gt;                      a manifest: media type, size, subject
+/// body/&lt;digest&gt;/&lt;piece&gt;             its bytes, 48 KiB a piece
+/// sub/&lt;subject&gt;/&lt;manifest&gt;          a referrer, as it is listed
+/// use/&lt;digest&gt;/&lt;manifest&gt;           a manifest names this content: configuration, layer or child
+/// link/&lt;digest&gt;                     a blob of this repository: where it is, how many manifests use it
+/// bytes/&lt;digest&gt;                    a small blob's content
+/// his/&lt;time&gt;/&lt;tag&gt;                  who moved which tag from where to where
+/// out/&lt;version&gt;/&lt;digest&gt;            a reference to a blob that is to be released; out/&lt;version&gt;/catalog: the catalog's entry
+/// due/&lt;time&gt;/&lt;digest&gt;               when a link that no manifest uses goes
+/// </code>
+/// Times and versions are 16 hexadecimal digits. The order of keys is the order in which tags are listed.
+/// </summary>
+internal static class RepositoryRows
+{
+    public const string Meta = "meta";
+    public const string TagPrefix = "tag/";
+    public const string OutPrefix = "out/";
+
+    /// <summary>What stands for the catalog where else a digest is released.</summary>
+    public const string CatalogEntry = "catalog";
+
+    /// <summary>A piece of a manifest's bytes: below the stores' 64 KiB with room for what they add.</summary>
+    public const int PieceSize = 48 * 1024;
+
+    private static readonly ReadOnlyMemory<byte> Present = new byte[] { 1 };
+
+    public static PartitionKey Partition(RepositoryName name) => new("repository/" + name.Value);
+
+    public static string Tag(Tag tag) => TagPrefix + tag.Value;
+
+    public static string TaggedPrefix(Digest digest) => $"tagged/{digest.Value}/";
+
+    public static string Tagged(Digest digest, Tag tag) => $"tagged/{digest.Value}/{tag.Value}";
+
+    public static string Manifest(Digest digest) => "man/" + digest.Value;
+
+    public static string Body(Digest digest, int piece) => $"body/{digest.Value}/{piece:x4}";
+
+    public static string SubPrefix(Digest subject) => $"sub/{subject.Value}/";
+
+    public static string Sub(Digest subject, Digest referrer) => $"sub/{subject.Value}/{referrer.Value}";
+
+    public static string UsePrefix(Digest digest) => $"use/{digest.Value}/";
+
+    public static string Use(Digest digest, Digest manifest) => $"use/{digest.Value}/{manifest.Value}";
+
+    public static string Link(Digest digest) => "link/" + digest.Value;
+
+    public static string Bytes(Digest digest) => "bytes/" + digest.Value;
+
+    public static string History(long ticks, Tag tag) => $"his/{KeyTime.Text(ticks)}/{tag.Value}";
+
+    public static string Out(long version, string what) => $"{OutPrefix}{KeyTime.Text(version)}/{what}";
+
+    public static string Due(DateTimeOffset time, Digest digest) => $"due/{KeyTime.Text(time)}/{digest.Value}";
+
+    /// <summary>The value of a row that says everything by being there.</summary>
+    public static ReadOnlyMemory<byte> Mark => Present;
+
+    /// <summary>The version and the subject of an <c>out/</c> row.</summary>
+    public static (long Version, string What) ParseOut(string key)
+    {
+        var rest = key.AsSpan(OutPrefix.Length);
+        return (KeyTime.Number(rest[..16]), rest[17..].ToString());
+    }
+
+    /// <summary>The last part of a key such as <c>use/…/&lt;manifest&gt;</c> or <c>tagged/…/&lt;tag&gt;</c>.</summary>
+    public static string LastPart(string key) => key[(key.LastIndexOf('/') + 1)..];
+}
+
+/// <summary>The row of a tag.</summary>
+/// <param name="Digest">The manifest.</param>
+/// <param name="Since">When the tag was pointed at it.</param>
+/// <param name="RequestId">By which request.</param>
+internal sealed record TagRow(Digest Digest, DateTimeOffset Since, Guid RequestId)
+{
+    public ReadOnlyMemory<byte> Encode() => new RowWriter(1).Text(Digest.Value).Time(Since).Id(RequestId).ToValue();
+
+    public static TagRow Decode(ReadOnlyMemory<byte> value)
+    {
+        var reader = new RowReader(value, 1);
+        return new TagRow(Digest.Parse(reader.Text()!), reader.Time(), reader.Id());
+    }
+
+    public static TagRow? Find(RowView rows, Tag tag) => rows.Get(RepositoryRows.Tag(tag)) is { } value ? Decode(value) : null;
+}
+
+/// <summary>The row of a tag's move.</summary>
+/// <param name="From">What it pointed at; null if it was new.</param>
+/// <param name="To">What it points at now; null if it was removed.</param>
+internal sealed record HistoryRow(Digest? From, Digest? To)
+{
+    public ReadOnlyMemory<byte> Encode() => new RowWriter(1).Text(From?.Value).Text(To?.Value).ToValue();
+
+    public static HistoryRow Decode(ReadOnlyMemory<byte> value)
+    {
+        var reader = new RowReader(value, 1);
+        var (from, to) = (reader.Text(), reader.Text());
+        return new HistoryRow(from is null ? null : Digest.Parse(from), to is null ? null : Digest.Parse(to));
+    }
+}
+
+/// <summary>The row of a manifest.</summary>
+/// <param name="MediaType">The type it is served with.</param>
+/// <param name="Size">Bytes.</param>
+/// <param name="Subject">What it refers to.</param>
+/// <param name="Pushed">When it was first pushed.</param>
+internal sealed record ManifestRow(string MediaType, int Size, Digest? Subject, DateTimeOffset Pushed)
+{
+    public int Pieces => Math.Max(1, (Size + RepositoryRows.PieceSize - 1) / RepositoryRows.PieceSize);
+
+    public ReadOnlyMemory<byte> Encode() => new RowWriter(1, 256).Text(MediaType).Number(Size).Text(Subject?.Value).Time(Pushed).ToValue();
+
+    public static ManifestRow Decode(ReadOnlyMemory<byte> value)
+    {
+        var reader = new RowReader(value, 1);
+        var (mediaType, size, subject) = (reader.Text()!, (int)reader.Number(), reader.Text());
+        return new ManifestRow(mediaType, size, subject is null ? null : Digest.Parse(subject), reader.Time());
+    }
+
+    public static ManifestRow? Find(RowView rows, Digest digest) => rows.Get(RepositoryRows.Manifest(digest)) is { } value ? Decode(value) : null;
+}
+
+/// <summary>The row of a blob of the repository.</summary>
+/// <param name="Object">The object that holds it; null for a small blob, whose content is in a row.</param>
+/// <param name="Size">Bytes.</param>
+/// <param name="Uses">How many manifests name it: the number of its <c>use/</c> rows.</param>
+/// <param name="Renewed">When somebody last said that it will be needed.</param>
+/// <param name="Due">When it goes, as its <c>due/</c> row says; null while manifests use it.</param>
+internal sealed record LinkRow(ObjectId? Object, long Size, int Uses, DateTimeOffset Renewed, DateTimeOffset? Due)
+{
+    public ReadOnlyMemory<byte> Encode() =>
+        new RowWriter(1).Text(Object?.Value).Number(Size).Number(Uses).Time(Renewed).Number(Due?.UtcTicks ?? 0).ToValue();
+
+    public static LinkRow Decode(ReadOnlyMemory<byte> value)
+    {
+        var reader = new RowReader(value, 1);
+        var (@object, size, uses, renewed, due) = (reader.Text(), reader.Number(), (int)reader.Number(), reader.Time(), reader.Number());
+        return new LinkRow(@object is null ? null : ObjectId.Parse(@object), size, uses, renewed, due == 0 ? null : new DateTimeOffset(due, TimeSpan.Zero));
+    }
+
+    public static LinkRow? Find(RowView rows, Digest digest) => rows.Get(RepositoryRows.Link(digest)) is { } value ? Decode(value) : null;
+}
+
+/// <summary>The row of a small blob's content.</summary>
+internal static class BytesRow
+{
+    public static ReadOnlyMemory<byte> Encode(InlineContent content) => new RowWriter(1, 1 + content.Bytes.Length).Bytes(content.Bytes).ToValue();
+
+    public static InlineContent Decode(ReadOnlyMemory<byte> value) => new(new RowReader(value, 1).Rest.ToArray());
+}

@@ -1,0 +1,67 @@
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Partitions;
+using Granary.Protocol;
+
+namespace Granary.Grains.Repositories;
+
+/// <summary>The rules about tags. Every move leaves a line of history.</summary>
+internal static class TagRules
+{
+    /// <summary>Null if the condition of a push holds, or held when the same request was decided before; else the refusal.</summary>
+    public static ConditionFailed? Check(RowView rows, PutManifest command)
+    {
+        if (command.Condition is null)
+        {
+            return null;
+        }
+
+        var row = TagRow.Find(rows, command.Tags[0]);
+        if (row is not null && row.RequestId == command.RequestId && row.Digest == command.Digest)
+        {
+            return null;
+        }
+
+        var holds = command.Condition switch
+        {
+            TagIsNoneOf { Digests: null } => row is null,
+            TagIsNoneOf { Digests: { } digests } => row is null || !digests.Contains(row.Digest),
+            TagIsOneOf { Digests: null } => row is not null,
+            TagIsOneOf { Digests: { } digests } => row is not null && digests.Contains(row.Digest),
+            var unknown => throw new InvalidOperationException($"{unknown} is not a condition."),
+        };
+        return holds ? null : new ConditionFailed(row?.Digest);
+    }
+
+    /// <summary>Points a tag at a manifest; nothing is written if it points there already.</summary>
+    public static void Point(RowBatch rows, Tag tag, Digest digest, Guid requestId, DateTimeOffset moment)
+    {
+        var before = TagRow.Find(rows, tag);
+        if (before?.Digest == digest)
+        {
+            return;
+        }
+
+        if (before is not null)
+        {
+            rows.Delete(RepositoryRows.Tagged(before.Digest, tag));
+        }
+
+        rows.Put(RepositoryRows.Tag(tag), new TagRow(digest, moment, requestId).Encode());
+        rows.Put(RepositoryRows.Tagged(digest, tag), RepositoryRows.Mark);
+        rows.Put(RepositoryRows.History(moment.UtcTicks, tag), new HistoryRow(before?.Digest, digest).Encode());
+    }
+
+    /// <summary>Removes a tag; false if there is none.</summary>
+    public static bool Remove(RowBatch rows, Tag tag, DateTimeOffset moment)
+    {
+        if (TagRow.Find(rows, tag) is not { } row)
+        {
+            return false;
+        }
+
+        rows.Delete(RepositoryRows.Tag(tag));
+        rows.Delete(RepositoryRows.Tagged(row.Digest, tag));
+        rows.Put(RepositoryRows.History(moment.UtcTicks, tag), new HistoryRow(row.Digest, To: null).Encode());
+        return true;
+    }
+}

@@ -1,0 +1,103 @@
+using Granary.Grains.Partitions;
+using Granary.Protocol;
+using Granary.Storage.Partitions;
+
+namespace Granary.Grains.Uploads;
+
+/// <summary>
+/// The one row of an upload session's partition, <c>upload/&lt;id&gt;</c>, and the rows of the partitions that know when sessions are due:
+/// <code>
+/// upload/&lt;id&gt;:       session                 what the session is
+/// expiry/&lt;0..f&gt;:     due/&lt;time&gt;/&lt;id&gt;         when the session is to be looked at
+/// </code>
+/// </summary>
+internal static class UploadRows
+{
+    public const string Session = "session";
+    public const string DuePrefix = "due/";
+
+    public static PartitionKey Partition(string uploadId) => new("upload/" + uploadId);
+
+    public static PartitionKey ExpiryPartition(long number) => new($"expiry/{number:x}");
+
+    public static string Due(DateTimeOffset time, string uploadId) => $"{DuePrefix}{KeyTime.Text(time)}/{uploadId}";
+
+    public static (DateTimeOffset Time, string UploadId) ParseDue(string key)
+    {
+        var rest = key.AsSpan(DuePrefix.Length);
+        return (KeyTime.Time(rest[..16]), rest[17..].ToString());
+    }
+}
+
+/// <summary>What a session is.</summary>
+internal enum SessionState : byte
+{
+    /// <summary>Bytes can be appended.</summary>
+    Open = 0,
+
+    /// <summary>Closed over its content; only Renounce decides about its object.</summary>
+    Sealed = 1,
+
+    /// <summary>Given up.</summary>
+    Cancelled = 2,
+}
+
+/// <summary>The row of a session.</summary>
+internal sealed record SessionRow
+{
+    public required SessionState State { get; init; }
+
+    /// <summary>Where the bytes are; null for a session that was given up before it had any.</summary>
+    public required ObjectId? Object { get; init; }
+
+    /// <summary>The number of the last hold. It never restarts.</summary>
+    public required long Epoch { get; init; }
+
+    /// <summary>Whether that hold has not ended yet, as far as was said.</summary>
+    public required bool Held { get; init; }
+
+    /// <summary>How many bytes are durable.</summary>
+    public required long Offset { get; init; }
+
+    /// <summary>How the client will name the content, where it said so.</summary>
+    public required DigestAlgorithm Algorithm { get; init; }
+
+    /// <summary>When the session's id was made.</summary>
+    public required DateTimeOffset IssuedAt { get; init; }
+
+    /// <summary>When it last received something.</summary>
+    public required DateTimeOffset Touched { get; init; }
+
+    /// <summary>The digest it was sealed under.</summary>
+    public Digest? Digest { get; init; }
+
+    /// <summary>Until when the sealed object can become a blob.</summary>
+    public DateTimeOffset Deadline { get; init; }
+
+    public ReadOnlyMemory<byte> Encode() => new RowWriter(1, 256)
+        .Number((long)State).Text(Object?.Value).Number(Epoch).Flag(Held).Number(Offset).Number((long)Algorithm)
+        .Time(IssuedAt).Time(Touched).Text(Digest?.Value).Time(Deadline).ToValue();
+
+    public static SessionRow? Find(RowView rows)
+    {
+        if (rows.Get(UploadRows.Session) is not { } value)
+        {
+            return null;
+        }
+
+        var reader = new RowReader(value, 1);
+        return new SessionRow
+        {
+            State = (SessionState)reader.Number(),
+            Object = reader.Text() is { } id ? ObjectId.Parse(id) : null,
+            Epoch = reader.Number(),
+            Held = reader.Flag(),
+            Offset = reader.Number(),
+            Algorithm = (DigestAlgorithm)reader.Number(),
+            IssuedAt = reader.Time(),
+            Touched = reader.Time(),
+            Digest = reader.Text() is { } digest ? Protocol.Digest.Parse(digest) : null,
+            Deadline = reader.Time(),
+        };
+    }
+}

@@ -1,0 +1,114 @@
+using Granary.Grains.Interfaces.Blobs;
+using Granary.Grains.Interfaces.Uploads;
+using Granary.Grains.Partitions;
+using Granary.Protocol;
+
+namespace Granary.Grains.Uploads;
+
+/// <summary>The state machine of an upload session, as pure decisions over its row.</summary>
+internal static class UploadRules
+{
+    public static UploadStatus Status(SessionRow? session) => session switch
+    {
+        null => new UploadUnstored(),
+        { State: SessionState.Open } => new UploadOpen(session.Epoch, session.Offset, session.Object!.Value, session.Algorithm),
+        { State: SessionState.Sealed } => Seal(session),
+        _ => new CancelledUpload(session.Object),
+    };
+
+    /// <summary>Gives the tail to a new holder, unless <paramref name="isHeld"/> says that the last one is still at work.</summary>
+    public static BeginAnswer Begin(RowBatch rows, BeginUpload command, ObjectId newObject, Func<SessionRow, bool> isHeld, DateTimeOffset now)
+    {
+        var session = SessionRow.Find(rows) ?? new SessionRow
+        {
+            State = SessionState.Open,
+            Object = newObject,
+            Epoch = 0,
+            Held = false,
+            Offset = 0,
+            Algorithm = command.Algorithm,
+            IssuedAt = command.IssuedAt,
+            Touched = now,
+        };
+        if (session.State != SessionState.Open)
+        {
+            return new UploadOver();
+        }
+
+        if (isHeld(session) || (command.Offset is { } offset && offset != session.Offset))
+        {
+            return new UploadElsewhere(session.Offset);
+        }
+
+        session = session with { Epoch = session.Epoch + 1, Held = true, Touched = now };
+        rows.Put(UploadRows.Session, session.Encode());
+        return new UploadBegun(session.Epoch, session.Object!.Value, session.Offset);
+    }
+
+    /// <summary>Records durable bytes; false under an epoch that is over.</summary>
+    public static bool Advance(RowBatch rows, long epoch, long offset, bool release, DateTimeOffset now)
+    {
+        if (SessionRow.Find(rows) is not { State: SessionState.Open } session || session.Epoch != epoch)
+        {
+            return false;
+        }
+
+        rows.Put(UploadRows.Session, (session with { Offset = offset, Held = session.Held && !release, Touched = now }).Encode());
+        return true;
+    }
+
+    /// <summary>Rule 2; null under an epoch that is over, or if the session is.</summary>
+    public static SealedUpload? Seal(RowBatch rows, long epoch, Digest digest, long size, DateTimeOffset now)
+    {
+        switch (SessionRow.Find(rows))
+        {
+            case { State: SessionState.Sealed } session when session.Digest == digest:
+                return Seal(session);
+
+            case { State: SessionState.Open } session when session.Epoch == epoch:
+                session = session with
+                {
+                    State = SessionState.Sealed,
+                    Held = false,
+                    Offset = size,
+                    Digest = digest,
+                    Deadline = now + LifetimeOptions.SealDeadline,
+                    Touched = now,
+                };
+                rows.Put(UploadRows.Session, session.Encode());
+                return Seal(session);
+
+            default:
+                return null;
+        }
+    }
+
+    /// <summary>Gives an open session up, or one that was never stored; null if it is over already.</summary>
+    public static CancelledUpload? Cancel(RowBatch rows, DateTimeOffset issuedAt, DateTimeOffset now)
+    {
+        var session = SessionRow.Find(rows);
+        if (session is not null and not { State: SessionState.Open })
+        {
+            return null;
+        }
+
+        var cancelled = session is null
+            ? new SessionRow
+            {
+                State = SessionState.Cancelled,
+                Object = null,
+                Epoch = 0,
+                Held = false,
+                Offset = 0,
+                Algorithm = DigestAlgorithm.Sha256,
+                IssuedAt = issuedAt,
+                Touched = now,
+            }
+            : session with { State = SessionState.Cancelled, Held = false, Touched = now };
+        rows.Put(UploadRows.Session, cancelled.Encode());
+        return new CancelledUpload(cancelled.Object);
+    }
+
+    private static SealedUpload Seal(SessionRow session) =>
+        new(session.Digest!.Value, new ObjectContent(session.Object!.Value, session.Offset), session.Deadline);
+}

@@ -1,0 +1,109 @@
+using System.Security.Cryptography;
+using Granary.Grains.Interfaces.Uploads;
+using Granary.Grains.Partitions;
+using Granary.Protocol;
+using Granary.Storage.Partitions;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Granary.Grains.Uploads;
+
+/// <inheritdoc cref="IUploadSessionGrain"/>
+internal sealed class UploadSessionGrain(
+    IPartitionStore store,
+    IOptions<LifetimeOptions> lifetimeOptions,
+    TimeProvider time,
+    ILogger<UploadSessionGrain> logger) : PartitionGrain(store, logger), IUploadSessionGrain
+{
+    private static readonly string[] Needs = [UploadRows.Session];
+
+    private readonly LifetimeOptions _lifetimes = lifetimeOptions.Value;
+    private string _id = "";
+
+    // Who holds the tail, and until when without a further word. Not durable: after a restart anybody may take the tail, since a newer epoch fences the old.
+    private (long Epoch, DateTimeOffset Until) _hold;
+
+    /// <inheritdoc/>
+    protected override PartitionKey PartitionKey => UploadRows.Partition(_id);
+
+    /// <inheritdoc/>
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        _id = this.GetPrimaryKeyString();
+        return base.OnActivateAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<UploadStatus> Status(CancellationToken cancellationToken) => UploadRules.Status(await Find(cancellationToken));
+
+    /// <inheritdoc/>
+    public async Task<BeginAnswer> Begin(BeginUpload command, CancellationToken cancellationToken)
+    {
+        await ScheduleFirst(cancellationToken);
+        var newObject = ObjectId.FromRandom(RandomNumberGenerator.GetBytes(16));
+        var now = time.GetUtcNow();
+        return await Rows.DecideAsync(
+            Needs,
+            rows =>
+            {
+                var answer = UploadRules.Begin(rows, command, newObject, IsHeld, now);
+                if (answer is UploadBegun begun)
+                {
+                    _hold = (begun.Epoch, now + UploadHold.Timeout);
+                }
+
+                return answer;
+            },
+            cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> Renew(long epoch, CancellationToken cancellationToken)
+    {
+        if (await Find(cancellationToken) is not { State: SessionState.Open, Held: true } session || session.Epoch != epoch)
+        {
+            return false;
+        }
+
+        _hold = (epoch, time.GetUtcNow() + UploadHold.Timeout);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public Task<bool> Advance(long epoch, long offset, bool release, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        return Rows.DecideAsync(Needs, rows => UploadRules.Advance(rows, epoch, offset, release, now), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task<SealedUpload?> Seal(long epoch, Digest digest, long size, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        return Rows.DecideAsync(Needs, rows => UploadRules.Seal(rows, epoch, digest, size, now), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<CancelledUpload?> Cancel(DateTimeOffset issuedAt, CancellationToken cancellationToken)
+    {
+        await ScheduleFirst(cancellationToken);
+        var now = time.GetUtcNow();
+        return await Rows.DecideAsync(Needs, rows => UploadRules.Cancel(rows, issuedAt, now), cancellationToken);
+    }
+
+    private ValueTask<SessionRow?> Find(CancellationToken cancellationToken) => Rows.ReadAsync(Needs, SessionRow.Find, cancellationToken);
+
+    private bool IsHeld(SessionRow session) => session.Held && _hold.Epoch == session.Epoch && time.GetUtcNow() < _hold.Until;
+
+    /// <summary>Rule 1: before a session is stored, somebody knows when to look for it.</summary>
+    private async ValueTask ScheduleFirst(CancellationToken cancellationToken)
+    {
+        if (await Find(cancellationToken) is not null)
+        {
+            return;
+        }
+
+        await GrainFactory.GetGrain<IUploadExpiryGrain>(UploadExpiryGrain.Of(_id))
+            .Schedule(_id, time.GetUtcNow() + _lifetimes.UploadExpiry, cancellationToken);
+    }
+}
