@@ -1,0 +1,30 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Granary.Storage.Blobs.FileSystem;
+
+/// <summary>An open file. It stays readable when its name is gone.</summary>
+internal sealed class FileBlobReader(SafeFileHandle file) : IBlobReader
+{
+    /// <inheritdoc/>
+    public long Length { get; } = RandomAccess.GetLength(file);
+
+    /// <inheritdoc/>
+    public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return ValueTask.FromResult(RandomAccess.Read(file, buffer.Span, offset));
+        }
+        catch (Exception e) when (StorageErrors.IsFileSystem(e))
+        {
+            throw StorageErrors.Translate(e, "An object cannot be read");
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        file.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}

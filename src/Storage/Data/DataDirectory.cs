@@ -1,0 +1,158 @@
+using System.Globalization;
+using System.Text;
+using Granary.Storage.Blobs.FileSystem;
+using Granary.Storage.Partitions.Sqlite;
+
+namespace Granary.Storage.Data;
+
+/// <summary>
+/// The directory that holds everything of an embedded registry, open for one process:
+/// <code>
+/// lock                                     held while a process has the directory open
+/// format                                   version of the layout and id of the cluster; made first
+/// metadata.db                              partitions (SQLite, with -wal and -shm beside it)
+/// uploads/&lt;object&gt;                         bytes of uploads that are not finished
+/// blobs/&lt;algorithm&gt;/&lt;2 hex&gt;/&lt;hex&gt;.&lt;object&gt;  bytes of blobs, under their digest
+/// </code>
+/// </summary>
+public sealed class DataDirectory : IDisposable
+{
+    /// <summary>The version of the layout that this program reads and writes.</summary>
+    public const int FormatVersion = 1;
+
+    private const string FormatHeader = "granary-data ";
+    private const string ClusterHeader = "cluster ";
+
+    private readonly FileStream _lock;
+
+    private DataDirectory(string path, FileStream @lock, Guid clusterId, SqlitePartitionStore partitions, FileSystemBlobStore blobs)
+    {
+        Path = path;
+        _lock = @lock;
+        ClusterId = clusterId;
+        Partitions = partitions;
+        Blobs = blobs;
+    }
+
+    /// <summary>The directory, as an absolute path.</summary>
+    public string Path { get; }
+
+    /// <summary>Made with the directory; what belongs to other clusters is not mixed in.</summary>
+    public Guid ClusterId { get; }
+
+    /// <summary>The rows.</summary>
+    public SqlitePartitionStore Partitions { get; }
+
+    /// <summary>The objects.</summary>
+    public FileSystemBlobStore Blobs { get; }
+
+    /// <summary>Opens a data directory, or makes one where there is none or an empty one.</summary>
+    /// <exception cref="DataDirectoryException">It cannot be used; the message says why and what to do.</exception>
+    public static DataDirectory Open(string path)
+    {
+        path = System.IO.Path.GetFullPath(path);
+        FileStream? held = null;
+        try
+        {
+            Directory.CreateDirectory(path);
+            held = Lock(path);
+            var clusterId = ReadFormat(path) ?? Create(path);
+            var blobs = FileSystemBlobStore.Open(path);
+            var partitions = new SqlitePartitionStore(System.IO.Path.Combine(path, "metadata.db"));
+            FileSync.Directory(path);
+            return new DataDirectory(path, held, clusterId, partitions, blobs);
+        }
+        catch (Exception e)
+        {
+            held?.Dispose();
+            throw e switch
+            {
+                DataDirectoryException => e,
+                StorageException => new DataDirectoryException($"The data directory '{path}' cannot be used. {e.Message}", e),
+                UnauthorizedAccessException => new DataDirectoryException(
+                    $"The data directory '{path}' is not writable for this user. Mend its permissions, or name another one with --data. ({e.Message})", e),
+                IOException => new DataDirectoryException(
+                    $"The data directory '{path}' cannot be used. Mend the cause, or name another one with --data. ({e.Message})", e),
+                _ => e,
+            };
+        }
+    }
+
+    /// <summary>Closes everything; another process can open the directory then.</summary>
+    public void Dispose()
+    {
+        Partitions.Dispose();
+        _lock.Dispose();
+    }
+
+    private static FileStream Lock(string path)
+    {
+        var file = System.IO.Path.Combine(path, "lock");
+        try
+        {
+            return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e) when (File.Exists(file) && StorageErrors.Translate(e, file).Fault == StorageFault.Unavailable)
+        {
+            throw new DataDirectoryException(
+                $"The data directory '{path}' is in use by another process. Stop that one first, or name another directory with --data.", e);
+        }
+    }
+
+    private static Guid? ReadFormat(string path)
+    {
+        var file = System.IO.Path.Combine(path, "format");
+        if (!File.Exists(file))
+        {
+            return null;
+        }
+
+        var lines = File.ReadAllLines(file);
+        if (lines.Length < 2
+            || !lines[0].StartsWith(FormatHeader, StringComparison.Ordinal)
+            || !int.TryParse(lines[0].AsSpan(FormatHeader.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var version)
+            || !lines[1].StartsWith(ClusterHeader, StringComparison.Ordinal)
+            || !Guid.TryParseExact(lines[1].AsSpan(ClusterHeader.Length), "N", out var clusterId))
+        {
+            throw new DataDirectoryException(
+                $"'{file}' is damaged. It has to say '{FormatHeader}{FormatVersion}' and, in the next line, '{ClusterHeader}' and 32 hexadecimal digits. " +
+                "Restore it from a backup.");
+        }
+
+        return version <= FormatVersion
+            ? clusterId
+            : throw new DataDirectoryException(
+                $"The data directory '{path}' was written by a newer release (format {version}; this one knows {FormatVersion}). Start that release, or name another directory with --data.");
+    }
+
+    /// <summary>Makes the format file first, durably: whatever is found beside it later has a known format.</summary>
+    private static Guid Create(string path)
+    {
+        if (Directory.EnumerateFileSystemEntries(path).FirstOrDefault(entry => System.IO.Path.GetFileName(entry) is not ("lock" or "lost+found" or "format.new")) is { } stranger)
+        {
+            throw new DataDirectoryException(
+                $"The data directory '{path}' has no 'format' file but is not empty ('{System.IO.Path.GetFileName(stranger)}'): it is not a data directory of this program. " +
+                "Name an empty or a new one with --data.");
+        }
+
+        var clusterId = Guid.NewGuid();
+        var unfinished = System.IO.Path.Combine(path, "format.new");
+        using (var file = new FileStream(unfinished, FileMode.Create, FileAccess.Write, FileShare.None))
+        {
+            file.Write(Encoding.ASCII.GetBytes($"{FormatHeader}{FormatVersion}\n{ClusterHeader}{clusterId:N}\n"));
+            file.Flush(flushToDisk: true);
+        }
+
+        File.Move(unfinished, System.IO.Path.Combine(path, "format"));
+        FileSync.Directory(path);
+        if (Directory.GetParent(path) is { } parent)
+        {
+            FileSync.Directory(parent.FullName);
+        }
+
+        return clusterId;
+    }
+}
+
+/// <summary>A data directory cannot be used. The message is for the operator.</summary>
+public sealed class DataDirectoryException(string message, Exception? innerException = null) : Exception(message, innerException);

@@ -1,0 +1,144 @@
+using System.Text;
+using SQLitePCL;
+
+namespace Granary.Storage.Partitions.Sqlite;
+
+/// <summary>
+/// One connection to the database file, used by one thread at a time. It speaks to SQLite's own functions: rows are spans there, where the ADO.NET provider would
+/// copy and box each value, and result codes are what decides about faults.
+/// </summary>
+internal sealed class SqliteDatabase : IDisposable
+{
+    private readonly sqlite3 _handle;
+
+    static SqliteDatabase() => Batteries_V2.Init();
+
+    private SqliteDatabase(sqlite3 handle) => _handle = handle;
+
+    /// <summary>Whether no transaction is open.</summary>
+    public bool IsIdle => raw.sqlite3_get_autocommit(_handle) != 0;
+
+    /// <exception cref="StorageException">The file cannot be opened.</exception>
+    public static SqliteDatabase Open(string path, bool writable)
+    {
+        // NOMUTEX: a connection is never used by two threads at once.
+        var flags = raw.SQLITE_OPEN_NOMUTEX | (writable ? raw.SQLITE_OPEN_READWRITE | raw.SQLITE_OPEN_CREATE : raw.SQLITE_OPEN_READWRITE);
+        var result = raw.sqlite3_open_v2(path, out var handle, flags, vfs: null);
+        var database = new SqliteDatabase(handle);
+        if (result != raw.SQLITE_OK)
+        {
+            var fault = database.Fault(result, $"The database '{path}' cannot be opened");
+            database.Dispose();
+            throw fault;
+        }
+
+        raw.sqlite3_extended_result_codes(handle, 1);
+        raw.sqlite3_busy_timeout(handle, 10_000);
+        return database;
+    }
+
+    /// <summary>Runs statements that answer nothing of interest.</summary>
+    public void Execute(string sql)
+    {
+        var result = raw.sqlite3_exec(_handle, sql);
+        if (result != raw.SQLITE_OK)
+        {
+            throw Fault(result, "The database failed");
+        }
+    }
+
+    public Statement Prepare(string sql)
+    {
+        var result = raw.sqlite3_prepare_v3(_handle, sql, raw.SQLITE_PREPARE_PERSISTENT, out var statement);
+        return result == raw.SQLITE_OK ? new Statement(this, statement) : throw Fault(result, "The database failed");
+    }
+
+    public void Dispose() => _handle.Dispose();
+
+    private StorageException Fault(int result, string what) => StorageErrors.Translate(result, raw.sqlite3_errmsg(_handle).utf8_to_string(), what);
+
+    /// <summary>A prepared statement: bind, step, read, reset.</summary>
+    internal sealed class Statement(SqliteDatabase database, sqlite3_stmt handle) : IDisposable
+    {
+        public Statement Bind(int index, string text)
+        {
+            // Keys are ASCII and short; this way nothing is allocated.
+            Span<byte> utf8 = stackalloc byte[1024];
+            if (Encoding.UTF8.TryGetBytes(text, utf8, out var length))
+            {
+                Check(raw.sqlite3_bind_text(handle, index, utf8[..length]));
+            }
+            else
+            {
+                Check(raw.sqlite3_bind_text(handle, index, text));
+            }
+
+            return this;
+        }
+
+        public Statement Bind(int index, long number)
+        {
+            Check(raw.sqlite3_bind_int64(handle, index, number));
+            return this;
+        }
+
+        public Statement Bind(int index, ReadOnlySpan<byte> bytes)
+        {
+            Check(bytes.IsEmpty ? raw.sqlite3_bind_zeroblob(handle, index, 0) : raw.sqlite3_bind_blob(handle, index, bytes));
+            return this;
+        }
+
+        /// <summary>Whether there is a (further) row.</summary>
+        public bool Step()
+        {
+            var result = raw.sqlite3_step(handle);
+            return result switch
+            {
+                raw.SQLITE_ROW => true,
+                raw.SQLITE_DONE => false,
+                _ => throw Failed(result),
+            };
+        }
+
+        /// <summary>Runs to the end and makes ready for the next time.</summary>
+        public void Run()
+        {
+            try
+            {
+                while (Step())
+                {
+                }
+            }
+            finally
+            {
+                Reset();
+            }
+        }
+
+        public long Number(int column) => raw.sqlite3_column_int64(handle, column);
+
+        public string Text(int column) => raw.sqlite3_column_text(handle, column).utf8_to_string();
+
+        public byte[] Bytes(int column) => raw.sqlite3_column_blob(handle, column).ToArray();
+
+        // What it answers is the failure of the last step, which was thrown already.
+        public void Reset() => _ = raw.sqlite3_reset(handle);
+
+        public void Dispose() => handle.Dispose();
+
+        private void Check(int result)
+        {
+            if (result != raw.SQLITE_OK)
+            {
+                throw Failed(result);
+            }
+        }
+
+        private StorageException Failed(int result)
+        {
+            var fault = database.Fault(result, "The database failed");
+            Reset();
+            return fault;
+        }
+    }
+}

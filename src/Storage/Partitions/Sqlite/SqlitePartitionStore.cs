@@ -1,0 +1,165 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+
+namespace Granary.Storage.Partitions.Sqlite;
+
+/// <summary>
+/// Partitions in one SQLite file: the embedded default. Writes go through <see cref="SqliteWriter"/>; reads run on the caller's thread with a pooled connection,
+/// since a row that is in the page cache takes microseconds. The file belongs to one process (<see cref="Data.DataDirectory"/> sees to that).
+/// </summary>
+public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
+{
+    // An open reader stops the log from being reset, so a scan reads a page, lets go, and comes back.
+    private const int PageRows = 512;
+    private const int PageBytes = 1024 * 1024;
+
+    // As many connections stay open as reads have run at once, up to this; each holds up to a megabyte of pages.
+    private const int MaxIdleReaders = 16;
+
+    // Keys are ASCII: nothing sorts behind this.
+    private const string BehindAllKeys = "\u0080";
+
+    private readonly string _path;
+    private readonly SqliteWriter _writer;
+    private readonly ConcurrentBag<SqliteReader> _readers = [];
+
+    /// <summary>Opens the database file, or makes it.</summary>
+    /// <exception cref="StorageException">The file cannot be opened or is damaged.</exception>
+    public SqlitePartitionStore(string path)
+    {
+        _path = path;
+        _writer = new SqliteWriter(path);
+        try
+        {
+            _readers.Add(new SqliteReader(path));
+        }
+        catch
+        {
+            _writer.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<Head> OpenAsync(PartitionKey partition, CancellationToken cancellationToken) =>
+        Read(reader => reader.Open(partition), cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<ReadOnlyMemory<byte>?>> GetAsync(
+        PartitionKey partition,
+        IReadOnlyList<string> keys,
+        CancellationToken cancellationToken) => Read<IReadOnlyList<ReadOnlyMemory<byte>?>>(reader => reader.Get(partition, keys), cancellationToken);
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<Row> ScanAsync(
+        PartitionKey partition,
+        string prefix,
+        string? after,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var (start, end) = Bounds(prefix, after);
+        while (true)
+        {
+            var position = start;
+            var (rows, more) = await Read(reader => reader.Scan(partition, position, end, PageRows, PageBytes), cancellationToken);
+            foreach (var row in rows)
+            {
+                yield return row;
+            }
+
+            if (!more)
+            {
+                yield break;
+            }
+
+            start = rows[^1].Key;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<Head> CommitAsync(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return await _writer.EnqueueAsync(partition, expected, batch);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DropAsync(PartitionKey partition, Head expected, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        await _writer.EnqueueAsync(partition, expected, batch: null);
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<PartitionKey> PartitionsAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var (start, end) = Bounds(prefix, after: null);
+        while (true)
+        {
+            var position = start;
+            var names = await Read(reader => reader.Partitions(position, end, PageRows), cancellationToken);
+            foreach (var name in names)
+            {
+                yield return name;
+            }
+
+            if (names.Count < PageRows)
+            {
+                yield break;
+            }
+
+            start = names[^1].Value;
+        }
+    }
+
+    /// <summary>Finishes what is queued and closes the file.</summary>
+    public void Dispose()
+    {
+        _writer.Dispose();
+        while (_readers.TryTake(out var reader))
+        {
+            reader.Dispose();
+        }
+    }
+
+    /// <summary>The keys between which a prefix's rows lie, both exclusive.</summary>
+    private static (string After, string Before) Bounds(string prefix, string? after)
+    {
+        var end = prefix.Length == 0 ? BehindAllKeys : prefix[..^1] + (char)(prefix[^1] + 1);
+
+        // A key that is the prefix itself has nothing behind it to tell it apart, so begin just before it.
+        var start = prefix.Length == 0 ? "" : prefix[..^1] + (char)(prefix[^1] - 1) + BehindAllKeys;
+        return (after is not null && string.CompareOrdinal(after, start) > 0 ? after : start, end);
+    }
+
+    private ValueTask<T> Read<T>(Func<SqliteReader, T> read, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        SqliteReader? reader = null;
+        try
+        {
+            if (!_readers.TryTake(out reader))
+            {
+                reader = new SqliteReader(_path);
+            }
+
+            var answer = read(reader);
+            if (_readers.Count < MaxIdleReaders)
+            {
+                _readers.Add(reader);
+            }
+            else
+            {
+                reader.Dispose();
+            }
+
+            return ValueTask.FromResult(answer);
+        }
+        catch (StorageException e)
+        {
+            // In whatever state the connection is, the next one is not.
+            reader?.Dispose();
+            return ValueTask.FromException<T>(e);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+namespace Granary.Storage.Partitions.Sqlite;
+
+/// <summary>A connection that only reads, with its prepared statements. One caller has it at a time.</summary>
+internal sealed class SqliteReader : IDisposable
+{
+    private readonly SqliteDatabase _database;
+    private readonly SqliteDatabase.Statement _begin;
+    private readonly SqliteDatabase.Statement _end;
+    private readonly SqliteDatabase.Statement _head;
+    private readonly SqliteDatabase.Statement _id;
+    private readonly SqliteDatabase.Statement _row;
+    private readonly SqliteDatabase.Statement _rows;
+    private readonly SqliteDatabase.Statement _partitions;
+
+    public SqliteReader(string path)
+    {
+        _database = SqliteDatabase.Open(path, writable: false);
+        _database.Execute("PRAGMA query_only = ON; PRAGMA cache_size = -1024;");
+        _begin = _database.Prepare("BEGIN");
+        _end = _database.Prepare("COMMIT");
+        _head = _database.Prepare("SELECT version FROM heads WHERE name = ?1");
+        _id = _database.Prepare("SELECT id FROM heads WHERE name = ?1");
+        _row = _database.Prepare("SELECT value FROM rows WHERE partition = ?1 AND key = ?2");
+        _rows = _database.Prepare("SELECT key, value FROM rows WHERE partition = ?1 AND key > ?2 AND key < ?3 ORDER BY key");
+        _partitions = _database.Prepare("SELECT name FROM heads WHERE name > ?1 AND name < ?2 ORDER BY name LIMIT ?3");
+    }
+
+    public Head Open(PartitionKey partition)
+    {
+        try
+        {
+            return _head.Bind(1, partition.Value).Step() ? new Head(_head.Number(0)) : Head.None;
+        }
+        finally
+        {
+            _head.Reset();
+        }
+    }
+
+    public ReadOnlyMemory<byte>?[] Get(PartitionKey partition, IReadOnlyList<string> keys)
+    {
+        var values = new ReadOnlyMemory<byte>?[keys.Count];
+
+        // The transaction makes all values those of one moment.
+        _begin.Run();
+        try
+        {
+            if (Id(partition) is { } id)
+            {
+                for (var i = 0; i < values.Length; i++)
+                {
+                    values[i] = Get(id, keys[i]);
+                }
+            }
+        }
+        finally
+        {
+            _end.Run();
+        }
+
+        return values;
+    }
+
+    /// <summary>Rows with a key between two others, both exclusive, until there are enough or they are large enough.</summary>
+    /// <returns>The rows, and whether others may follow.</returns>
+    public (List<Row> Rows, bool More) Scan(PartitionKey partition, string after, string before, int maxRows, int maxBytes)
+    {
+        var rows = new List<Row>();
+        _begin.Run();
+        try
+        {
+            if (Id(partition) is not { } id)
+            {
+                return (rows, false);
+            }
+
+            var bytes = 0;
+            _rows.Bind(1, id).Bind(2, after).Bind(3, before);
+            while (_rows.Step())
+            {
+                var row = new Row(_rows.Text(0), _rows.Bytes(1));
+                rows.Add(row);
+                bytes += row.Value.Length;
+                if (rows.Count == maxRows || bytes >= maxBytes)
+                {
+                    return (rows, true);
+                }
+            }
+
+            return (rows, false);
+        }
+        finally
+        {
+            _rows.Reset();
+            _end.Run();
+        }
+    }
+
+    public List<PartitionKey> Partitions(string after, string before, int maxCount)
+    {
+        var names = new List<PartitionKey>();
+        try
+        {
+            _partitions.Bind(1, after).Bind(2, before).Bind(3, maxCount);
+            while (_partitions.Step())
+            {
+                names.Add(new PartitionKey(_partitions.Text(0)));
+            }
+        }
+        finally
+        {
+            _partitions.Reset();
+        }
+
+        return names;
+    }
+
+    public void Dispose()
+    {
+        foreach (var statement in new[] { _begin, _end, _head, _id, _row, _rows, _partitions })
+        {
+            statement.Dispose();
+        }
+
+        _database.Dispose();
+    }
+
+    private long? Id(PartitionKey partition)
+    {
+        try
+        {
+            return _id.Bind(1, partition.Value).Step() ? _id.Number(0) : null;
+        }
+        finally
+        {
+            _id.Reset();
+        }
+    }
+
+    private ReadOnlyMemory<byte>? Get(long id, string key)
+    {
+        try
+        {
+            return _row.Bind(1, id).Bind(2, key).Step() ? _row.Bytes(0) : null;
+        }
+        finally
+        {
+            _row.Reset();
+        }
+    }
+}
