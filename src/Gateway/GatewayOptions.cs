@@ -27,6 +27,6 @@ public sealed record UploadOptions
 /// <summary>Settings of the section <c>limits</c>.</summary>
 public sealed record LimitOptions
 {
-    /// <summary>Requests handled at once; more wait shortly and then get 429 with Retry-After.</summary>
+    /// <summary>Requests handled at once; more get 429 with Retry-After.</summary>
     public int Requests { get; set; } = 2000;
 }

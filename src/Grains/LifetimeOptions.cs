@@ -13,6 +13,7 @@ public sealed record LifetimeOptions
     public TimeSpan FirstLease { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>How long an upload session stays after its last byte; set from <c>uploads.expiry</c>.</summary>
+    [System.ComponentModel.Browsable(false)]
     public TimeSpan UploadExpiry { get; set; } = TimeSpan.FromHours(24);
 
     /// <summary>How long the object of a sealed upload may become a blob. Pushes end within seconds of their seal.</summary>

@@ -52,6 +52,15 @@ public sealed record Manifest
     /// </summary>
     public string? ReferrerArtifactType => !string.IsNullOrEmpty(ArtifactType) ? ArtifactType : Config?.MediaType is { Length: > 0 } type ? type : null;
 
+    /// <summary>The blobs that have to be where the manifest is: configuration and layers that are not foreign, each once.</summary>
+    public IEnumerable<Digest> Blobs => Referenced(Config is null ? [] : [Config]).Concat(Referenced(Layers.Where(layer => !layer.IsForeign))).Distinct();
+
+    /// <summary>The blobs that may be elsewhere: foreign layers, each once.</summary>
+    public IEnumerable<Digest> ForeignBlobs => Referenced(Layers.Where(layer => layer.IsForeign)).Except(Blobs);
+
+    /// <summary>The children of an index, each once.</summary>
+    public IEnumerable<Digest> Children => Referenced(Manifests).Distinct();
+
     /// <summary>
     /// Reads a manifest. Checks that it is well-formed JSON of bounded depth, is of one shape only (CVE-2021-41190), that its
     /// <c>mediaType</c> agrees with <paramref name="contentType"/>, and that every descriptor is valid.
@@ -65,5 +74,7 @@ public sealed record Manifest
         ReadOnlyMemory<byte> body,
         string? contentType,
         [NotNullWhen(true)] out Manifest? manifest,
-        [NotNullWhen(false)] out RegistryError? error) => throw new NotSupportedException(contentType + body.Length);
+        [NotNullWhen(false)] out RegistryError? error) => ManifestParser.TryParse(body, contentType, out manifest, out error);
+
+    private static IEnumerable<Digest> Referenced(IEnumerable<Descriptor> descriptors) => descriptors.Select(descriptor => descriptor.Digest);
 }

@@ -65,6 +65,13 @@ public sealed record RegistryError(string Code, int Status, string Message)
     /// <summary>A path that is not of the protocol.</summary>
     public static readonly RegistryError PathUnknown = new("UNSUPPORTED", 404, "The path is not part of the registry's API.");
 
+    /// <summary>A request that HTTP itself does not allow.</summary>
+    public static readonly RegistryError RequestMalformed = new("UNSUPPORTED", 400, "The request is not valid HTTP.");
+
+    /// <summary>A condition on a push that does not move exactly one tag.</summary>
+    public static readonly RegistryError ConditionUnsupported = new("UNSUPPORTED", 400,
+        "If-Match and If-None-Match need '*' or digests in quotes, one of the two, and a push to exactly one tag.");
+
     /// <summary>A paging parameter that is not a number of entries.</summary>
     public static readonly RegistryError PageInvalid = new("UNSUPPORTED", 400, "n must be a number of entries, zero or more.");
 

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Text.RegularExpressions;
 
 namespace Granary.Protocol;
 
@@ -7,7 +6,7 @@ namespace Granary.Protocol;
 /// The name of a repository: path components of lower-case letters and digits with single separators, at most 255 bytes
 /// (OCI distribution specification, "Pulling manifests", <c>&lt;name&gt;</c>).
 /// </summary>
-public readonly partial record struct RepositoryName
+public readonly record struct RepositoryName
 {
     /// <summary>The longest name accepted, in bytes; names are ASCII.</summary>
     public const int MaxLength = 255;
@@ -23,7 +22,7 @@ public readonly partial record struct RepositoryName
     public static bool TryParse([NotNullWhen(true)] string? text, out RepositoryName name)
     {
         name = default;
-        if (text is null || text.Length is 0 or > MaxLength || !Grammar().IsMatch(text))
+        if (text is null || text.Length is 0 or > MaxLength || !HasShape(text))
         {
             return false;
         }
@@ -40,7 +39,60 @@ public readonly partial record struct RepositoryName
     /// <inheritdoc/>
     public override string ToString() => _value ?? "";
 
-    // \z, not $: the latter also matches before a final newline. NonBacktracking: the name is the attacker's.
-    [GeneratedRegex(@"\A[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
-    private static partial Regex Grammar();
+    /// <summary>
+    /// <c>[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*</c>, read by hand: the text is the attacker's, and each character is looked at once.
+    /// </summary>
+    private static bool HasShape(string text)
+    {
+        for (var i = 0; i < text.Length;)
+        {
+            var start = i;
+            while (i < text.Length && char.IsAsciiLetterLower(text[i]) || i < text.Length && char.IsAsciiDigit(text[i]))
+            {
+                i++;
+            }
+
+            if (i == start)
+            {
+                return false;
+            }
+
+            if (i == text.Length)
+            {
+                return true;
+            }
+
+            i = AfterSeparator(text, i);
+            if (i < 0 || i == text.Length)
+            {
+                return false;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Where the separator that begins here ends; -1 if there is none.</summary>
+    private static int AfterSeparator(string text, int i)
+    {
+        switch (text[i])
+        {
+            case '.' or '/':
+                return i + 1;
+
+            case '_':
+                return i + 1 < text.Length && text[i + 1] == '_' ? i + 2 : i + 1;
+
+            case '-':
+                while (i < text.Length && text[i] == '-')
+                {
+                    i++;
+                }
+
+                return i;
+
+            default:
+                return -1;
+        }
+    }
 }

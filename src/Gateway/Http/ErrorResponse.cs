@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Granary.Protocol;
 using Microsoft.AspNetCore.Http;
 
@@ -6,15 +7,34 @@ namespace Granary.Gateway.Http;
 /// <summary>The only place that writes an error (OCI distribution specification, "Error Codes").</summary>
 public static class ErrorResponse
 {
+    // Long enough for a silo to take over or a queue to empty, short enough for a person who waits.
+    private const string RetryAfterSeconds = "2";
+
     /// <summary>Writes one error. Headers that the caller has set stay. HEAD gets no body.</summary>
     /// <param name="http">The connection; nothing was written to it yet.</param>
     /// <param name="error">The code, the status and the default message.</param>
     /// <param name="message">A message that knows more; null for the default.</param>
     /// <param name="detail">What the error is about, as JSON; null for none.</param>
     public static Task WriteAsync(HttpContext http, RegistryError error, string? message = null, object? detail = null) =>
-        throw new NotSupportedException(http.TraceIdentifier + error + message + detail);
+        WriteAsync(http, error, [(message ?? error.Message, detail)]);
 
     /// <summary>Writes several errors of one status, such as one for each missing digest.</summary>
-    public static Task WriteAsync(HttpContext http, RegistryError error, IEnumerable<(string Message, object Detail)> entries) =>
-        throw new NotSupportedException(http.TraceIdentifier + error + entries);
+    public static Task WriteAsync(HttpContext http, RegistryError error, IEnumerable<(string Message, object? Detail)> entries)
+    {
+        var response = http.Response;
+        response.StatusCode = error.Status;
+        if (error.Status is 429 or 503 or 507)
+        {
+            response.Headers.RetryAfter = RetryAfterSeconds;
+        }
+
+        var body = JsonSerializer.SerializeToUtf8Bytes(new ErrorBody([.. entries.Select(entry => new ErrorEntry(error.Code, entry.Message, entry.Detail))]), JsonSerializerOptions.Web);
+        response.ContentType = "application/json";
+        response.ContentLength = body.Length;
+        return HttpMethods.IsHead(http.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(body, http.RequestAborted).AsTask();
+    }
+
+    private sealed record ErrorBody(ErrorEntry[] Errors);
+
+    private sealed record ErrorEntry(string Code, string Message, object? Detail);
 }

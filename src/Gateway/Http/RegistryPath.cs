@@ -37,9 +37,61 @@ public enum Resource
 /// <param name="Item">The last segment, percent-decoded: reference, digest or upload id. Not yet checked.</param>
 public readonly record struct RegistryPath(Resource Resource, string Name, string Item)
 {
+    private const string Prefix = "/v2";
+
+    /// <summary>Whether a path belongs to the registry's API at all.</summary>
+    public static bool IsRegistry(ReadOnlySpan<char> path) =>
+        path.StartsWith(Prefix, StringComparison.Ordinal) && (path.Length == Prefix.Length || path[Prefix.Length] == '/');
+
     /// <summary>
-    /// Reads the raw request target, before anything decodes or normalizes it: <c>%2F</c> stays part of a segment, <c>//</c> and <c>..</c> are what they are
+    /// Reads a raw path, before anything decodes or normalizes it: <c>%2F</c> stays part of a segment, <c>//</c> and <c>..</c> are what they are
     /// and so fail the grammar of names. False for a path that is not of the protocol.
     /// </summary>
-    public static bool TryParse(string rawTarget, out RegistryPath path) => throw new NotSupportedException(rawTarget);
+    /// <param name="rawPath">The request target without scheme, host and query.</param>
+    /// <param name="path">What it says, if this returns true.</param>
+    public static bool TryParse(ReadOnlySpan<char> rawPath, out RegistryPath path)
+    {
+        path = default;
+        if (!IsRegistry(rawPath))
+        {
+            return false;
+        }
+
+        var rest = rawPath[Prefix.Length..];
+        if (rest is "" or "/")
+        {
+            path = new RegistryPath(Resource.Root, "", "");
+            return true;
+        }
+
+        // :: Step 1: the last three segments decide; everything before them is the name.
+        rest = rest[1..];
+        var (beforeLast, last) = SplitLast(rest);
+        var (beforeSecond, second) = SplitLast(beforeLast);
+        var (beforeThird, third) = SplitLast(beforeSecond);
+
+        // :: Step 2: longer forms first, since an upload's id could be any word.
+        path = (third, second, last) switch
+        {
+            ("_oci", "ext", "discover") => new RegistryPath(Resource.Extensions, beforeThird.ToString(), ""),
+            (_, "manifests", _) => new RegistryPath(Resource.Manifest, beforeSecond.ToString(), Decode(last)),
+            (_, "referrers", _) => new RegistryPath(Resource.Referrers, beforeSecond.ToString(), Decode(last)),
+            (_, "tags", "list") => new RegistryPath(Resource.Tags, beforeSecond.ToString(), ""),
+            ("blobs", "uploads", "") => new RegistryPath(Resource.Uploads, beforeThird.ToString(), ""),
+            ("blobs", "uploads", _) => new RegistryPath(Resource.Upload, beforeThird.ToString(), Decode(last)),
+            (_, "blobs", "uploads") => new RegistryPath(Resource.Uploads, beforeSecond.ToString(), ""),
+            (_, "blobs", _) => new RegistryPath(Resource.Blob, beforeSecond.ToString(), Decode(last)),
+            ("", "", "_catalog") when rest.Length == last.Length => new RegistryPath(Resource.Catalog, "", ""),
+            _ => default,
+        };
+        return path.Name is not null;
+    }
+
+    private static (string Before, string Last) SplitLast(ReadOnlySpan<char> text)
+    {
+        var slash = text.LastIndexOf('/');
+        return slash < 0 ? ("", text.ToString()) : (text[..slash].ToString(), text[(slash + 1)..].ToString());
+    }
+
+    private static string Decode(string segment) => segment.Contains('%', StringComparison.Ordinal) ? Uri.UnescapeDataString(segment) : segment;
 }

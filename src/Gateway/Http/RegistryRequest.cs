@@ -11,6 +11,15 @@ public sealed record RegistryRequest(HttpContext Http, RepositoryName Repository
 {
     /// <summary>Ends when the client goes away or the server stops waiting for it.</summary>
     public CancellationToken Aborted => Http.RequestAborted;
+
+    /// <summary>The query, decoded.</summary>
+    public RegistryQuery Query => new(Http);
+
+    /// <summary>Whether the method is HEAD: an answer has headers only.</summary>
+    public bool IsHead => HttpMethods.IsHead(Http.Request.Method);
+
+    /// <summary>Answers an error.</summary>
+    public Task RefuseAsync(RegistryError error, string? message = null, object? detail = null) => ErrorResponse.WriteAsync(Http, error, message, detail);
 }
 
 /// <summary>One operation of the protocol: parses what it needs, makes its grain calls, and turns each answer into a status.</summary>

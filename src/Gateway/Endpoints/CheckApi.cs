@@ -1,0 +1,16 @@
+using Granary.Gateway.Http;
+
+namespace Granary.Gateway.Endpoints;
+
+/// <summary><c>GET /v2/</c>: this is a registry (end-1).</summary>
+internal sealed class CheckApi : IRegistryEndpoint
+{
+    private static readonly byte[] Body = "{}"u8.ToArray();
+
+    public Task HandleAsync(RegistryRequest request)
+    {
+        request.Http.Response.ContentType = JsonResponse.ContentType;
+        request.Http.Response.ContentLength = Body.Length;
+        return request.IsHead ? Task.CompletedTask : request.Http.Response.Body.WriteAsync(Body, request.Aborted).AsTask();
+    }
+}

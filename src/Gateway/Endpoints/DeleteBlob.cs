@@ -1,0 +1,42 @@
+using Granary.Gateway.Http;
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Protocol;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Options;
+
+namespace Granary.Gateway.Endpoints;
+
+/// <summary><c>DELETE /v2/&lt;name&gt;/blobs/&lt;digest&gt;</c>: takes a blob out of the repository, unless manifests use it (end-10).</summary>
+internal sealed class DeleteBlob(IGrainFactory grains, IOptions<BlobOptions> options) : IRegistryEndpoint
+{
+    public async Task HandleAsync(RegistryRequest request)
+    {
+        if (!Digest.TryParse(request.Item, out var digest))
+        {
+            await request.RefuseAsync(RegistryError.DigestInvalid);
+            return;
+        }
+
+        var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
+        DeleteBlobAnswer? answer = null;
+        var removed = await GrainCalls.RemoveAsync(async () =>
+        {
+            answer = await repository.DeleteBlob(digest, options.Value.DeleteInUse, CancellationToken.None);
+            return answer is BlobDeleted;
+        });
+        if (answer is BlobInUse { Manifests: var manifests })
+        {
+            request.Http.Response.Headers.Allow = "GET, HEAD";
+            await request.RefuseAsync(RegistryError.BlobInUse, detail: new { manifests = manifests.Select(manifest => manifest.Value) });
+        }
+        else if (removed)
+        {
+            request.Http.Response.StatusCode = StatusCodes.Status202Accepted;
+            request.Http.Response.ContentLength = 0;
+        }
+        else
+        {
+            await request.RefuseAsync(RegistryError.BlobUnknown, detail: new { digest = digest.Value });
+        }
+    }
+}

@@ -1,0 +1,35 @@
+using Granary.Gateway.Http;
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Protocol;
+using Microsoft.AspNetCore.Http;
+
+namespace Granary.Gateway.Endpoints;
+
+/// <summary><c>DELETE /v2/&lt;name&gt;/manifests/&lt;reference&gt;</c>: a tag is untagged and nothing else; a digest goes with its tags (end-9).</summary>
+internal sealed class DeleteManifest(IGrainFactory grains) : IRegistryEndpoint
+{
+    public async Task HandleAsync(RegistryRequest request)
+    {
+        if (!Reference.TryParse(request.Item, out var reference))
+        {
+            await request.RefuseAsync(PullManifest.NoReference(request.Item));
+            return;
+        }
+
+        var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
+        var removed = await GrainCalls.RemoveAsync(() => reference switch
+        {
+            Reference.ByTag { Tag: var tag } => repository.Untag(tag, CancellationToken.None),
+            Reference.ByDigest { Digest: var digest } => repository.DeleteManifest(digest, CancellationToken.None),
+            _ => throw new InvalidOperationException($"{reference} is no reference."),
+        });
+        if (!removed)
+        {
+            await request.RefuseAsync(RegistryError.ManifestUnknown, detail: new { reference = reference.ToString() });
+            return;
+        }
+
+        request.Http.Response.StatusCode = StatusCodes.Status202Accepted;
+        request.Http.Response.ContentLength = 0;
+    }
+}

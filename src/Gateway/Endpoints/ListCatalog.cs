@@ -1,0 +1,36 @@
+using Granary.Gateway.Http;
+using Granary.Grains.Interfaces.Catalog;
+
+namespace Granary.Gateway.Endpoints;
+
+/// <summary><c>GET /v2/_catalog</c>: the repositories (Docker Registry HTTP API V2, "Listing Repositories").</summary>
+internal sealed class ListCatalog(IGrainFactory grains) : IRegistryEndpoint
+{
+    public async Task HandleAsync(RegistryRequest request)
+    {
+        if (!Paging.TryParse(request.Query, out var paging))
+        {
+            await Paging.RefuseAsync(request);
+            return;
+        }
+
+        var page = await GrainCalls.RetryOnceAsync(() => grains.GetGrain<ICatalogGrain>(0).List(paging.After, paging.Limit, request.Aborted));
+        if (page.More)
+        {
+            request.Http.Response.Headers.Link = paging.NextLink(Locations.Catalog, page.Repositories[^1].Value);
+        }
+
+        await JsonResponse.WriteAsync(request, JsonResponse.ContentType, json =>
+        {
+            json.WriteStartObject();
+            json.WriteStartArray("repositories");
+            foreach (var repository in page.Repositories)
+            {
+                json.WriteStringValue(repository.Value);
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+        });
+    }
+}

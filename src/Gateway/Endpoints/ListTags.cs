@@ -1,0 +1,44 @@
+using Granary.Gateway.Http;
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Protocol;
+
+namespace Granary.Gateway.Endpoints;
+
+/// <summary><c>GET /v2/&lt;name&gt;/tags/list</c>: the tags in ordinal order (end-8).</summary>
+internal sealed class ListTags(IGrainFactory grains) : IRegistryEndpoint
+{
+    public async Task HandleAsync(RegistryRequest request)
+    {
+        if (!Paging.TryParse(request.Query, out var paging))
+        {
+            await Paging.RefuseAsync(request);
+            return;
+        }
+
+        var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
+        if (await GrainCalls.RetryOnceAsync(() => repository.ListTags(paging.After, paging.Limit, request.Aborted)) is not { } page)
+        {
+            await request.RefuseAsync(RegistryError.NameUnknown, detail: new { name = request.Repository.Value });
+            return;
+        }
+
+        if (page.More)
+        {
+            request.Http.Response.Headers.Link = paging.NextLink(Locations.Tags(request.Repository), page.Tags[^1].Value);
+        }
+
+        await JsonResponse.WriteAsync(request, JsonResponse.ContentType, json =>
+        {
+            json.WriteStartObject();
+            json.WriteString("name", request.Repository.Value);
+            json.WriteStartArray("tags");
+            foreach (var tag in page.Tags)
+            {
+                json.WriteStringValue(tag.Value);
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+        });
+    }
+}

@@ -1,0 +1,138 @@
+using Granary.Gateway.Http;
+using Granary.Gateway.Transfer;
+using Granary.Grains.Interfaces.Blobs;
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Protocol;
+using Granary.Storage.Blobs;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Primitives;
+
+namespace Granary.Gateway.Endpoints;
+
+/// <summary><c>GET</c> and <c>HEAD /v2/&lt;name&gt;/blobs/&lt;digest&gt;</c>: a blob, or ranges of it (end-2).</summary>
+internal sealed partial class PullBlob(IGrainFactory grains, IBlobStore store, ILogger<PullBlob> logger) : IRegistryEndpoint
+{
+    // What a digest names never changes.
+    private const string Immutable = "max-age=31536000, immutable";
+
+    public async Task HandleAsync(RegistryRequest request)
+    {
+        if (!Digest.TryParse(request.Item, out var digest))
+        {
+            await request.RefuseAsync(RegistryError.DigestInvalid);
+            return;
+        }
+
+        var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
+        if (request.IsHead)
+        {
+            await DescribeAsync(request, repository, digest);
+            return;
+        }
+
+        await using var source = await OpenAsync(request, repository, digest);
+        if (source is null)
+        {
+            await UnknownAsync(request, digest);
+            return;
+        }
+
+        SetHeaders(request.Http, digest);
+        if (!ContentHeaders.IsNotModified(request.Http, digest))
+        {
+            await SendAsync(request, source, digest);
+        }
+    }
+
+    private static async Task DescribeAsync(RegistryRequest request, IRepositoryGrain repository, Digest digest)
+    {
+        if (await GrainCalls.RetryOnceAsync(() => repository.FindBlobSize(digest, CancellationToken.None)) is not { } size)
+        {
+            await UnknownAsync(request, digest);
+            return;
+        }
+
+        SetHeaders(request.Http, digest);
+        if (!ContentHeaders.IsNotModified(request.Http, digest))
+        {
+            request.Http.Response.ContentLength = size;
+        }
+    }
+
+    private async Task<IBlobReader?> OpenAsync(RegistryRequest request, IRepositoryGrain repository, Digest digest)
+    {
+        // Twice: between the grain's answer and the opening, the blob may have been collected, and pushed again as another object.
+        for (var attempt = 0; attempt < 2; attempt++)
+        {
+            switch (await GrainCalls.RetryOnceAsync(() => repository.FindBlob(digest, CancellationToken.None)))
+            {
+                case null:
+                    return null;
+
+                case InlineContent { Bytes: var bytes }:
+                    return new InlineBlobReader(bytes);
+
+                case ObjectContent content when await store.OpenAsync(content.Object, digest, request.Aborted) is { } reader:
+                    if (reader.Length == content.Size)
+                    {
+                        return reader;
+                    }
+
+                    LogDamaged(logger, content.Object, digest, request.Repository, content.Size, reader.Length);
+                    await reader.DisposeAsync();
+                    return null;
+            }
+        }
+
+        LogMissing(logger, digest, request.Repository);
+        return null;
+    }
+
+    private static async Task SendAsync(RegistryRequest request, IBlobReader source, Digest digest)
+    {
+        var headers = request.Http.Request.Headers;
+        var ranges = IsRangeWanted(headers.IfRange, digest) ? ByteRange.ParseRangeHeader(headers.Range, source.Length) : null;
+        switch (ranges)
+        {
+            case null:
+                await BlobSender.SendAsync(request.Http, source);
+                break;
+
+            case []:
+                request.Http.Response.Headers.ContentRange = $"bytes */{source.Length}";
+                request.Http.Response.Headers.CacheControl = default;
+                await request.RefuseAsync(RegistryError.RangeNotSatisfiable, detail: new { size = source.Length });
+                break;
+
+            case [var range]:
+                await BlobSender.SendRangeAsync(request.Http, source, range);
+                break;
+
+            default:
+                await BlobSender.SendRangesAsync(request.Http, source, ranges);
+                break;
+        }
+    }
+
+    /// <summary>A range is meant only for the content that the client has begun with (RFC 9110, section 13.1.5).</summary>
+    private static bool IsRangeWanted(StringValues ifRange, Digest digest) =>
+        StringValues.IsNullOrEmpty(ifRange) || ifRange.ToString() == $"\"{digest.Value}\"";
+
+    private static void SetHeaders(HttpContext http, Digest digest)
+    {
+        ContentHeaders.SetDigest(http, digest);
+        http.Response.ContentType = MediaTypes.OctetStream;
+        http.Response.Headers.AcceptRanges = "bytes";
+        http.Response.Headers.CacheControl = Immutable;
+    }
+
+    private static Task UnknownAsync(RegistryRequest request, Digest digest) =>
+        request.RefuseAsync(RegistryError.BlobUnknown, detail: new { digest = digest.Value });
+
+    [LoggerMessage(2101, LogLevel.Error, "Object {Object} of {Digest} in {Repository} has {ActualSize} bytes, not {Size}: it is damaged. Pushing the layer again mends it once the blob is deleted")]
+    private static partial void LogDamaged(ILogger logger, ObjectId @object, Digest digest, RepositoryName repository, long size, long actualSize);
+
+    [LoggerMessage(2102, LogLevel.Error, "The object of {Digest} in {Repository} is missing. Somebody removed it from the storage; restore it from a backup")]
+    private static partial void LogMissing(ILogger logger, Digest digest, RepositoryName repository);
+}

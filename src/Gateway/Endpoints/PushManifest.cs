@@ -1,0 +1,196 @@
+using Granary.Gateway.Http;
+using Granary.Gateway.Transfer;
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Protocol;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Primitives;
+
+namespace Granary.Gateway.Endpoints;
+
+/// <summary>
+/// <c>PUT /v2/&lt;name&gt;/manifests/&lt;reference&gt;</c>, with <c>?tag=</c> for several tags at once (end-7a, end-7b), and with conditions on the tag
+/// (RFC 9110, section 13).
+/// </summary>
+internal sealed class PushManifest(
+    IGrainFactory grains,
+    IOptions<ManifestOptions> manifestOptions,
+    IOptions<UploadOptions> uploadOptions,
+    TimeProvider time) : IRegistryEndpoint
+{
+    // OCI image specification, "Non-Distributable Layers".
+    private const string ForeignLayersWarning = "299 - \"Non-distributable layers are deprecated; the registry does not keep their content.\"";
+
+    public async Task HandleAsync(RegistryRequest request)
+    {
+        // :: Step 1: what the request line and the headers say.
+        if (!TryParseTarget(request, out var reference, out var tags, out var error) || !TryParseCondition(request.Http, tags, out var condition, out error))
+        {
+            await request.RefuseAsync(error);
+            return;
+        }
+
+        // :: Step 2: the bytes, and whether they are what the reference says.
+        using var body = new RequestBody(request.Http, uploadOptions.Value.IdleTimeout, time);
+        if (await body.ReadWholeAsync(Manifest.MaxSize) is not { } bytes)
+        {
+            await request.RefuseAsync(RegistryError.TooLarge, $"The manifest is larger than {Manifest.MaxSize} bytes.");
+            return;
+        }
+
+        var named = (reference as Reference.ByDigest)?.Digest;
+        var digest = Digest.Compute(named?.Algorithm ?? DigestAlgorithm.Sha256, bytes);
+        if (named is { } expected && expected != digest)
+        {
+            await request.RefuseAsync(RegistryError.DigestMismatch, detail: new { expected = expected.Value, actual = digest.Value });
+            return;
+        }
+
+        if (!Manifest.TryParse(bytes, request.Http.Request.ContentType, out var manifest, out error))
+        {
+            await request.RefuseAsync(error);
+            return;
+        }
+
+        // :: Step 3: what it needs of the repository is decided there, together with what it changes.
+        var command = new PutManifest
+        {
+            Digest = digest,
+            MediaType = manifest.MediaType,
+            Body = bytes,
+            Tags = tags,
+            Condition = condition,
+            RequestId = Guid.NewGuid(),
+            Sparse = manifestOptions.Value.Sparse,
+            Blobs = [.. manifest.Blobs],
+            ForeignBlobs = [.. manifest.ForeignBlobs],
+            Children = [.. manifest.Children],
+            Subject = manifest.Subject?.Digest,
+            ArtifactType = manifest.ReferrerArtifactType,
+            Annotations = manifest.Annotations,
+        };
+        var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
+        switch (await GrainCalls.RetryOnceAsync(() => repository.PutManifest(command, CancellationToken.None)))
+        {
+            case ManifestStored:
+                Answer(request, reference, command);
+                break;
+
+            case ReferencesMissing { Digests: var missing }:
+                await ErrorResponse.WriteAsync(
+                    request.Http,
+                    RegistryError.ManifestBlobUnknown,
+                    missing.Select(absent => ($"{absent} is not in this repository; push it first.", (object?)new { digest = absent.Value })));
+                break;
+
+            case ConditionFailed { Current: var current }:
+                if (current is { } now)
+                {
+                    ContentHeaders.SetDigest(request.Http, now);
+                }
+
+                await request.RefuseAsync(RegistryError.ConditionFailed, detail: new { current = current?.Value });
+                break;
+
+            case var unknown:
+                throw new InvalidOperationException($"{unknown} is no answer to a push.");
+        }
+    }
+
+    private static void Answer(RegistryRequest request, Reference reference, PutManifest command)
+    {
+        var response = request.Http.Response;
+        response.StatusCode = StatusCodes.Status201Created;
+        response.ContentLength = 0;
+        response.Headers.Location = Locations.Manifest(request.Repository, reference);
+        response.Headers[ContentHeaders.DockerContentDigest] = command.Digest.Value;
+        if (command.Subject is { } subject)
+        {
+            response.Headers["OCI-Subject"] = subject.Value;
+        }
+
+        if (reference is Reference.ByDigest && command.Tags.Length > 0)
+        {
+            response.Headers["OCI-Tag"] = new StringValues(Array.ConvertAll(command.Tags, tag => tag.Value));
+        }
+
+        if (command.ForeignBlobs.Length > 0)
+        {
+            response.Headers.Warning = ForeignLayersWarning;
+        }
+    }
+
+    private static bool TryParseTarget(
+        RegistryRequest request,
+        [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out Reference? reference,
+        out Tag[] tags,
+        [System.Diagnostics.CodeAnalysis.NotNullWhen(false)] out RegistryError? error)
+    {
+        tags = [];
+        error = null;
+        if (!Reference.TryParse(request.Item, out reference))
+        {
+            error = request.Item.Contains(':', StringComparison.Ordinal) ? RegistryError.DigestInvalid : BadTag(request.Item);
+            return false;
+        }
+
+        if (reference is Reference.ByTag { Tag: var only })
+        {
+            tags = [only];
+            return true;
+        }
+
+        var wanted = new List<Tag>();
+        foreach (var text in request.Query.All("tag"))
+        {
+            if (!Tag.TryParse(text, out var tag))
+            {
+                error = BadTag(text);
+                return false;
+            }
+
+            if (!wanted.Contains(tag))
+            {
+                wanted.Add(tag);
+            }
+        }
+
+        tags = [.. wanted];
+        return true;
+    }
+
+    private static RegistryError BadTag(string text) => RegistryError.ManifestInvalid with
+    {
+        Message = $"'{(text.Length <= 200 ? text : text[..200] + "…")}' is not a tag: a letter, digit or underscore, then up to 127 of those, dots and dashes.",
+    };
+
+    private static bool TryParseCondition(
+        HttpContext http,
+        Tag[] tags,
+        out TagCondition? condition,
+        [System.Diagnostics.CodeAnalysis.NotNullWhen(false)] out RegistryError? error)
+    {
+        var (match, noneMatch) = (http.Request.Headers.IfMatch, http.Request.Headers.IfNoneMatch);
+        (condition, error) = (null, null);
+        if (match.Count == 0 && noneMatch.Count == 0)
+        {
+            return true;
+        }
+
+        error = RegistryError.ConditionUnsupported;
+        if (tags.Length != 1 || (match.Count > 0 && noneMatch.Count > 0))
+        {
+            return false;
+        }
+
+        if (!EntityTags.TryParse((match.Count > 0 ? match : noneMatch).ToString(), out var entities))
+        {
+            return false;
+        }
+
+        Digest[]? digests = entities.IsAny ? null : [.. entities.Digests];
+        condition = match.Count > 0 ? new TagIsOneOf(digests) : new TagIsNoneOf(digests);
+        error = null;
+        return true;
+    }
+}

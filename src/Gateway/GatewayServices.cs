@@ -1,0 +1,39 @@
+using Granary.Gateway.Http;
+using Granary.Gateway.Uploads;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Granary.Gateway;
+
+/// <summary>Registers the gateway in a host.</summary>
+public static class GatewayServices
+{
+    /// <summary>
+    /// Adds what the gateway needs. The host also registers an <c>IGrainFactory</c> (a silo or a client of one) and an <c>IBlobStore</c>, and may configure the options.
+    /// </summary>
+    public static IServiceCollection AddGranaryGateway(this IServiceCollection services)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<UploadSessions>();
+        services.AddSingleton<UploadTails>();
+        services.AddSingleton<ParkedHashes>();
+        services.AddSingleton<BlobPush>();
+        services.AddSingleton<RegistryRouter>();
+        services.AddSingleton<RequestGate>();
+        foreach (var endpoint in Routes.All.Select(route => route.Endpoint).Distinct())
+        {
+            services.AddSingleton(endpoint);
+        }
+
+        return services;
+    }
+
+    /// <summary>Answers every request below <c>/v2</c>. What stands before it in the pipeline must not change paths.</summary>
+    public static IApplicationBuilder UseGranaryGateway(this IApplicationBuilder app)
+    {
+        var router = app.ApplicationServices.GetRequiredService<RegistryRouter>();
+        var gate = app.ApplicationServices.GetRequiredService<RequestGate>();
+        return app.Use(next => http => RegistryPath.IsRegistry(RequestTarget.RawPath(http)) ? gate.PassAsync(http, router.HandleAsync) : next(http));
+    }
+}

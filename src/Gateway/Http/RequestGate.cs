@@ -1,0 +1,31 @@
+using Granary.Protocol;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Options;
+
+namespace Granary.Gateway.Http;
+
+/// <summary>Bounds the requests that are handled at once. Whoever comes when it is full is told to come again: waiting would only move the queue into memory.</summary>
+internal sealed class RequestGate(IOptions<LimitOptions> options)
+{
+    private readonly int _limit = options.Value.Requests;
+    private int _inside;
+
+    public async Task PassAsync(HttpContext http, Func<HttpContext, Task> handle)
+    {
+        if (Interlocked.Increment(ref _inside) > _limit)
+        {
+            Interlocked.Decrement(ref _inside);
+            await ErrorResponse.WriteAsync(http, RegistryError.TooManyRequests);
+            return;
+        }
+
+        try
+        {
+            await handle(http);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _inside);
+        }
+    }
+}

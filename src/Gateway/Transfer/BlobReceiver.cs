@@ -1,0 +1,50 @@
+using Granary.Gateway.Uploads;
+using Granary.Storage.Blobs;
+
+namespace Granary.Gateway.Transfer;
+
+/// <summary>
+/// Streams a request's body into an object, hashing on the way. Memory is what the connection's pipe holds: blocks go from the socket to the hash and to the
+/// store, and are given back.
+/// </summary>
+internal static class BlobReceiver
+{
+    /// <summary>Receives the whole body.</summary>
+    /// <param name="body">Where from.</param>
+    /// <param name="writer">Where to.</param>
+    /// <param name="hash">What hashes it; null if it is hashed later.</param>
+    /// <param name="maxBytes">More than this is refused.</param>
+    /// <param name="keepAlive">Called after each block, to say to whoever asks that the upload is alive.</param>
+    /// <returns>False if the body is longer than <paramref name="maxBytes"/>: what was written does not count.</returns>
+    /// <exception cref="BrokenBodyException">The client stopped. What arrived is written.</exception>
+    public static async Task<bool> ReceiveAsync(RequestBody body, IBlobWriter writer, RunningHash? hash, long maxBytes, Func<ValueTask> keepAlive)
+    {
+        var received = 0L;
+        while (true)
+        {
+            var read = await body.ReadAsync();
+            received += read.Buffer.Length;
+            if (received > maxBytes)
+            {
+                body.Advance(read.Buffer.Start);
+                return false;
+            }
+
+            foreach (var block in read.Buffer)
+            {
+                hash?.Append(block.Span);
+
+                // Not cancelled with the connection: what was received is kept.
+                await writer.WriteAsync(block, CancellationToken.None);
+            }
+
+            body.Advance(read.Buffer.End);
+            if (read.IsCompleted)
+            {
+                return true;
+            }
+
+            await keepAlive();
+        }
+    }
+}

@@ -1,0 +1,85 @@
+using System.Globalization;
+using System.IO.Pipelines;
+using System.Security.Cryptography;
+using System.Text;
+using Granary.Protocol;
+using Granary.Storage;
+using Granary.Storage.Blobs;
+using Microsoft.AspNetCore.Http;
+
+namespace Granary.Gateway.Transfer;
+
+/// <summary>Streams an object, or pieces of it, into an answer. Bytes are read into the connection's own memory.</summary>
+internal static class BlobSender
+{
+    // One read and one send: larger blocks measured no faster, and each download holds one of them.
+    private const int BlockSize = 64 * 1024;
+
+    /// <summary>Sends the whole, with the status that is set.</summary>
+    public static Task SendAsync(HttpContext http, IBlobReader source)
+    {
+        http.Response.ContentLength = source.Length;
+        return CopyAsync(http, source, new ByteRange(0, source.Length));
+    }
+
+    /// <summary>Sends one piece (RFC 9110, section 15.3.7.1).</summary>
+    public static Task SendRangeAsync(HttpContext http, IBlobReader source, ByteRange range)
+    {
+        http.Response.StatusCode = StatusCodes.Status206PartialContent;
+        http.Response.Headers.ContentRange = ContentRange(range, source.Length);
+        http.Response.ContentLength = range.Length;
+        return CopyAsync(http, source, range);
+    }
+
+    /// <summary>
+    /// Sends several pieces (RFC 9110, section 15.3.7.2). Clients that pull parts of a layer ask like this; whoever answers with everything makes them download it all.
+    /// </summary>
+    public static async Task SendRangesAsync(HttpContext http, IBlobReader source, IReadOnlyList<ByteRange> ranges)
+    {
+        var boundary = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+        var partType = http.Response.ContentType;
+        var headers = ranges
+            .Select((range, i) => Encoding.ASCII.GetBytes(
+                $"{(i == 0 ? "" : "\r\n")}--{boundary}\r\nContent-Type: {partType}\r\nContent-Range: {ContentRange(range, source.Length)}\r\n\r\n"))
+            .ToArray();
+        var end = Encoding.ASCII.GetBytes($"\r\n--{boundary}--\r\n");
+
+        http.Response.StatusCode = StatusCodes.Status206PartialContent;
+        http.Response.ContentType = $"multipart/byteranges; boundary={boundary}";
+        http.Response.ContentLength = headers.Sum(header => (long)header.Length) + ranges.Sum(range => range.Length) + end.Length;
+        for (var i = 0; i < ranges.Count; i++)
+        {
+            await http.Response.BodyWriter.WriteAsync(headers[i], http.RequestAborted);
+            await CopyAsync(http, source, ranges[i]);
+        }
+
+        await http.Response.BodyWriter.WriteAsync(end, http.RequestAborted);
+    }
+
+    /// <summary>The header of a piece.</summary>
+    private static string ContentRange(ByteRange range, long size) =>
+        string.Create(CultureInfo.InvariantCulture, $"bytes {range.Offset}-{range.Last}/{size}");
+
+    private static async Task CopyAsync(HttpContext http, IBlobReader source, ByteRange range)
+    {
+        PipeWriter writer = http.Response.BodyWriter;
+        for (long done = 0; done < range.Length;)
+        {
+            var memory = writer.GetMemory(BlockSize);
+            var wanted = (int)Math.Min(memory.Length, range.Length - done);
+            var count = await source.ReadAsync(range.Offset + done, memory[..wanted], http.RequestAborted);
+            if (count == 0)
+            {
+                throw new StorageException(StorageFault.Damaged, $"The object ends after {range.Offset + done} bytes, before its recorded end.");
+            }
+
+            writer.Advance(count);
+            done += count;
+            if ((await writer.FlushAsync(http.RequestAborted)).IsCompleted)
+            {
+                // Nobody is listening any more.
+                return;
+            }
+        }
+    }
+}

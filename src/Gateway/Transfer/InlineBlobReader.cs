@@ -1,0 +1,21 @@
+using Granary.Storage.Blobs;
+
+namespace Granary.Gateway.Transfer;
+
+/// <summary>A small blob's content, read like an object.</summary>
+internal sealed class InlineBlobReader(byte[] bytes) : IBlobReader
+{
+    /// <inheritdoc/>
+    public long Length => bytes.Length;
+
+    /// <inheritdoc/>
+    public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        var count = (int)Math.Min(buffer.Length, bytes.Length - offset);
+        bytes.AsSpan((int)offset, count).CopyTo(buffer.Span);
+        return ValueTask.FromResult(count);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}

@@ -1,0 +1,209 @@
+using Granary.Gateway.Http;
+using Granary.Gateway.Transfer;
+using Granary.Grains.Interfaces.Blobs;
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Interfaces.Uploads;
+using Granary.Protocol;
+using Granary.Storage.Blobs;
+using Microsoft.Extensions.Options;
+
+namespace Granary.Gateway.Uploads;
+
+/// <summary>How an upload ends, whichever request ends it: the last bytes, the digest, the seal, the link.</summary>
+internal sealed class BlobPush(
+    UploadTails tails,
+    UploadSessions sessions,
+    IBlobStore store,
+    ParkedHashes parked,
+    IGrainFactory grains,
+    IOptions<UploadOptions> options,
+    TimeProvider time)
+{
+    /// <summary>
+    /// A blob that comes whole, to a session of which nothing is stored. A small one becomes rows: no object, no session, one call. A longer one is an object.
+    /// </summary>
+    public async Task PushWholeAsync(RegistryRequest request, UploadId id, Digest digest, UploadChunk chunk)
+    {
+        if (chunk.Offset is not (null or 0))
+        {
+            await UploadAnswers.OutOfOrderAsync(request, id, offset: 0);
+            return;
+        }
+
+        using var body = new RequestBody(request.Http, options.Value.IdleTimeout, time);
+        if (await body.ReadWholeAsync(BlobContent.MaxInlineSize) is not { } bytes)
+        {
+            await PushTailAsync(request, id, digest, chunk, body);
+            return;
+        }
+
+        if (chunk.Length is { } announced && announced != bytes.Length)
+        {
+            await request.RefuseAsync(RegistryError.SizeInvalid);
+            return;
+        }
+
+        var actual = Digest.Compute(digest.Algorithm, bytes);
+        if (actual != digest)
+        {
+            await RefuseDigestAsync(request, digest, actual);
+            return;
+        }
+
+        await LinkAsync(request, digest, new InlineContent(bytes), deadline: default);
+    }
+
+    /// <summary>The last bytes of a session, if any, and its end.</summary>
+    public async Task FinishAsync(RegistryRequest request, UploadId id, Digest digest, UploadOpen session, UploadChunk chunk)
+    {
+        if (chunk.Offset is { } offset && offset != session.Offset)
+        {
+            await UploadAnswers.OutOfOrderAsync(request, id, session.Offset);
+        }
+        else if (RequestBody.IsAbsent(request.Http))
+        {
+            await FinishWithoutBodyAsync(request, id, digest, session);
+        }
+        else
+        {
+            using var body = new RequestBody(request.Http, options.Value.IdleTimeout, time);
+            await PushTailAsync(request, id, digest, chunk, body);
+        }
+    }
+
+    /// <summary>A session that is sealed: its object gets its name, and the repository the blob. Repeating this is harmless.</summary>
+    public async Task ConcludeAsync(RegistryRequest request, SealedUpload upload)
+    {
+        if (await store.SealAsync(upload.Content.Object, upload.Digest, CancellationToken.None))
+        {
+            await LinkAsync(request, upload.Digest, upload.Content, upload.Deadline);
+        }
+        else
+        {
+            await UploadAnswers.UnknownAsync(request);
+        }
+    }
+
+    private async Task PushTailAsync(RegistryRequest request, UploadId id, Digest digest, UploadChunk chunk, RequestBody body)
+    {
+        switch (await tails.TakeAsync(id, chunk.Offset))
+        {
+            case TailAnswer.Elsewhere elsewhere:
+                await UploadAnswers.OutOfOrderAsync(request, id, elsewhere.Offset);
+                break;
+
+            case TailAnswer.Held { Tail: var tail }:
+                await using (tail)
+                {
+                    await PushTailAsync(request, id, digest, chunk, body, tail);
+                }
+
+                break;
+
+            default:
+                await UploadAnswers.UnknownAsync(request);
+                break;
+        }
+    }
+
+    private async Task PushTailAsync(RegistryRequest request, UploadId id, Digest digest, UploadChunk chunk, RequestBody body, UploadTail tail)
+    {
+        try
+        {
+            // :: Step 1: the bytes.
+            if (!await tail.ReceiveAsync(body, chunk.MaxBytes) || (chunk.Length is { } announced && tail.Length - tail.Start != announced))
+            {
+                await tail.LetGoAsync();
+                await request.RefuseAsync(RegistryError.SizeInvalid);
+                return;
+            }
+
+            // :: Step 2: are they what the client says?
+            if (await tail.HashAsync(digest.Algorithm) is not { } actual || actual != digest)
+            {
+                await tail.LetGoAsync();
+                await RefuseDigestAsync(request, digest, actual: null);
+                return;
+            }
+
+            // :: Step 3: from here on they are this digest's for ever.
+            if (await tail.SealAsync(digest) is { } upload)
+            {
+                await ConcludeAsync(request, upload);
+                return;
+            }
+        }
+        catch (BrokenBodyException)
+        {
+            await tail.AdvanceAsync();
+            throw;
+        }
+        catch (EpochFencedException)
+        {
+            // Another request went on with the session; it says how far.
+        }
+
+        await OvertakenAsync(request, id);
+    }
+
+    private async Task FinishWithoutBodyAsync(RegistryRequest request, UploadId id, Digest digest, UploadOpen session)
+    {
+        var actual = await HashAsync(id, session, digest.Algorithm);
+        if (actual != digest)
+        {
+            await RefuseDigestAsync(request, digest, actual);
+            return;
+        }
+
+        // Everything is durable since the last Advance: nothing to take hold of. If another request did meanwhile, its epoch is newer and Seal says no.
+        var grain = sessions.Grain(id);
+        if (await GrainCalls.RetryOnceAsync(() => grain.Seal(session.Epoch, digest, session.Offset, CancellationToken.None)) is { } upload)
+        {
+            await ConcludeAsync(request, upload);
+        }
+        else
+        {
+            await OvertakenAsync(request, id);
+        }
+    }
+
+    private async Task<Digest?> HashAsync(UploadId id, UploadOpen session, DigestAlgorithm algorithm)
+    {
+        using var hash = parked.Take(id, session.Offset);
+        return hash?.Algorithm == algorithm
+            ? hash.ToDigest()
+            : await UploadTail.RehashAsync(store, session.Object, session.Offset, algorithm, () => ValueTask.CompletedTask);
+    }
+
+    private async Task LinkAsync(RegistryRequest request, Digest digest, BlobContent content, DateTimeOffset deadline)
+    {
+        var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
+        switch (await GrainCalls.RetryOnceAsync(() => repository.LinkBlob(digest, content, deadline, CancellationToken.None)))
+        {
+            case LinkAnswer.Linked:
+                await UploadAnswers.CreatedAsync(request, digest);
+                break;
+
+            default:
+                await UploadAnswers.UnknownAsync(request);
+                break;
+        }
+    }
+
+    /// <summary>Answers what became of the session meanwhile.</summary>
+    private async Task OvertakenAsync(RegistryRequest request, UploadId id)
+    {
+        if (await sessions.FindAsync(id, request.Aborted) is UploadOpen { Offset: var offset })
+        {
+            await UploadAnswers.OutOfOrderAsync(request, id, offset);
+        }
+        else
+        {
+            await UploadAnswers.UnknownAsync(request);
+        }
+    }
+
+    private static Task RefuseDigestAsync(RegistryRequest request, Digest expected, Digest? actual) => request.RefuseAsync(
+        RegistryError.DigestMismatch,
+        detail: actual is { } known ? new { expected = expected.Value, actual = (string?)known.Value } : new { expected = expected.Value, actual = (string?)null });
+}

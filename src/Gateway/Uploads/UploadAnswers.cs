@@ -1,0 +1,46 @@
+using Granary.Gateway.Http;
+using Granary.Protocol;
+using Microsoft.AspNetCore.Http;
+
+namespace Granary.Gateway.Uploads;
+
+/// <summary>The answers about upload sessions that several operations give.</summary>
+internal static class UploadAnswers
+{
+    /// <summary>Where the session stands. Docker's client wants an end that is not before the start, so an empty session is <c>0-0</c> like one of a byte.</summary>
+    public static Task ProgressAsync(RegistryRequest request, UploadId id, long offset, int status)
+    {
+        SetProgress(request, id, offset);
+        request.Http.Response.StatusCode = status;
+        return Task.CompletedTask;
+    }
+
+    /// <summary>The bytes do not start where the session ends.</summary>
+    public static Task OutOfOrderAsync(RegistryRequest request, UploadId id, long offset)
+    {
+        SetProgress(request, id, offset);
+        return request.RefuseAsync(RegistryError.UploadOutOfOrder, detail: new { received = offset });
+    }
+
+    /// <summary>There is no such session.</summary>
+    public static Task UnknownAsync(RegistryRequest request) => request.RefuseAsync(RegistryError.BlobUploadUnknown);
+
+    /// <summary>The blob is in the repository.</summary>
+    public static Task CreatedAsync(RegistryRequest request, Digest digest)
+    {
+        var response = request.Http.Response;
+        response.StatusCode = StatusCodes.Status201Created;
+        response.Headers.Location = Locations.Blob(request.Repository, digest);
+        response.Headers[ContentHeaders.DockerContentDigest] = digest.Value;
+        response.ContentLength = 0;
+        return Task.CompletedTask;
+    }
+
+    private static void SetProgress(RegistryRequest request, UploadId id, long offset)
+    {
+        var headers = request.Http.Response.Headers;
+        headers.Location = Locations.Upload(request.Repository, id);
+        headers["Docker-Upload-UUID"] = id.Text;
+        headers.Range = $"0-{Math.Max(offset - 1, 0)}";
+    }
+}

@@ -1,0 +1,244 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
+
+namespace Granary.Protocol;
+
+/// <summary>Reads manifests of all kinds. It answers what is wrong, where, and how to mend it; it throws for nothing that a client can send.</summary>
+internal static class ManifestParser
+{
+    private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 64 };
+
+    public static bool TryParse(
+        ReadOnlyMemory<byte> body,
+        string? contentType,
+        [NotNullWhen(true)] out Manifest? manifest,
+        [NotNullWhen(false)] out RegistryError? error)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(body, Strict);
+            manifest = Read(document.RootElement, contentType);
+            error = null;
+            return true;
+        }
+        catch (RefusedException e)
+        {
+            error = e.Error;
+        }
+        catch (JsonException e)
+        {
+            error = Invalid($"The manifest is not well-formed JSON: {e.Message}");
+        }
+        catch (InvalidOperationException)
+        {
+            // What JsonElement throws for a string that is no text, such as half of a surrogate pair.
+            error = Invalid("The manifest holds a string that is not valid Unicode.");
+        }
+
+        manifest = null;
+        return false;
+    }
+
+    private static Manifest Read(JsonElement root, string? contentType)
+    {
+        if (root.ValueKind != JsonValueKind.Object)
+        {
+            throw Refuse("The manifest is not a JSON object.");
+        }
+
+        // :: Step 1: each field that decides about the kind once, or two readers could see two manifests in it.
+        var fields = Fields(root);
+        var mediaType = ReadMediaType(fields, contentType);
+        CheckSchemaVersion(fields, mediaType);
+
+        // :: Step 2: one shape, and the one that its type promises (CVE-2021-41190).
+        var isIndex = fields.ContainsKey("manifests");
+        if (isIndex && (fields.ContainsKey("layers") || fields.ContainsKey("config")))
+        {
+            throw Refuse("The manifest has 'manifests' and also 'layers' or 'config': it is an index or an image, not both.");
+        }
+
+        if (!isIndex && !fields.ContainsKey("layers"))
+        {
+            throw Refuse("The manifest has neither 'layers' (an image) nor 'manifests' (an index).");
+        }
+
+        mediaType ??= isIndex ? MediaTypes.OciIndex : MediaTypes.OciManifest;
+        CheckKind(mediaType, isIndex, fields);
+
+        // :: Step 3: what it names.
+        return new Manifest
+        {
+            MediaType = mediaType,
+            Kind = isIndex ? ManifestKind.Index : ManifestKind.Image,
+            Config = fields.TryGetValue("config", out var config) ? ReadDescriptor(config, "config") : null,
+            Layers = fields.TryGetValue("layers", out var layers) ? ReadDescriptors(layers, "layers") : [],
+            Manifests = isIndex ? ReadDescriptors(fields["manifests"], "manifests") : [],
+            Subject = fields.TryGetValue("subject", out var subject) && subject.ValueKind != JsonValueKind.Null ? ReadDescriptor(subject, "subject") : null,
+            ArtifactType = fields.TryGetValue("artifactType", out var artifactType) ? ReadText(artifactType, "artifactType") : null,
+            Annotations = fields.TryGetValue("annotations", out var annotations) ? ReadAnnotations(annotations) : new Dictionary<string, string>(),
+        };
+    }
+
+    private static Dictionary<string, JsonElement> Fields(JsonElement root)
+    {
+        var fields = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
+        foreach (var property in root.EnumerateObject())
+        {
+            if (!fields.TryAdd(property.Name, property.Value))
+            {
+                throw Refuse($"The manifest has the field '{property.Name}' twice.");
+            }
+        }
+
+        return fields;
+    }
+
+    private static string? ReadMediaType(Dictionary<string, JsonElement> fields, string? contentType)
+    {
+        var header = contentType is null ? "" : MediaTypes.WithoutParameters(contentType);
+        var own = fields.TryGetValue("mediaType", out var element) ? ReadText(element, "mediaType") ?? "" : "";
+        var named = MediaTypes.WithoutParameters(own);
+        if (header.Length > 0 && named.Length > 0 && header != named)
+        {
+            throw Refuse($"The manifest's mediaType '{own}' is not the Content-Type '{header}' that it was pushed with.");
+        }
+
+        return named.Length > 0 ? named : header.Length > 0 ? header : null;
+    }
+
+    private static void CheckSchemaVersion(Dictionary<string, JsonElement> fields, string? mediaType)
+    {
+        var isPresent = fields.TryGetValue("schemaVersion", out var element);
+        var version = isPresent && element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out var number) ? number : 0;
+        if (mediaType is MediaTypes.DockerSchema1 or MediaTypes.DockerSchema1Signed || version == 1)
+        {
+            throw Refuse("Docker image manifests of schema 1 are not accepted: push the image with a client of 2017 or later, which writes schema 2.");
+        }
+
+        if (isPresent && version != 2)
+        {
+            throw Refuse("The manifest's schemaVersion has to be the number 2.");
+        }
+
+        if (!isPresent && mediaType is null or MediaTypes.OciManifest or MediaTypes.OciIndex or MediaTypes.DockerManifest or MediaTypes.DockerManifestList)
+        {
+            throw Refuse("The manifest has no schemaVersion; it has to be the number 2.");
+        }
+    }
+
+    private static void CheckKind(string mediaType, bool isIndex, Dictionary<string, JsonElement> fields)
+    {
+        switch (mediaType)
+        {
+            case MediaTypes.OciIndex or MediaTypes.DockerManifestList when !isIndex:
+                throw Refuse($"A manifest of type '{mediaType}' has to have 'manifests'.");
+
+            case MediaTypes.OciManifest or MediaTypes.DockerManifest when isIndex:
+                throw Refuse($"A manifest of type '{mediaType}' has to have 'config' and 'layers', not 'manifests'.");
+
+            case MediaTypes.OciManifest or MediaTypes.DockerManifest when !fields.ContainsKey("config"):
+                throw Refuse($"A manifest of type '{mediaType}' has to have 'config'.");
+        }
+
+        if (!mediaType.EndsWith("+json", StringComparison.Ordinal))
+        {
+            throw Refuse($"'{mediaType}' is not the type of a manifest: push it with the Content-Type that its mediaType field names.");
+        }
+
+        if (mediaType.Length > 255 || mediaType.AsSpan().ContainsAnyExceptInRange('!', '~'))
+        {
+            throw Refuse("The manifest's media type is not one.");
+        }
+    }
+
+    private static List<Descriptor> ReadDescriptors(JsonElement element, string where)
+    {
+        if (element.ValueKind != JsonValueKind.Array)
+        {
+            throw Refuse($"'{where}' has to be a list of descriptors.");
+        }
+
+        var descriptors = new List<Descriptor>(element.GetArrayLength());
+        foreach (var item in element.EnumerateArray())
+        {
+            descriptors.Add(ReadDescriptor(item, $"{where}[{descriptors.Count}]"));
+        }
+
+        return descriptors;
+    }
+
+    private static Descriptor ReadDescriptor(JsonElement element, string where)
+    {
+        if (element.ValueKind != JsonValueKind.Object)
+        {
+            throw Refuse($"'{where}' has to be a descriptor: an object with mediaType, digest and size.");
+        }
+
+        if (!element.TryGetProperty("digest", out var digestElement) || ReadText(digestElement, $"{where}.digest") is not { } digestText)
+        {
+            throw Refuse($"'{where}.digest' is missing.");
+        }
+
+        if (!Digest.TryParse(digestText, out var digest))
+        {
+            var shown = digestText.Length <= 200 ? digestText : digestText[..200] + "…";
+            throw new RefusedException(RegistryError.DigestInvalid with { Message = $"'{where}.digest' is '{shown}'. {RegistryError.DigestInvalid.Message}" });
+        }
+
+        if (!element.TryGetProperty("size", out var sizeElement) || sizeElement.ValueKind != JsonValueKind.Number || !sizeElement.TryGetInt64(out var size) || size < 0)
+        {
+            throw Refuse($"'{where}.size' has to be the number of bytes, zero or more.");
+        }
+
+        var mediaType = element.TryGetProperty("mediaType", out var typeElement) ? ReadText(typeElement, $"{where}.mediaType") ?? "" : "";
+        return new Descriptor(mediaType, digest, size) { Platform = ReadPlatform(element) };
+    }
+
+    private static Platform? ReadPlatform(JsonElement descriptor) =>
+        descriptor.TryGetProperty("platform", out var platform) && platform.ValueKind == JsonValueKind.Object
+        && platform.TryGetProperty("os", out var os) && os.ValueKind == JsonValueKind.String
+        && platform.TryGetProperty("architecture", out var architecture) && architecture.ValueKind == JsonValueKind.String
+            ? new Platform(os.GetString()!, architecture.GetString()!)
+            : null;
+
+    private static Dictionary<string, string> ReadAnnotations(JsonElement element)
+    {
+        var annotations = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (element.ValueKind == JsonValueKind.Null)
+        {
+            return annotations;
+        }
+
+        if (element.ValueKind != JsonValueKind.Object)
+        {
+            throw Refuse("'annotations' has to be an object of strings.");
+        }
+
+        foreach (var property in element.EnumerateObject())
+        {
+            annotations[property.Name] = ReadText(property.Value, "annotations")
+                ?? throw Refuse($"'annotations' has to be an object of strings; '{property.Name}' is none.");
+        }
+
+        return annotations;
+    }
+
+    /// <summary>A string; null for JSON's null.</summary>
+    private static string? ReadText(JsonElement element, string where) => element.ValueKind switch
+    {
+        JsonValueKind.String => element.GetString(),
+        JsonValueKind.Null => null,
+        _ => throw Refuse($"'{where}' has to be a string."),
+    };
+
+    private static RegistryError Invalid(string message) => RegistryError.ManifestInvalid with { Message = message };
+
+    private static RefusedException Refuse(string message) => new(Invalid(message));
+
+    // Never leaves this file: it carries the answer out of a nested reader, on a path that only bad input takes.
+    private sealed class RefusedException(RegistryError error) : Exception(error.Message)
+    {
+        public RegistryError Error { get; } = error;
+    }
+}

@@ -1,0 +1,16 @@
+using System.CommandLine;
+
+namespace Granary.Silo.Commands;
+
+/// <summary>The program's command line. Without a command it serves.</summary>
+public static class GranaryCommand
+{
+    /// <summary>Runs the program.</summary>
+    /// <returns>The exit status: 0, or 1 with a message on standard error.</returns>
+    public static async Task<int> RunAsync(string[] args)
+    {
+        var root = new RootCommand("Granary, an OCI and Docker container registry.") { ServeCommand.Create() };
+        var isServing = args.Length == 0 || (args[0].StartsWith('-') && args[0] is not ("-h" or "-?" or "--help" or "--version"));
+        return await root.Parse(isServing ? [ServeCommand.Name, .. args] : args).InvokeAsync();
+    }
+}

@@ -1,0 +1,82 @@
+using System.CommandLine;
+using Granary.Silo.Configuration;
+using Granary.Silo.Hosting;
+using Granary.Storage.Data;
+using Microsoft.AspNetCore.Connections;
+
+namespace Granary.Silo.Commands;
+
+/// <summary><c>granary serve</c>: the registry. Its options are the settings, each under its one name.</summary>
+internal static class ServeCommand
+{
+    public const string Name = "serve";
+
+    private const int Failed = 1;
+
+    public static Command Create()
+    {
+        var file = new Option<string?>("--config") { Description = "A YAML or JSON file with settings. Also GRANARY_CONFIG.", HelpName = "FILE" };
+        var command = new Command(
+            Name,
+            "Serves the registry. Every setting can be given here, in the environment (GRANARY_MANIFESTS__SPARSE=true) or in a file " +
+            "(manifests: { sparse: true }); what stands here counts first, then the environment, then the file.")
+        {
+            file,
+        };
+        var options = new List<(Setting Setting, Option<string?> Option)>();
+        foreach (var setting in SettingCatalog.All)
+        {
+            var option = new Option<string?>("--" + setting.Name)
+            {
+                Description = $"{setting.Description} Default: {setting.DefaultText}.",
+                HelpName = setting.ValueName,
+            };
+            options.Add((setting, option));
+            command.Options.Add(option);
+        }
+
+        command.SetAction((result, cancellationToken) => ServeAsync(
+            result.GetValue(file),
+            options
+                .Select(pair => (pair.Setting.Name, Value: result.GetValue(pair.Option)))
+                .Where(pair => pair.Value is not null)
+                .ToDictionary(pair => pair.Name, pair => pair.Value!, StringComparer.Ordinal),
+            cancellationToken));
+        return command;
+    }
+
+    private static async Task<int> ServeAsync(string? file, IReadOnlyDictionary<string, string> commandLine, CancellationToken cancellationToken)
+    {
+        var urls = "";
+        try
+        {
+            var settings = GranarySettings.Load(file, commandLine);
+            urls = settings.Server.Urls;
+            await using var server = GranaryServer.Create(settings);
+            await server.RunAsync(cancellationToken);
+            return 0;
+        }
+        catch (SettingsException e)
+        {
+            return await FailAsync(e.Message);
+        }
+        catch (DataDirectoryException e)
+        {
+            return await FailAsync(e.Message);
+        }
+        catch (IOException e) when (e.InnerException is AddressInUseException)
+        {
+            return await FailAsync($"urls: an address of '{urls}' is in use by another program. Stop that one, or choose another address with --urls. ({e.Message})");
+        }
+        catch (Exception e) when (e is System.Net.Sockets.SocketException or UnauthorizedAccessException)
+        {
+            return await FailAsync($"urls: the server cannot listen on '{urls}': {e.Message} Choose another address with --urls.");
+        }
+    }
+
+    private static async Task<int> FailAsync(string message)
+    {
+        await Console.Error.WriteLineAsync("granary: " + message);
+        return Failed;
+    }
+}

@@ -1,0 +1,46 @@
+using System.Globalization;
+
+namespace Granary.Silo.Configuration;
+
+/// <summary>Durations as people write them: a number and a unit (<c>ms</c>, <c>s</c>, <c>m</c>, <c>h</c>, <c>d</c>).</summary>
+internal static class Durations
+{
+    private static readonly (string Unit, TimeSpan Length)[] Units =
+    [
+        ("ms", TimeSpan.FromMilliseconds(1)),
+        ("s", TimeSpan.FromSeconds(1)),
+        ("m", TimeSpan.FromMinutes(1)),
+        ("h", TimeSpan.FromHours(1)),
+        ("d", TimeSpan.FromDays(1)),
+    ];
+
+    public static bool TryParse(string text, out TimeSpan duration)
+    {
+        duration = default;
+        foreach (var (unit, length) in Units)
+        {
+            if (text.EndsWith(unit, StringComparison.Ordinal)
+                && int.TryParse(text.AsSpan(0, text.Length - unit.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+            {
+                duration = number * length;
+                return duration <= TimeSpan.FromDays(3650);
+            }
+        }
+
+        return false;
+    }
+
+    public static string Text(TimeSpan duration)
+    {
+        foreach (var (unit, length) in Units.Reverse())
+        {
+            if (duration >= length && duration.Ticks % length.Ticks == 0)
+            {
+                // One day reads better as 24h beside other hours.
+                return unit == "d" && duration == length ? "24h" : $"{duration.Ticks / length.Ticks}{unit}";
+            }
+        }
+
+        return "0s";
+    }
+}

@@ -1,0 +1,129 @@
+using Granary.Gateway;
+using Granary.Grains;
+
+namespace Granary.Silo.Configuration;
+
+/// <summary>The settings of a server, read and checked.</summary>
+public sealed class GranarySettings
+{
+    /// <summary>What every setting's name in the environment begins with.</summary>
+    public const string EnvironmentPrefix = "GRANARY_";
+
+    private readonly Dictionary<string, object> _sections;
+
+    private GranarySettings(Dictionary<string, object> sections) => _sections = sections;
+
+    /// <summary>Settings without a section.</summary>
+    public ServerOptions Server => Section<ServerOptions>();
+
+    /// <summary>The section <c>tls</c>.</summary>
+    public TlsOptions Tls => Section<TlsOptions>();
+
+    /// <summary>The section <c>shutdown</c>.</summary>
+    public ShutdownOptions Shutdown => Section<ShutdownOptions>();
+
+    /// <summary>The section <c>log</c>.</summary>
+    public LogOptions Log => Section<LogOptions>();
+
+    /// <summary>The section <c>limits</c>.</summary>
+    public LimitOptions Limits => Section<LimitOptions>();
+
+    /// <summary>The section <c>manifests</c>.</summary>
+    public ManifestOptions Manifests => Section<ManifestOptions>();
+
+    /// <summary>The section <c>blobs</c>.</summary>
+    public BlobOptions Blobs => Section<BlobOptions>();
+
+    /// <summary>The section <c>uploads</c>.</summary>
+    public UploadOptions Uploads => Section<UploadOptions>();
+
+    /// <summary>The section <c>lifetimes</c>.</summary>
+    public LifetimeOptions Lifetimes => Section<LifetimeOptions>();
+
+    /// <summary>Reads the settings: the command line counts first, then the environment, then the file.</summary>
+    /// <param name="file">A YAML or JSON file; null for the one that GRANARY_CONFIG names, or none.</param>
+    /// <param name="commandLine">Values by the names of their settings.</param>
+    /// <exception cref="SettingsException">A setting is unknown or wrong; the message names it.</exception>
+    public static GranarySettings Load(string? file, IReadOnlyDictionary<string, string> commandLine)
+    {
+        file ??= Environment.GetEnvironmentVariable(EnvironmentPrefix + "CONFIG");
+        var builder = new ConfigurationBuilder();
+        if (file is not null)
+        {
+            AddFile(builder, file);
+        }
+
+        builder.AddEnvironmentVariables(EnvironmentPrefix);
+        builder.AddInMemoryCollection(commandLine.Select(pair => KeyValuePair.Create(pair.Key.Replace('.', ':'), (string?)pair.Value)));
+        var configuration = builder.Build();
+        RefuseUnknown(configuration);
+
+        var settings = new GranarySettings(SettingCatalog.Sections.ToDictionary(section => section.Name, section => section.Create(), StringComparer.Ordinal));
+        foreach (var setting in SettingCatalog.All)
+        {
+            if (configuration[setting.ConfigurationKey] is not { } text)
+            {
+                continue;
+            }
+
+            if (setting.TryParse(text, out var value) is { } wrong)
+            {
+                throw new SettingsException($"{setting.Name}: '{text}' {wrong}. Set it with --{setting.Name}, {setting.EnvironmentName} or in the configuration file.");
+            }
+
+            setting.Property.SetValue(settings._sections[setting.Section], value);
+        }
+
+        settings.Lifetimes.UploadExpiry = settings.Uploads.Expiry;
+        return settings;
+    }
+
+    private static void AddFile(ConfigurationBuilder builder, string file)
+    {
+        var path = Path.GetFullPath(file);
+        if (!File.Exists(path))
+        {
+            throw new SettingsException($"config: the file '{path}' does not exist.");
+        }
+
+        if (Path.GetExtension(path) is ".json")
+        {
+            builder.AddJsonFile(path);
+        }
+        else
+        {
+            builder.AddYamlFile(path);
+        }
+
+        try
+        {
+            builder.Build();
+        }
+        catch (Exception e)
+        {
+            throw new SettingsException($"config: the file '{path}' cannot be read: {(e.InnerException ?? e).Message}", e);
+        }
+    }
+
+    private static void RefuseUnknown(IConfigurationRoot configuration)
+    {
+        var known = SettingCatalog.All.Select(setting => setting.ConfigurationKey).ToHashSet(StringComparer.OrdinalIgnoreCase);
+        foreach (var (key, value) in configuration.AsEnumerable())
+        {
+            if (value is null || known.Contains(key) || key.Equals("config", StringComparison.OrdinalIgnoreCase))
+            {
+                continue;
+            }
+
+            var name = key.Replace(':', '.');
+            var near = SettingCatalog.All.FirstOrDefault(setting => setting.Name.EndsWith(name[(name.LastIndexOf('.') + 1)..], StringComparison.OrdinalIgnoreCase));
+            throw new SettingsException(
+                $"{name}: there is no such setting{(near is null ? "" : $"; did you mean {near.Name}?")} 'granary serve --help' lists them all.");
+        }
+    }
+
+    private T Section<T>() => _sections.Values.OfType<T>().Single();
+}
+
+/// <summary>A setting is unknown or wrong. The message is for the operator.</summary>
+public sealed class SettingsException(string message, Exception? innerException = null) : Exception(message, innerException);

@@ -1,0 +1,31 @@
+using System.Reflection;
+using Granary.Gateway;
+using Granary.Grains;
+
+namespace Granary.Silo.Configuration;
+
+/// <summary>All settings: the one list that the command line, the environment, the file, the help and the documentation are made from.</summary>
+public static class SettingCatalog
+{
+    /// <summary>The sections and the records that hold their settings.</summary>
+    public static IReadOnlyList<(string Name, Func<object> Create)> Sections { get; } =
+    [
+        ("", () => new ServerOptions()),
+        ("tls", () => new TlsOptions()),
+        ("shutdown", () => new ShutdownOptions()),
+        ("log", () => new LogOptions()),
+        ("limits", () => new LimitOptions()),
+        ("manifests", () => new ManifestOptions()),
+        ("blobs", () => new BlobOptions()),
+        ("uploads", () => new UploadOptions()),
+        ("lifetimes", () => new LifetimeOptions()),
+    ];
+
+    /// <summary>Every setting, in the order of the documentation.</summary>
+    public static IReadOnlyList<Setting> All { get; } = [.. Sections.SelectMany(section => Of(section.Name, section.Create()))];
+
+    private static IEnumerable<Setting> Of(string section, object defaults) => defaults.GetType()
+        .GetProperties(BindingFlags.Public | BindingFlags.Instance)
+        .Where(property => property.SetMethod is { IsPublic: true } && property.GetCustomAttribute<System.ComponentModel.BrowsableAttribute>() is not { Browsable: false })
+        .Select(property => new Setting(section, property, property.GetValue(defaults)!));
+}

@@ -1,0 +1,53 @@
+using Granary.Grains.Interfaces.Cluster;
+using Granary.Storage.Blobs;
+
+namespace Granary.Silo.Hosting;
+
+/// <summary><c>/healthz</c>: the process lives. <c>/readyz</c>: grains and stores answer, and the server is not stopping.</summary>
+internal sealed partial class Health(
+    IGrainFactory grains,
+    IBlobStore store,
+    IHostApplicationLifetime lifetime,
+    TimeProvider time,
+    ILogger<Health> logger)
+{
+    // Whoever asks does so every few seconds and gives up after one or two.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    public static Task AliveAsync(HttpContext http) => AnswerAsync(http, StatusCodes.Status200OK, "ok");
+
+    public async Task ReadyAsync(HttpContext http)
+    {
+        if (lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            await AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, "stopping");
+            return;
+        }
+
+        try
+        {
+            using var patience = new CancellationTokenSource(Patience, time);
+            await grains.GetGrain<IClusterGrain>(0).Ping(patience.Token).WaitAsync(patience.Token);
+            await store.CheckAsync(patience.Token);
+        }
+        catch (Exception e)
+        {
+            LogNotReady(logger, e);
+            await AnswerAsync(http, StatusCodes.Status503ServiceUnavailable, e is OperationCanceledException ? "no answer in time" : "storage or grains fail; see the log");
+            return;
+        }
+
+        await AnswerAsync(http, StatusCodes.Status200OK, "ready");
+    }
+
+    private static Task AnswerAsync(HttpContext http, int status, string text)
+    {
+        http.Response.StatusCode = status;
+        http.Response.ContentType = "text/plain";
+        http.Response.Headers.CacheControl = "no-store";
+        return http.Response.WriteAsync(text + "\n", http.RequestAborted);
+    }
+
+    [LoggerMessage(3201, LogLevel.Warning, "Not ready: see the cause")]
+    private static partial void LogNotReady(ILogger logger, Exception exception);
+}

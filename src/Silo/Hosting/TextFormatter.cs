@@ -1,0 +1,51 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging.Console;
+
+namespace Granary.Silo.Hosting;
+
+/// <summary>Log lines for people: when, how severe, who, what, and which request it was about.</summary>
+internal sealed class TextFormatter(TimeProvider time) : ConsoleFormatter(FormatterName)
+{
+    public const string FormatterName = "granary";
+
+    public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
+    {
+        textWriter.Write(time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));
+        textWriter.Write(logEntry.LogLevel switch
+        {
+            LogLevel.Information => " info  ",
+            LogLevel.Warning => " warn  ",
+            LogLevel.Error or LogLevel.Critical => " error ",
+            _ => " debug ",
+        });
+        textWriter.Write(logEntry.Category[(logEntry.Category.LastIndexOf('.') + 1)..]);
+        textWriter.Write('[');
+        textWriter.Write(logEntry.EventId.Id);
+        textWriter.Write("] ");
+
+        // What a client sent may be in it: one message stays one line.
+        textWriter.Write(logEntry.Formatter(logEntry.State, logEntry.Exception).ReplaceLineEndings(" "));
+        scopeProvider?.ForEachScope(
+            static (scope, writer) =>
+            {
+                if (scope is IEnumerable<KeyValuePair<string, object?>> values)
+                {
+                    foreach (var (key, value) in values)
+                    {
+                        if (key == "RequestId")
+                        {
+                            writer.Write(" request=");
+                            writer.Write(value);
+                        }
+                    }
+                }
+            },
+            textWriter);
+        textWriter.WriteLine();
+        if (logEntry.Exception is { } exception)
+        {
+            textWriter.WriteLine(exception.ToString());
+        }
+    }
+}
