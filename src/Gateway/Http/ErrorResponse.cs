@@ -10,6 +10,8 @@ public static class ErrorResponse
     // Long enough for a silo to take over or a queue to empty, short enough for a person who waits.
     private const string RetryAfterSeconds = "2";
 
+    private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web) { Encoder = JsonResponse.Encoder };
+
     /// <summary>Writes one error. Headers that the caller has set stay. HEAD gets no body.</summary>
     /// <param name="http">The connection; nothing was written to it yet.</param>
     /// <param name="error">The code, the status and the default message.</param>
@@ -28,8 +30,8 @@ public static class ErrorResponse
             response.Headers.RetryAfter = RetryAfterSeconds;
         }
 
-        var body = JsonSerializer.SerializeToUtf8Bytes(new ErrorBody([.. entries.Select(entry => new ErrorEntry(error.Code, entry.Message, entry.Detail))]), JsonSerializerOptions.Web);
-        response.ContentType = "application/json";
+        var body = JsonSerializer.SerializeToUtf8Bytes(new ErrorBody([.. entries.Select(entry => new ErrorEntry(error.Code, entry.Message, entry.Detail))]), Options);
+        response.ContentType = JsonResponse.ContentType;
         response.ContentLength = body.Length;
         return HttpMethods.IsHead(http.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(body, http.RequestAborted).AsTask();
     }

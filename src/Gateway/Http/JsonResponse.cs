@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace Granary.Gateway.Http;
@@ -8,11 +9,14 @@ internal static class JsonResponse
 {
     public const string ContentType = "application/json";
 
+    /// <summary>Nothing is escaped that JSON does not ask for: these documents are not put into HTML.</summary>
+    public static readonly JavaScriptEncoder Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
+
     /// <summary>Writes the document that <paramref name="write"/> makes. HEAD gets its headers.</summary>
     public static async Task WriteAsync(RegistryRequest request, string contentType, Action<Utf8JsonWriter> write)
     {
         var buffer = new ArrayBufferWriter<byte>(4096);
-        await using (var json = new Utf8JsonWriter(buffer))
+        await using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = Encoder }))
         {
             write(json);
         }

@@ -27,11 +27,10 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, TimeProvider 
                 http.Response.ContentLength ?? 0,
                 time.GetElapsedTime(start).TotalMilliseconds,
                 http.Connection.RemoteIpAddress?.ToString(),
-                http.Request.Headers.UserAgent,
-                http.TraceIdentifier);
+                http.Request.Headers.UserAgent);
         }
     }
 
-    [LoggerMessage(3001, LogLevel.Information, "{Method} {Path} {Status} {Bytes} B {Milliseconds:F1} ms {Client} \"{UserAgent}\" {Request}")]
-    private partial void LogRequest(string method, string? path, int status, long bytes, double milliseconds, string? client, string? userAgent, string request);
+    [LoggerMessage(3001, LogLevel.Information, "{Method} {Path} {Status} {Bytes} B {Milliseconds:F1} ms {Client} \"{UserAgent}\"")]
+    private partial void LogRequest(string method, string? path, int status, long bytes, double milliseconds, string? client, string? userAgent);
 }

@@ -114,7 +114,10 @@ public sealed partial class GranaryServer : IAsyncDisposable
         // What the frameworks say on a good day is no operator's business, and what they say of themselves at the end neither.
         logging.AddFilter("Microsoft", LogLevel.Warning);
         logging.AddFilter("Orleans", LogLevel.Warning);
-        logging.AddFilter("Orleans.Runtime.NoOpHostEnvironmentStatisticsValidator", LogLevel.Error);
+        logging.AddFilter("Polly", LogLevel.Warning);
+
+        // It recommends the garbage collector of large servers; a registry at rest shall be small.
+        logging.AddFilter("Orleans.Runtime.Silo", LogLevel.Error);
         logging.AddConsole(console => console.FormatterName = options.Format == LogFormat.Json ? "json" : TextFormatter.FormatterName);
         logging.AddConsoleFormatter<TextFormatter, Microsoft.Extensions.Logging.Console.ConsoleFormatterOptions>();
         logging.AddJsonConsole(json =>

@@ -30,7 +30,7 @@ public sealed class MemoryPartitionStore : IPartitionStore
             {
                 for (var i = 0; i < values.Length; i++)
                 {
-                    values[i] = stored.Rows.TryGetValue(keys[i], out var value) ? value : null;
+                    values[i] = stored.Rows.TryGetValue(keys[i], out var value) ? value : default(ReadOnlyMemory<byte>?);
                 }
             }
         }

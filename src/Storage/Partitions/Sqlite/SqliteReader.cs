@@ -141,7 +141,8 @@ internal sealed class SqliteReader : IDisposable
     {
         try
         {
-            return _row.Bind(1, id).Bind(2, key).Step() ? _row.Bytes(0) : null;
+            // Said in full: beside a value, null would be taken for a null array, and so for an empty value.
+            return _row.Bind(1, id).Bind(2, key).Step() ? _row.Bytes(0) : default(ReadOnlyMemory<byte>?);
         }
         finally
         {

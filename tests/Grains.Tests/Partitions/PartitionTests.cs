@@ -1,0 +1,327 @@
+using System.Text;
+using Granary.Grains.Interfaces;
+using Granary.Grains.Partitions;
+using Granary.Storage;
+using Granary.Storage.Partitions;
+
+namespace Granary.Grains.Tests.Partitions;
+
+public sealed class PartitionTests
+{
+    private static readonly PartitionKey Key = new("test/one");
+
+    private readonly ScriptedStore _store = new();
+    private readonly List<Exception> _lost = [];
+
+    [Fact]
+    public async Task A_decision_that_was_answered_is_in_the_store()
+    {
+        var partition = await OpenAsync();
+
+        await PutAsync(partition, "a", "1");
+
+        Assert.Equal("1", await StoredAsync("a"));
+        Assert.Equal(2, partition.NextVersion);
+    }
+
+    [Fact]
+    public async Task Decisions_that_wait_for_a_commit_become_one_commit_after_it()
+    {
+        var partition = await OpenAsync();
+        var gate = HoldNextCommit();
+        var first = PutAsync(partition, "first", "1");
+        var others = Enumerable.Range(0, 16).Select(i => PutAsync(partition, $"row{i}", "x")).ToArray();
+
+        gate.SetResult();
+        await first;
+        await Task.WhenAll(others);
+
+        Assert.Equal(2, _store.Commits.Count);
+        Assert.Equal(16, _store.Commits[1].Count);
+    }
+
+    [Fact]
+    public async Task Of_many_decisions_in_one_batch_that_want_a_row_to_be_new_exactly_one_gets_it()
+    {
+        var partition = await OpenAsync();
+        var gate = HoldNextCommit();
+        var first = PutAsync(partition, "first", "1");
+        var claims = Enumerable.Range(0, 16).Select(i => ClaimAsync(partition, "tag", $"{i}")).ToArray();
+
+        gate.SetResult();
+        await first;
+        var won = await Task.WhenAll(claims);
+
+        Assert.Single(won, true);
+        Assert.Equal("0", await StoredAsync("tag"));
+    }
+
+    [Fact]
+    public async Task A_decision_sees_rows_it_did_not_name_even_if_they_are_not_in_memory()
+    {
+        await PutAsync(await OpenAsync(), "pointer", "target");
+        await PutAsync(await OpenAsync(), "target", "value");
+        var partition = await OpenAsync();
+
+        var answer = await partition.DecideAsync([], rows => Text(rows.Get(Text(rows.Get("pointer"))!)), CancellationToken.None);
+
+        Assert.Equal("value", answer);
+    }
+
+    [Fact]
+    public async Task A_decision_that_stumbles_over_rows_that_are_not_loaded_is_run_again()
+    {
+        await PutAsync(await OpenAsync(), "n", "41");
+        var partition = await OpenAsync();
+
+        var answer = await partition.DecideAsync([], rows => int.Parse(Text(rows.Get("n"))!) + 1, CancellationToken.None);
+
+        Assert.Equal(42, answer);
+    }
+
+    [Fact]
+    public async Task A_decision_that_throws_fails_only_itself()
+    {
+        var partition = await OpenAsync();
+        var gate = HoldNextCommit();
+        var first = PutAsync(partition, "first", "1");
+        var bad = partition.DecideAsync<bool>(
+            [],
+            rows =>
+            {
+                rows.Put("bad", Bytes("x"));
+                throw new InvalidOperationException("no");
+            },
+            CancellationToken.None);
+        var good = PutAsync(partition, "good", "x");
+
+        gate.SetResult();
+        await first;
+        await good;
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => bad);
+        Assert.Null(await StoredAsync("bad"));
+        Assert.Equal("x", await StoredAsync("good"));
+        Assert.Empty(_lost);
+    }
+
+    [Fact]
+    public async Task A_decision_that_changes_nothing_commits_nothing_unless_it_fences()
+    {
+        var partition = await OpenAsync();
+
+        await partition.DecideAsync(["a"], rows => rows.Has("a"), CancellationToken.None);
+        Assert.Empty(_store.Commits);
+
+        await partition.DecideAsync(
+            [],
+            rows =>
+            {
+                rows.Fence();
+                return 0;
+            },
+            CancellationToken.None);
+        Assert.Empty(Assert.Single(_store.Commits));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_failed_commit_fails_everything_queued_and_ends_the_activation(bool afterCommit)
+    {
+        var partition = await OpenAsync();
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Func<Task> fail = async () =>
+        {
+            await gate.Task;
+            throw new StorageException(StorageFault.Full, "no room");
+        };
+        (_store.BeforeCommit, _store.AfterCommit) = afterCommit ? ((Func<Task>?)null, fail) : (fail, null);
+
+        var first = PutAsync(partition, "first", "1");
+        var second = PutAsync(partition, "second", "2");
+        gate.SetResult();
+
+        Assert.Equal(PartitionFault.Full, (await Assert.ThrowsAsync<PartitionUnavailableException>(() => first)).Fault);
+        await Assert.ThrowsAsync<PartitionUnavailableException>(() => second);
+        await Assert.ThrowsAsync<PartitionUnavailableException>(() => PutAsync(partition, "third", "3"));
+        Assert.Single(_lost);
+        Assert.Equal(afterCommit ? "1" : null, await StoredAsync("first"));
+        Assert.Null(await StoredAsync("second"));
+    }
+
+    [Fact]
+    public async Task A_stale_activation_cannot_commit_and_is_told_so()
+    {
+        var stale = await OpenAsync();
+        var current = await OpenAsync();
+        await PutAsync(current, "a", "current");
+
+        var refused = await Assert.ThrowsAsync<PartitionUnavailableException>(() => PutAsync(stale, "a", "stale"));
+
+        Assert.Equal(PartitionFault.Unavailable, refused.Fault);
+        Assert.IsType<HeadMovedException>(Assert.Single(_lost));
+        Assert.Equal("current", await StoredAsync("a"));
+    }
+
+    [Fact]
+    public async Task A_caller_that_stops_waiting_takes_nothing_back()
+    {
+        var partition = await OpenAsync();
+        var gate = HoldNextCommit();
+        using var stop = new CancellationTokenSource();
+        var impatient = PutAsync(partition, "a", "1", stop.Token);
+
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => impatient);
+        gate.SetResult();
+        await PutAsync(partition, "b", "2");
+
+        Assert.Equal("1", await StoredAsync("a"));
+    }
+
+    [Fact]
+    public async Task A_row_made_and_removed_in_one_batch_never_gets_to_the_store()
+    {
+        var partition = await OpenAsync();
+        var gate = HoldNextCommit();
+        var first = PutAsync(partition, "first", "1");
+        var put = PutAsync(partition, "brief", "1");
+        var delete = DeleteAsync(partition, "brief");
+        var other = PutAsync(partition, "other", "1");
+
+        gate.SetResult();
+        await Task.WhenAll(first, put, delete, other);
+
+        Assert.Equal(["other"], _store.Commits[1].Select(mutation => mutation.Key));
+        Assert.Null(await ReadAsync(partition, "brief"));
+    }
+
+    [Fact]
+    public async Task A_scan_sees_what_earlier_decisions_of_the_batch_did()
+    {
+        await PutAsync(await OpenAsync(), "use/1", "x");
+        await PutAsync(await OpenAsync(), "use/3", "x");
+        var partition = await OpenAsync();
+        var gate = HoldNextCommit();
+        var first = PutAsync(partition, "first", "1");
+        var put = PutAsync(partition, "use/2", "x");
+        var delete = DeleteAsync(partition, "use/3");
+        var scan = partition.DecideAsync([], rows => string.Join(' ', rows.Scan("use/").Select(row => row.Key)), CancellationToken.None);
+
+        gate.SetResult();
+        await Task.WhenAll(first, put, delete);
+
+        Assert.Equal("use/1 use/2", await scan);
+    }
+
+    [Fact]
+    public async Task A_read_never_sees_what_is_not_durable()
+    {
+        var partition = await OpenAsync();
+        await PutAsync(partition, "a", "old");
+        var gate = HoldNextCommit();
+        var write = PutAsync(partition, "a", "new");
+
+        Assert.Equal("old", await ReadAsync(partition, "a"));
+        gate.SetResult();
+        await write;
+        Assert.Equal("new", await ReadAsync(partition, "a"));
+    }
+
+    [Fact]
+    public async Task A_read_that_a_commit_overtook_does_not_leave_its_old_rows_in_the_cache()
+    {
+        await PutAsync(await OpenAsync(), "a", "old");
+        var partition = await OpenAsync();
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _store.AfterRead = () =>
+        {
+            _store.AfterRead = null;
+            return gate.Task;
+        };
+        var read = ReadAsync(partition, "a").AsTask();
+        await PutAsync(partition, "a", "new");
+
+        gate.SetResult();
+
+        Assert.Equal("new", await read);
+        Assert.Equal("new", await ReadAsync(partition, "a"));
+    }
+
+    [Fact]
+    public async Task Merging_stops_at_a_megabyte()
+    {
+        var partition = await OpenAsync();
+        var gate = HoldNextCommit();
+        var first = PutAsync(partition, "first", "1");
+        var big = new string('x', 60_000);
+        var others = Enumerable.Range(0, 40).Select(i => PutAsync(partition, $"row{i:d2}", big)).ToArray();
+
+        gate.SetResult();
+        await first;
+        await Task.WhenAll(others);
+
+        Assert.All(_store.Commits, batch => Assert.True(batch.Sum(mutation => mutation.Value?.Length ?? 0) < 1024 * 1024 + 60_001));
+        Assert.Equal(4, _store.Commits.Count);
+    }
+
+    private async Task<Partition> OpenAsync()
+    {
+        var partition = new Partition(_store, Key, _lost.Add);
+        await partition.OpenAsync(CancellationToken.None);
+        return partition;
+    }
+
+    private TaskCompletionSource HoldNextCommit()
+    {
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _store.BeforeCommit = () =>
+        {
+            _store.BeforeCommit = null;
+            return gate.Task;
+        };
+        return gate;
+    }
+
+    private static Task<bool> PutAsync(Partition partition, string key, string value, CancellationToken cancellationToken = default) => partition.DecideAsync(
+        [],
+        rows =>
+        {
+            rows.Put(key, Bytes(value));
+            return true;
+        },
+        cancellationToken);
+
+    private static Task<bool> DeleteAsync(Partition partition, string key) => partition.DecideAsync(
+        [],
+        rows =>
+        {
+            rows.Delete(key);
+            return true;
+        },
+        CancellationToken.None);
+
+    private static Task<bool> ClaimAsync(Partition partition, string key, string value) => partition.DecideAsync(
+        [key],
+        rows =>
+        {
+            if (rows.Has(key))
+            {
+                return false;
+            }
+
+            rows.Put(key, Bytes(value));
+            return true;
+        },
+        CancellationToken.None);
+
+    private static ValueTask<string?> ReadAsync(Partition partition, string key) =>
+        partition.ReadAsync([key], rows => Text(rows.Get(key)), CancellationToken.None);
+
+    private async Task<string?> StoredAsync(string key) => Text((await _store.GetAsync(Key, [key], CancellationToken.None))[0]);
+
+    private static ReadOnlyMemory<byte> Bytes(string text) => Encoding.UTF8.GetBytes(text);
+
+    private static string? Text(ReadOnlyMemory<byte>? value) => value is { } bytes ? Encoding.UTF8.GetString(bytes.Span) : null;
+}

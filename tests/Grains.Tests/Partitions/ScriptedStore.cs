@@ -1,0 +1,52 @@
+using Granary.Storage.Partitions;
+using Granary.Storage.Partitions.Memory;
+
+namespace Granary.Grains.Tests.Partitions;
+
+/// <summary>A store in memory whose next reads and commits can be held, counted or made to fail.</summary>
+internal sealed class ScriptedStore : IPartitionStore
+{
+    private readonly MemoryPartitionStore _inner = new();
+
+    public List<IReadOnlyList<Mutation>> Commits { get; } = [];
+
+    public Func<Task>? BeforeCommit { get; set; }
+
+    public Func<Task>? AfterCommit { get; set; }
+
+    public Func<Task>? AfterRead { get; set; }
+
+    public ValueTask<Head> OpenAsync(PartitionKey partition, CancellationToken cancellationToken) => _inner.OpenAsync(partition, cancellationToken);
+
+    public async ValueTask<IReadOnlyList<ReadOnlyMemory<byte>?>> GetAsync(
+        PartitionKey partition,
+        IReadOnlyList<string> keys,
+        CancellationToken cancellationToken)
+    {
+        var rows = await _inner.GetAsync(partition, keys, cancellationToken);
+        await (AfterRead?.Invoke() ?? Task.CompletedTask);
+        return rows;
+    }
+
+    public IAsyncEnumerable<Row> ScanAsync(PartitionKey partition, string prefix, string? after, CancellationToken cancellationToken) =>
+        _inner.ScanAsync(partition, prefix, after, cancellationToken);
+
+    public async ValueTask<Head> CommitAsync(
+        PartitionKey partition,
+        Head expected,
+        IReadOnlyList<Mutation> batch,
+        CancellationToken cancellationToken)
+    {
+        await (BeforeCommit?.Invoke() ?? Task.CompletedTask);
+        var head = await _inner.CommitAsync(partition, expected, batch, cancellationToken);
+        Commits.Add(batch);
+        await (AfterCommit?.Invoke() ?? Task.CompletedTask);
+        return head;
+    }
+
+    public ValueTask DropAsync(PartitionKey partition, Head expected, CancellationToken cancellationToken) =>
+        _inner.DropAsync(partition, expected, cancellationToken);
+
+    public IAsyncEnumerable<PartitionKey> PartitionsAsync(string prefix, CancellationToken cancellationToken) =>
+        _inner.PartitionsAsync(prefix, cancellationToken);
+}

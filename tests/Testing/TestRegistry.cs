@@ -1,0 +1,50 @@
+using Granary.Silo.Configuration;
+using Granary.Silo.Hosting;
+
+namespace Granary.Testing;
+
+/// <summary>A whole registry in the test's process: real HTTP on a free port, real SQLite, real files.</summary>
+public sealed class TestRegistry : IAsyncDisposable
+{
+    private readonly TemporaryDirectory? _owned;
+    private readonly GranaryServer _server;
+
+    private TestRegistry(GranaryServer server, TemporaryDirectory? owned)
+    {
+        (_server, _owned) = (server, owned);
+        Address = new Uri(server.Addresses.First());
+        Client = new RegistryClient(Address);
+    }
+
+    public Uri Address { get; }
+
+    public RegistryClient Client { get; }
+
+    public IServiceProvider Services => _server.Services;
+
+    /// <summary>Starts a registry with settings by name; in a directory of its own if none is named.</summary>
+    public static async Task<TestRegistry> StartAsync(
+        IReadOnlyDictionary<string, string>? settings = null,
+        TimeProvider? time = null)
+    {
+        var all = new Dictionary<string, string>(StringComparer.Ordinal) { ["urls"] = "http://127.0.0.1:0", ["log.level"] = "error" };
+        foreach (var (name, value) in settings ?? new Dictionary<string, string>())
+        {
+            all[name] = value;
+        }
+
+        var owned = all.ContainsKey("data") ? null : new TemporaryDirectory();
+        all.TryAdd("data", owned?.Path ?? "");
+        var server = GranaryServer.Create(GranarySettings.Load(file: null, all), time);
+        await server.StartAsync();
+        return new TestRegistry(server, owned);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await _server.StopAsync();
+        await _server.DisposeAsync();
+        _owned?.Dispose();
+    }
+}
