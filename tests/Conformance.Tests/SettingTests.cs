@@ -1,0 +1,59 @@
+namespace Granary.Conformance.Tests;
+
+/// <summary>What settings change.</summary>
+public sealed class SettingTests
+{
+    [Fact]
+    public async Task With_sparse_manifests_content_may_be_absent()
+    {
+        await using var registry = await TestRegistry.StartAsync(new Dictionary<string, string> { ["manifests.sparse"] = "true" });
+        var image = Manifests.Image([1], [[2]]);
+        var index = Manifests.Index([Manifests.Descriptor([3], MediaTypes.OciManifest)]);
+
+        using var pushImage = await registry.Client.PushManifestAsync("app", "image", image);
+        using var pushIndex = await registry.Client.PushManifestAsync("app", "index", index, MediaTypes.OciIndex);
+
+        Assert.Equal(HttpStatusCode.Created, pushImage.StatusCode);
+        Assert.Equal(HttpStatusCode.Created, pushIndex.StatusCode);
+    }
+
+    [Fact]
+    public async Task With_deletion_in_use_a_blob_goes_although_manifests_use_it()
+    {
+        await using var registry = await TestRegistry.StartAsync(new Dictionary<string, string> { ["blobs.deleteInUse"] = "true" });
+        var (config, layer) = (RegistryClient.RandomBytes(10), RegistryClient.RandomBytes(10));
+        await registry.Client.PushBlobAsync("app", config);
+        var digest = await registry.Client.PushBlobAsync("app", layer);
+        using var push = await registry.Client.PushManifestAsync("app", "v1", Manifests.Image(config, [layer]));
+
+        using var delete = await registry.Client.SendAsync("DELETE", $"/v2/app/blobs/{digest}");
+        using var get = await registry.Client.SendAsync("GET", $"/v2/app/blobs/{digest}");
+
+        Assert.Equal(HttpStatusCode.Accepted, delete.StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, get.StatusCode);
+    }
+
+    [Fact]
+    public async Task More_requests_than_the_limit_are_told_to_come_again()
+    {
+        await using var registry = await TestRegistry.StartAsync(new Dictionary<string, string> { ["limits.requests"] = "1" });
+        var location = await registry.Client.StartUploadAsync("app");
+        var slow = new SlowContent();
+        var first = registry.Client.SendAsync("PATCH", location, slow);
+        await slow.WriteAsync(new byte[10]);
+
+        HttpResponseMessage second;
+        do
+        {
+            second = await registry.Client.SendAsync("GET", "/v2/");
+        }
+        while (second.StatusCode == HttpStatusCode.OK);
+
+        slow.Finish();
+        using var done = await first;
+        Assert.Equal(429, (int)second.StatusCode);
+        Assert.NotNull(second.Headers.RetryAfter);
+        Assert.Equal(["TOOMANYREQUESTS"], await RegistryClient.ErrorCodesAsync(second));
+        second.Dispose();
+    }
+}
