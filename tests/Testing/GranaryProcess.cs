@@ -1,0 +1,146 @@
+using System.Diagnostics;
+using System.Text;
+using System.Threading.Channels;
+
+namespace Granary.Testing;
+
+/// <summary>The real program in a process of its own, on a free port.</summary>
+public sealed class GranaryProcess : IAsyncDisposable
+{
+    private const string Listening = "Granary serves ";
+
+    private readonly Process _process;
+    private readonly StringBuilder _output = new();
+    private readonly Channel<string> _lines = Channel.CreateUnbounded<string>();
+
+    private GranaryProcess(Process process)
+    {
+        _process = process;
+        process.OutputDataReceived += (_, line) => Note(line.Data);
+        process.ErrorDataReceived += (_, line) => Note(line.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+    }
+
+    /// <summary>Where it listens, once it does.</summary>
+    public Uri Address { get; private set; } = new("http://127.0.0.1:0");
+
+    /// <summary>The port as clients write registries: <c>127.0.0.1:12345</c>.</summary>
+    public string Host => $"{Address.Host}:{Address.Port}";
+
+    public int Id => _process.Id;
+
+    public bool HasExited => _process.HasExited;
+
+    /// <summary>All that it wrote.</summary>
+    public string Output
+    {
+        get
+        {
+            lock (_output)
+            {
+                return _output.ToString();
+            }
+        }
+    }
+
+    /// <summary>Starts the program and waits until it serves.</summary>
+    /// <exception cref="InvalidOperationException">It ended before; the message is what it wrote.</exception>
+    public static async Task<GranaryProcess> StartAsync(string data, params string[] arguments)
+    {
+        var granary = Start(["serve", "--urls", "http://127.0.0.1:0", "--data", data, .. arguments]);
+        await foreach (var line in granary._lines.Reader.ReadAllAsync())
+        {
+            if (line.IndexOf(Listening, StringComparison.Ordinal) is >= 0 and var at)
+            {
+                granary.Address = new Uri(line[(at + Listening.Length)..].Split(' ')[0]);
+                return granary;
+            }
+        }
+
+        throw new InvalidOperationException(granary.Output);
+    }
+
+    /// <summary>Runs the program until it ends by itself; its exit status and what it wrote.</summary>
+    public static async Task<(int Status, string Output)> RunAsync(params string[] arguments)
+    {
+        await using var granary = Start(arguments);
+        await granary.WaitForExitAsync();
+        return (granary._process.ExitCode, granary.Output);
+    }
+
+    /// <summary>Ends it at once, as a power failure would: <c>kill -9</c>.</summary>
+    public async Task KillAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>Asks it to stop: SIGTERM.</summary>
+    public void Terminate()
+    {
+        using var kill = Process.Start("kill", ["-TERM", Id.ToString()]);
+        kill.WaitForExit();
+    }
+
+    /// <summary>Waits until it has ended; its exit status.</summary>
+    public async Task<int> WaitForExitAsync()
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        await _process.WaitForExitAsync(patience.Token);
+        return _process.ExitCode;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            await KillAsync();
+        }
+
+        _process.Dispose();
+    }
+
+    private static GranaryProcess Start(IEnumerable<string> arguments)
+    {
+        var start = new ProcessStartInfo("dotnet")
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Path.GetTempPath(),
+        };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "granary.dll"));
+        foreach (var argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("GRANARY_", StringComparison.Ordinal)).ToArray())
+        {
+            start.Environment.Remove(name);
+        }
+
+        return new GranaryProcess(Process.Start(start)!);
+    }
+
+    private void Note(string? line)
+    {
+        if (line is null)
+        {
+            if (_process.HasExited)
+            {
+                _lines.Writer.TryComplete();
+            }
+
+            return;
+        }
+
+        lock (_output)
+        {
+            _output.AppendLine(line);
+        }
+
+        _lines.Writer.TryWrite(line);
+    }
+}
