@@ -1,0 +1,118 @@
+using Granary.Silo.Configuration;
+
+namespace Granary.Silo.Tests;
+
+public sealed class SettingTests : IDisposable
+{
+    private readonly TemporaryDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public void Nothing_has_to_be_set()
+    {
+        var settings = Load();
+
+        Assert.Equal("http://127.0.0.1:5000", settings.Server.Urls);
+        Assert.Equal("./data", settings.Server.Data);
+        Assert.False(settings.Manifests.Sparse);
+    }
+
+    [Theory]
+    [InlineData("settings.yaml", "manifests:\n  sparse: true\nuploads:\n  expiry: 2d\n")]
+    [InlineData("settings.json", """{ "manifests": { "sparse": true }, "uploads": { "expiry": "2d" } }""")]
+    public void A_file_sets_them(string name, string content)
+    {
+        var settings = Load(Write(name, content));
+
+        Assert.True(settings.Manifests.Sparse);
+        Assert.Equal(TimeSpan.FromDays(2), settings.Uploads.Expiry);
+        Assert.Equal(TimeSpan.FromDays(2), settings.Lifetimes.UploadExpiry);
+    }
+
+    [Fact]
+    public void The_command_line_counts_more_than_the_file()
+    {
+        var settings = Load(Write("settings.yaml", "log:\n  level: debug\n  access: false\n"), ("log.level", "error"));
+
+        Assert.Equal(LogSeverity.Error, settings.Log.Level);
+        Assert.False(settings.Log.Access);
+    }
+
+    [Theory]
+    [InlineData("manifests.sparse", "yes", "is not true or false")]
+    [InlineData("limits.requests", "0", "is not a number of 1 or more")]
+    [InlineData("limits.requests", "many", "is not a number of 1 or more")]
+    [InlineData("uploads.idleTimeout", "60", "is not a duration")]
+    [InlineData("uploads.idleTimeout", "-1s", "is not a duration")]
+    [InlineData("log.level", "loud", "is not one of debug, info, warning, error")]
+    [InlineData("log.level", "1", "is not one of")]
+    public void A_wrong_value_is_named_with_all_ways_to_mend_it(string name, string value, string reason)
+    {
+        var error = Assert.Throws<SettingsException>(() => Load(file: null, (name, value)));
+
+        Assert.Contains($"{name}: '{value}' {reason}", error.Message, StringComparison.Ordinal);
+        Assert.Contains("--" + name, error.Message, StringComparison.Ordinal);
+        Assert.Contains("GRANARY_" + name.ToUpperInvariant().Replace(".", "__", StringComparison.Ordinal), error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_unknown_setting_is_refused_with_the_nearest_one()
+    {
+        var error = Assert.Throws<SettingsException>(() => Load(Write("settings.yaml", "manifest:\n  sparse: true\n")));
+
+        Assert.Contains("manifest.sparse: there is no such setting; did you mean manifests.sparse?", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("settings.yaml", "manifests: [")]
+    [InlineData("settings.json", "{")]
+    public void A_file_that_cannot_be_read_is_named(string name, string content)
+    {
+        var error = Assert.Throws<SettingsException>(() => Load(Write(name, content)));
+
+        Assert.Contains(name, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_that_is_not_there_is_named()
+    {
+        var error = Assert.Throws<SettingsException>(() => Load(_directory.Combine("absent.yaml")));
+
+        Assert.Contains("absent.yaml", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_setting_has_a_description_and_a_default_that_it_accepts() => Assert.All(SettingCatalog.All, setting =>
+    {
+        Assert.NotEmpty(setting.Description);
+        if (setting.DefaultText != "none")
+        {
+            Assert.Null(setting.TryParse(setting.DefaultText, out var value));
+            Assert.Equal(setting.DefaultValue, value);
+        }
+    });
+
+    [Fact]
+    public void The_documentation_lists_every_setting_as_the_code_has_it()
+    {
+        var file = Path.Combine(ConfigurationDocument.RepositoryRoot, "docs", "configuration.md");
+        var expected = ConfigurationDocument.Make();
+        if (Environment.GetEnvironmentVariable("UPDATE_DOCS") == "1")
+        {
+            File.WriteAllText(file, expected);
+        }
+
+        Assert.True(File.ReadAllText(file) == expected, "docs/configuration.md is out of date: run the tests once with UPDATE_DOCS=1.");
+    }
+
+    private static GranarySettings Load(string? file = null, params (string Name, string Value)[] commandLine) =>
+        GranarySettings.Load(file, commandLine.ToDictionary(pair => pair.Name, pair => pair.Value));
+
+    private string Write(string name, string content)
+    {
+        var file = _directory.Combine(name);
+        File.WriteAllText(file, content);
+        return file;
+    }
+}
