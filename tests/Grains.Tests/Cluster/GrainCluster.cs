@@ -1,0 +1,78 @@
+using Granary.Grains.Interfaces;
+using Granary.Grains.Interfaces.Blobs;
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Protocol;
+using Granary.Storage.Partitions;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using Orleans.Configuration;
+using Orleans.TestingHost;
+
+namespace Granary.Grains.Tests.Cluster;
+
+/// <summary>Several silos in the test's process, over a store that the test holds. Two of these over one store are a split brain.</summary>
+internal sealed class GrainCluster : IAsyncDisposable
+{
+    private readonly InProcessTestCluster _cluster;
+
+    private GrainCluster(InProcessTestCluster cluster) => _cluster = cluster;
+
+    public IGrainFactory Grains => _cluster.Client;
+
+    public IReadOnlyList<InProcessSiloHandle> Silos => [.. _cluster.Silos];
+
+    public static async Task<GrainCluster> StartAsync(IPartitionStore store, short silos = 1, TimeProvider? time = null, LifetimeOptions? lifetimes = null)
+    {
+        var builder = new InProcessTestClusterBuilder(silos);
+        builder.ConfigureSilo((_, silo) =>
+        {
+            silo.Services.AddSingleton(store);
+            silo.Services.AddSingleton(Options.Create(lifetimes ?? new LifetimeOptions()));
+            if (time is not null)
+            {
+                silo.Services.AddSingleton(time);
+            }
+
+            silo.AddGranaryGrains();
+            silo.Configure<ClusterMembershipOptions>(options =>
+            {
+                // Killed silos shall be noticed within a test's patience.
+                options.ProbeTimeout = TimeSpan.FromMilliseconds(500);
+                options.NumMissedProbesLimit = 2;
+                options.NumVotesForDeathDeclaration = 1;
+                options.TableRefreshTimeout = TimeSpan.FromSeconds(1);
+            });
+        });
+        var cluster = builder.Build();
+        await cluster.DeployAsync();
+        return new GrainCluster(cluster);
+    }
+
+    public IRepositoryGrain Repository(string name) => Grains.GetGrain<IRepositoryGrain>(name);
+
+    /// <summary>Ends a silo without a word to the others.</summary>
+    public Task KillAsync(InProcessSiloHandle silo) => _cluster.KillSiloAsync(silo);
+
+    public ValueTask DisposeAsync() => _cluster.DisposeAsync();
+
+    /// <summary>Calls until there is an answer: what a client does that tries again.</summary>
+    public static async Task<T> PersistAsync<T>(Func<Task<T>> call)
+    {
+        using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await call();
+            }
+            catch (Exception e) when (attempt < 2000 && e is PartitionUnavailableException or SiloUnavailableException or OrleansMessageRejectionException or TimeoutException)
+            {
+                await pause.WaitForNextTickAsync();
+            }
+        }
+    }
+
+    /// <summary>Links a small blob.</summary>
+    public static Task<LinkAnswer> LinkAsync(IRepositoryGrain repository, byte[] content) =>
+        repository.LinkBlob(Digest.Compute(DigestAlgorithm.Sha256, content), new InlineContent(content), deadline: default, CancellationToken.None);
+}
