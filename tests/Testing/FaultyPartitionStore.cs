@@ -22,6 +22,9 @@ public sealed class FaultyPartitionStore(IPartitionStore inner) : IPartitionStor
     /// <summary>Decides what happens to each commit; called by many threads.</summary>
     public Func<PartitionKey, CommitFault> OnCommit { get; set; } = _ => CommitFault.None;
 
+    /// <summary>Waited for before each commit.</summary>
+    public Func<PartitionKey, Task> BeforeCommit { get; set; } = _ => Task.CompletedTask;
+
     public ValueTask<Head> OpenAsync(PartitionKey partition, CancellationToken cancellationToken) => inner.OpenAsync(partition, cancellationToken);
 
     public ValueTask<IReadOnlyList<ReadOnlyMemory<byte>?>> GetAsync(PartitionKey partition, IReadOnlyList<string> keys, CancellationToken cancellationToken) =>
@@ -32,6 +35,7 @@ public sealed class FaultyPartitionStore(IPartitionStore inner) : IPartitionStor
 
     public async ValueTask<Head> CommitAsync(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, CancellationToken cancellationToken)
     {
+        await BeforeCommit(partition);
         var fault = OnCommit(partition);
         if (fault == CommitFault.Before)
         {

@@ -1,0 +1,58 @@
+using System.Text;
+using Granary.Storage.Partitions;
+using Granary.Storage.Partitions.Memory;
+using Granary.Testing;
+
+namespace Granary.Grains.Tests.Cluster;
+
+/// <summary>One silo over a store in memory, whose rows the test can look at, and a clock that it can move.</summary>
+public abstract class GrainTest : IAsyncLifetime
+{
+    private GrainCluster? _cluster;
+
+    private protected GrainCluster Cluster => _cluster!;
+
+    protected MemoryPartitionStore Rows { get; } = new();
+
+    protected FaultyPartitionStore Store { get; }
+
+    protected ShiftedTime Time { get; } = new();
+
+    protected GrainTest() => Store = new FaultyPartitionStore(Rows);
+
+    public async Task InitializeAsync() => _cluster = await GrainCluster.StartAsync(Store, time: Time);
+
+    public async Task DisposeAsync() => await _cluster!.DisposeAsync();
+
+    /// <summary>The keys of a partition that begin with a prefix.</summary>
+    protected async Task<List<string>> KeysAsync(string partition, string prefix)
+    {
+        var keys = new List<string>();
+        await foreach (var row in Rows.ScanAsync(new PartitionKey(partition), prefix, after: null, CancellationToken.None))
+        {
+            keys.Add(row.Key);
+        }
+
+        return keys;
+    }
+
+    protected async Task<long> VersionAsync(string partition) => (await Rows.OpenAsync(new PartitionKey(partition), CancellationToken.None)).Version;
+
+    protected static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
+
+    protected static async Task UntilAsync(Func<Task<bool>> condition)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(2));
+        for (var i = 0; i < 5000; i++)
+        {
+            if (await condition())
+            {
+                return;
+            }
+
+            await timer.WaitForNextTickAsync();
+        }
+
+        Assert.Fail("It never happened.");
+    }
+}

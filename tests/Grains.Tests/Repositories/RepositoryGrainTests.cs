@@ -1,0 +1,182 @@
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Tests.Cluster;
+using Granary.Protocol;
+using Granary.Storage.Partitions;
+using Granary.Testing;
+
+namespace Granary.Grains.Tests.Repositories;
+
+public sealed class RepositoryGrainTests : GrainTest
+{
+    private const string Partition = "repository/app";
+
+    private static readonly Digest Blob = Commands.DigestOf("blob");
+
+    private IRepositoryGrain Repository => Cluster.Repository("app");
+
+    private static string Shard => $"blobs/{Blob.FirstByte:x2}";
+
+    [Fact]
+    public async Task Pushing_a_manifest_is_one_commit()
+    {
+        await LinkAsync("blob");
+        var before = await VersionAsync(Partition);
+
+        await Repository.PutManifest(Commands.Put("x", ["a", "b", "c"], blobs: [Blob]), default);
+
+        Assert.Equal(before + 1, await VersionAsync(Partition));
+    }
+
+    [Fact]
+    public async Task Pushing_the_same_again_is_none()
+    {
+        await LinkAsync("blob");
+        var command = Commands.Put("x", ["a"], blobs: [Blob]);
+        await Repository.PutManifest(command, default);
+        var before = await VersionAsync(Partition);
+
+        await Repository.PutManifest(command with { RequestId = Guid.NewGuid() }, default);
+        await LinkAsync("blob");
+
+        Assert.Equal(before, await VersionAsync(Partition));
+    }
+
+    [Fact]
+    public async Task A_link_that_no_manifest_uses_is_due_and_one_that_is_used_is_not()
+    {
+        await LinkAsync("blob");
+        Assert.Single(await KeysAsync(Partition, "due/"));
+
+        var command = Commands.Put("x", ["a"], blobs: [Blob]);
+        await Repository.PutManifest(command, default);
+        Assert.Empty(await KeysAsync(Partition, "due/"));
+
+        await Repository.DeleteManifest(command.Digest, default);
+        Assert.Single(await KeysAsync(Partition, "due/"));
+    }
+
+    [Fact]
+    public async Task A_blob_that_a_client_asked_for_is_renewed_before_the_answer_but_not_every_time()
+    {
+        await LinkAsync("blob");
+        var (version, due) = (await VersionAsync(Partition), Assert.Single(await KeysAsync(Partition, "due/")));
+
+        await Repository.FindBlobSize(Blob, default);
+        Assert.Equal(version, await VersionAsync(Partition));
+
+        Time.Advance(TimeSpan.FromMinutes(6));
+        await Repository.FindBlob(Blob, default);
+        Assert.Equal(version + 1, await VersionAsync(Partition));
+        Assert.True(string.CompareOrdinal(Assert.Single(await KeysAsync(Partition, "due/")), due) > 0);
+    }
+
+    [Fact]
+    public async Task A_deleted_blob_is_released_in_its_shard()
+    {
+        await LinkAsync("blob");
+        Assert.Single(await KeysAsync(Shard, "ref/"));
+
+        Assert.IsType<BlobDeleted>(await Repository.DeleteBlob(Blob, evenIfUsed: false, default));
+
+        await UntilAsync(async () => (await KeysAsync(Shard, "ref/")).Count == 0 && (await KeysAsync(Partition, "out/")).Count == 0);
+    }
+
+    [Fact]
+    public async Task A_release_that_failed_is_made_up_for()
+    {
+        var other = Commands.DigestOf("other");
+        await LinkAsync("blob");
+        await LinkAsync("other");
+        Store.OnCommit = partition => partition.Value == Shard ? CommitFault.Before : CommitFault.None;
+        await Repository.DeleteBlob(Blob, evenIfUsed: false, default);
+        await UntilAsync(async () => (await KeysAsync(Partition, "out/")).Count == 1 && (await KeysAsync(Shard, "ref/")).Count == 1);
+
+        Store.OnCommit = _ => CommitFault.None;
+        await GrainCluster.PersistAsync(() => Repository.DeleteBlob(other, evenIfUsed: false, default));
+
+        await UntilAsync(async () => (await KeysAsync(Shard, "ref/")).Count == 0);
+    }
+
+    [Fact]
+    public async Task A_yes_to_Holds_costs_nothing_and_all_noes_together_one_empty_commit()
+    {
+        await LinkAsync("blob");
+        var before = await VersionAsync(Partition);
+
+        Assert.True(Assert.Single(await Repository.Holds([Blob], default)));
+        Assert.Equal(before, await VersionAsync(Partition));
+
+        var held = await Repository.Holds([Commands.DigestOf("a"), Blob, Commands.DigestOf("b")], default);
+        Assert.Equal("False True False", string.Join(' ', held));
+        Assert.Equal(before + 1, await VersionAsync(Partition));
+    }
+
+    [Fact]
+    public async Task A_link_that_was_denied_on_its_way_is_acquired_again()
+    {
+        // The repository exists, so that nothing else moves its version.
+        await LinkAsync("first");
+        var (reached, go) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var commits = 0;
+        Store.BeforeCommit = partition =>
+        {
+            if (partition.Value != Shard)
+            {
+                return Task.CompletedTask;
+            }
+
+            commits++;
+            reached.TrySetResult();
+            return go.Task;
+        };
+
+        var link = LinkAsync("blob");
+        await reached.Task;
+        Assert.False(Assert.Single(await Repository.Holds([Blob], default)));
+        var denied = await VersionAsync(Partition);
+        go.SetResult();
+
+        // The first reference may be dropped by whoever asked; the second is newer than the denial.
+        Assert.Equal(LinkAnswer.Linked, await link);
+        Assert.Equal(2, commits);
+        await Cluster.Grains.GetGrain<Interfaces.Blobs.IBlobShardGrain>(Blob.FirstByte).Release(Blob, RepositoryName.Parse("app"), denied, default);
+        Assert.Single(await KeysAsync(Shard, "ref/"));
+    }
+
+    [Fact]
+    public async Task Every_move_of_a_tag_leaves_a_line_of_history()
+    {
+        await LinkAsync("blob");
+        await Repository.PutManifest(Commands.Put("x", ["a"], blobs: [Blob]), default);
+        await Repository.PutManifest(Commands.Put("y", ["a", "b"], blobs: [Blob]), default);
+        await Repository.Untag(Tag.Parse("b"), default);
+
+        Assert.Equal(["a", "a", "b", "b"], (await KeysAsync(Partition, "his/")).Select(key => key[(key.LastIndexOf('/') + 1)..]).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_manifest_that_goes_leaves_nothing_but_history()
+    {
+        await LinkAsync("blob");
+        var before = await KeysAsync(Partition, "");
+        var command = Commands.Put(new string('x', 200_000), ["a", "b"], blobs: [Blob], subject: Commands.DigestOf("subject"));
+        await Repository.PutManifest(command, default);
+
+        Assert.True(await Repository.DeleteManifest(command.Digest, default));
+
+        Assert.Equal(
+            before.Where(key => !key.StartsWith("due/", StringComparison.Ordinal)),
+            (await KeysAsync(Partition, "")).Where(key => !key.StartsWith("his/", StringComparison.Ordinal) && !key.StartsWith("due/", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task A_refused_push_makes_no_repository()
+    {
+        Assert.IsType<ReferencesMissing>(await Repository.PutManifest(Commands.Put("x", ["a"], blobs: [Blob]), default));
+
+        Assert.Null(await Repository.ListTags(after: null, limit: 10, default));
+        Assert.Equal(0, (await Rows.OpenAsync(new PartitionKey("catalog"), default)).Version);
+    }
+
+    private Task<LinkAnswer> LinkAsync(string content) => GrainCluster.LinkAsync(Repository, Bytes(content));
+}

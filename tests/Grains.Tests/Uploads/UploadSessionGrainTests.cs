@@ -1,0 +1,116 @@
+using Granary.Grains.Interfaces.Uploads;
+using Granary.Grains.Tests.Cluster;
+using Granary.Protocol;
+using Granary.Testing;
+
+namespace Granary.Grains.Tests.Uploads;
+
+public sealed class UploadSessionGrainTests : GrainTest
+{
+    private static readonly Digest Content = Commands.DigestOf("content");
+
+    private IUploadSessionGrain Session => Cluster.Grains.GetGrain<IUploadSessionGrain>("session-1");
+
+    [Fact]
+    public async Task A_session_is_stored_with_its_first_writer_and_known_to_the_expiry_before()
+    {
+        Assert.IsType<UploadUnstored>(await Session.Status(default));
+
+        // The session's own commit fails: the entry that finds it later is there all the same.
+        Store.OnCommit = partition => partition.Value.StartsWith("upload/", StringComparison.Ordinal) ? CommitFault.Before : CommitFault.None;
+        await Assert.ThrowsAnyAsync<Exception>(() => BeginAsync(0));
+        Store.OnCommit = _ => CommitFault.None;
+
+        Assert.Equal(0, await VersionAsync("upload/session-1"));
+        Assert.Single(await DueAsync(TimeSpan.FromHours(25)));
+    }
+
+    [Fact]
+    public async Task Bytes_are_counted_when_the_holder_says_so()
+    {
+        var begun = Assert.IsType<UploadBegun>(await BeginAsync(0));
+
+        Assert.True(await Session.Advance(begun.Epoch, 100, release: true, default));
+
+        Assert.Equal(100, Assert.IsType<UploadOpen>(await Session.Status(default)).Offset);
+        Assert.Equal(100, Assert.IsType<UploadBegun>(await BeginAsync(null)).Offset);
+    }
+
+    [Fact]
+    public async Task Bytes_that_do_not_start_at_the_end_are_sent_away()
+    {
+        var begun = Assert.IsType<UploadBegun>(await BeginAsync(0));
+        await Session.Advance(begun.Epoch, 100, release: true, default);
+
+        Assert.Equal(100, Assert.IsType<UploadElsewhere>(await BeginAsync(99)).Offset);
+        Assert.Equal(100, Assert.IsType<UploadElsewhere>(await BeginAsync(101)).Offset);
+    }
+
+    [Fact]
+    public async Task The_tail_has_one_holder_until_it_is_silent_for_too_long()
+    {
+        var first = Assert.IsType<UploadBegun>(await BeginAsync(0));
+        Assert.IsType<UploadElsewhere>(await BeginAsync(0));
+
+        Time.Advance(UploadHold.Timeout - TimeSpan.FromSeconds(5));
+        Assert.True(await Session.Renew(first.Epoch, default));
+        Time.Advance(TimeSpan.FromSeconds(10));
+        Assert.IsType<UploadElsewhere>(await BeginAsync(0));
+
+        Time.Advance(UploadHold.Timeout);
+        var second = Assert.IsType<UploadBegun>(await BeginAsync(0));
+
+        Assert.True(second.Epoch > first.Epoch);
+        Assert.False(await Session.Renew(first.Epoch, default));
+        Assert.False(await Session.Advance(first.Epoch, 50, release: true, default));
+        Assert.Null(await Session.Seal(first.Epoch, Content, 50, default));
+        Assert.True(await Session.Advance(second.Epoch, 60, release: true, default));
+    }
+
+    [Fact]
+    public async Task A_sealed_session_takes_nothing_more_and_says_the_same_again()
+    {
+        var begun = Assert.IsType<UploadBegun>(await BeginAsync(0));
+
+        var first = await Session.Seal(begun.Epoch, Content, 100, default);
+        var again = await Session.Seal(begun.Epoch, Content, 100, default);
+
+        Assert.Equal(first, again);
+        Assert.Equal(begun.Object, first!.Content.Object);
+        Assert.Null(await Session.Seal(begun.Epoch, Commands.DigestOf("other"), 100, default));
+        Assert.IsType<UploadOver>(await BeginAsync(100));
+        Assert.False(await Session.Advance(begun.Epoch, 200, release: true, default));
+        Assert.Null(await Session.Cancel(Time.GetUtcNow(), default));
+        Assert.IsType<SealedUpload>(await Session.Status(default));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_cancelled_session_stays_cancelled_stored_or_not(bool stored)
+    {
+        var expected = stored ? Assert.IsType<UploadBegun>(await BeginAsync(0)).Object : (ObjectId?)null;
+
+        var cancelled = await Session.Cancel(Time.GetUtcNow(), default);
+
+        Assert.Equal(expected, cancelled!.Object);
+        Assert.Null(await Session.Cancel(Time.GetUtcNow(), default));
+        Assert.IsType<UploadOver>(await BeginAsync(0));
+        Assert.IsType<CancelledUpload>(await Session.Status(default));
+        Assert.Single(await DueAsync(TimeSpan.FromHours(25)));
+    }
+
+    private Task<BeginAnswer> BeginAsync(long? offset) => Session.Begin(new BeginUpload(Time.GetUtcNow(), offset, DigestAlgorithm.Sha256), default);
+
+    private async Task<List<ScheduledUpload>> DueAsync(TimeSpan later)
+    {
+        Time.Advance(later);
+        var due = new List<ScheduledUpload>();
+        for (var number = 0; number < IUploadExpiryGrain.Count; number++)
+        {
+            due.AddRange(await Cluster.Grains.GetGrain<IUploadExpiryGrain>(number).Due(10, default));
+        }
+
+        return due;
+    }
+}
