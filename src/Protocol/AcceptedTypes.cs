@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Granary.Protocol;
 
 /// <summary>The media types that a client says it understands: its <c>Accept</c> headers (RFC 9110, section 12.5.1).</summary>
@@ -42,7 +44,9 @@ public sealed class AcceptedTypes
         foreach (var parameter in part.Split(';').Skip(1))
         {
             var text = parameter.Replace(" ", "", StringComparison.Ordinal);
-            if (text.StartsWith("q=", StringComparison.OrdinalIgnoreCase) && text[2..].AsSpan().TrimEnd('0') is "" or ".")
+            if (text.StartsWith("q=", StringComparison.OrdinalIgnoreCase)
+                && double.TryParse(text.AsSpan(2), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var quality)
+                && quality == 0)
             {
                 return true;
             }

@@ -1,0 +1,193 @@
+using System.Security.Cryptography;
+using Granary.Protocol;
+using Granary.Storage.Blobs;
+
+namespace Granary.Storage.Tests.Blobs;
+
+/// <summary>What every store of objects promises.</summary>
+public abstract class BlobStoreContract
+{
+    protected abstract IBlobStore Store { get; }
+
+    [Theory]
+    [InlineData(0, DigestAlgorithm.Sha256)]
+    [InlineData(1, DigestAlgorithm.Sha512)]
+    [InlineData(300_000, DigestAlgorithm.Sha256)]
+    public async Task What_was_written_and_sealed_can_be_read(int size, DigestAlgorithm algorithm)
+    {
+        var content = RegistryClient.RandomBytes(size);
+        var digest = Digest.Compute(algorithm, content);
+        var id = NewId();
+
+        await WriteAsync(id, 1, 0, content);
+        Assert.True(await Store.SealAsync(id, digest, default));
+
+        Assert.Equal(content, await ReadAsync(await Store.OpenAsync(id, digest, default)));
+    }
+
+    [Fact]
+    public async Task Sealing_twice_is_harmless_and_sealing_nothing_is_said()
+    {
+        var (id, digest) = (NewId(), DigestOf(new byte[10]));
+        await WriteAsync(id, 1, 0, new byte[10]);
+
+        Assert.True(await Store.SealAsync(id, digest, default));
+        Assert.True(await Store.SealAsync(id, digest, default));
+        Assert.False(await Store.SealAsync(NewId(), digest, default));
+    }
+
+    [Fact]
+    public async Task Taking_again_cuts_off_what_does_not_count()
+    {
+        var id = NewId();
+        await WriteAsync(id, 1, 0, [1, 2, 3, 4, 5, 6]);
+
+        await WriteAsync(id, 2, 4, [7, 8]);
+
+        Assert.Equal([1, 2, 3, 4, 7, 8], await ReadAsync(await Store.OpenTailAsync(id, default)));
+    }
+
+    [Fact]
+    public async Task More_than_is_there_cannot_be_taken()
+    {
+        var id = NewId();
+        await WriteAsync(id, 1, 0, [1, 2, 3]);
+
+        Assert.Null(await Store.TakeAsync(id, 2, 4, default));
+        Assert.Null(await Store.TakeAsync(NewId(), 1, 1, default));
+    }
+
+    [Fact]
+    public async Task A_newer_epoch_fences_the_older()
+    {
+        var id = NewId();
+        await using var old = (await Store.TakeAsync(id, 1, 0, default))!;
+        await old.WriteAsync(new byte[] { 1, 2 }, default);
+        await using var current = (await Store.TakeAsync(id, 2, 1, default))!;
+
+        await Assert.ThrowsAsync<EpochFencedException>(() => old.WriteAsync(new byte[] { 9 }, default).AsTask());
+        await Assert.ThrowsAsync<EpochFencedException>(() => old.FlushAsync(default).AsTask());
+        await Assert.ThrowsAsync<EpochFencedException>(() => Store.TakeAsync(id, 1, 0, default).AsTask());
+        await current.WriteAsync(new byte[] { 3 }, default);
+        await current.FlushAsync(default);
+
+        Assert.Equal([1, 3], await ReadAsync(await Store.OpenTailAsync(id, default)));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Sealing_and_deleting_end_the_writer(bool seal)
+    {
+        var id = NewId();
+        await using var writer = (await Store.TakeAsync(id, 1, 0, default))!;
+        await writer.WriteAsync(new byte[] { 1 }, default);
+        await writer.FlushAsync(default);
+
+        if (seal)
+        {
+            await Store.SealAsync(id, DigestOf([1]), default);
+        }
+        else
+        {
+            await Store.DeleteAsync(id, digest: null, default);
+        }
+
+        await Assert.ThrowsAsync<EpochFencedException>(() => writer.WriteAsync(new byte[] { 2 }, default).AsTask());
+    }
+
+    [Fact]
+    public async Task A_deleted_object_is_gone_but_not_for_who_reads_it()
+    {
+        var (id, content) = (NewId(), RegistryClient.RandomBytes(1000));
+        var digest = DigestOf(content);
+        await WriteAsync(id, 1, 0, content);
+        await Store.SealAsync(id, digest, default);
+        var reader = await Store.OpenAsync(id, digest, default);
+
+        await Store.DeleteAsync(id, digest, default);
+        await Store.DeleteAsync(id, digest, default);
+
+        Assert.Null(await Store.OpenAsync(id, digest, default));
+        Assert.Equal(content, await ReadAsync(reader));
+    }
+
+    [Fact]
+    public async Task Ranges_are_read_side_by_side()
+    {
+        var (id, content) = (NewId(), RegistryClient.RandomBytes(200_000));
+        var digest = DigestOf(content);
+        await WriteAsync(id, 1, 0, content);
+        await Store.SealAsync(id, digest, default);
+        await using var reader = (await Store.OpenAsync(id, digest, default))!;
+
+        await Parallel.ForAsync(0, 100, async (i, cancellationToken) =>
+        {
+            var buffer = new byte[1000];
+            Assert.Equal(1000, await reader.ReadAsync(i * 2000, buffer, cancellationToken));
+            Assert.Equal(content.AsSpan(i * 2000, 1000).ToArray(), buffer);
+        });
+        Assert.Equal(0, await reader.ReadAsync(200_000, new byte[10], default));
+    }
+
+    [Fact]
+    public async Task All_objects_are_listed_sealed_or_not()
+    {
+        var (open, closed) = (NewId(), NewId());
+        var digest = DigestOf([1, 2, 3]);
+        await WriteAsync(open, 1, 0, [1]);
+        await WriteAsync(closed, 1, 0, [1, 2, 3]);
+        await Store.SealAsync(closed, digest, default);
+
+        var listed = new List<StoredObject>();
+        await foreach (var item in Store.ListAsync(default))
+        {
+            listed.Add(item);
+        }
+
+        Assert.Contains(listed, item => item.Id == open && item.Digest is null && item.Length == 1);
+        Assert.Contains(listed, item => item.Id == closed && item.Digest == digest && item.Length == 3);
+    }
+
+    [Fact]
+    public async Task It_says_that_it_can_be_written() => await Store.CheckAsync(default);
+
+    [Fact]
+    public async Task Many_are_written_at_once() => await Parallel.ForAsync(0, 64, async (_, _) =>
+    {
+        var (id, content) = (NewId(), RegistryClient.RandomBytes(50_000));
+        await WriteAsync(id, 1, 0, content);
+        await Store.SealAsync(id, DigestOf(content), default);
+        Assert.Equal(content, await ReadAsync(await Store.OpenAsync(id, DigestOf(content), default)));
+    });
+
+    protected static ObjectId NewId() => ObjectId.FromRandom(RandomNumberGenerator.GetBytes(16));
+
+    protected static Digest DigestOf(byte[] content) => Digest.Compute(DigestAlgorithm.Sha256, content);
+
+    protected async Task WriteAsync(ObjectId id, long epoch, long offset, byte[] content)
+    {
+        await using var writer = (await Store.TakeAsync(id, epoch, offset, default))!;
+        foreach (var part in content.Chunk(7000))
+        {
+            await writer.WriteAsync(part, default);
+        }
+
+        Assert.Equal(offset + content.Length, writer.Length);
+        await writer.FlushAsync(default);
+    }
+
+    protected static async Task<byte[]> ReadAsync(IBlobReader? reader)
+    {
+        await using (reader)
+        {
+            var content = new byte[reader!.Length];
+            for (var offset = 0; offset < content.Length;)
+            {
+                offset += await reader.ReadAsync(offset, content.AsMemory(offset), default);
+            }
+
+            return content;
+        }
+    }
+}

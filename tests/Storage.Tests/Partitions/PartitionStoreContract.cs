@@ -1,0 +1,284 @@
+using System.Text;
+using CsCheck;
+using Granary.Storage.Partitions;
+
+namespace Granary.Storage.Tests.Partitions;
+
+/// <summary>What every store of partitions promises.</summary>
+public abstract class PartitionStoreContract
+{
+    private static readonly PartitionKey One = new("test/one");
+    private static readonly PartitionKey Two = new("test/one-and-more");
+
+    protected abstract IPartitionStore Store { get; }
+
+    [Fact]
+    public async Task A_partition_that_was_never_written_has_no_head_and_no_rows()
+    {
+        Assert.Equal(Head.None, await Store.OpenAsync(One, default));
+        Assert.Equal("-|-", await GetAsync(One, "a", "b"));
+        Assert.Empty(await ScanAsync(One, ""));
+    }
+
+    [Fact]
+    public async Task A_commit_moves_the_head_by_one_even_if_it_is_empty()
+    {
+        var first = await CommitAsync(One, Head.None, Put("a", "1"));
+        var second = await Store.CommitAsync(One, first, [], default);
+
+        Assert.Equal(new Head(1), first);
+        Assert.Equal(new Head(2), second);
+        Assert.Equal(second, await Store.OpenAsync(One, default));
+    }
+
+    [Fact]
+    public async Task A_commit_over_another_head_changes_nothing()
+    {
+        await CommitAsync(One, Head.None, Put("a", "1"));
+
+        foreach (var stale in new[] { Head.None, new Head(2), new Head(99) })
+        {
+            var error = await Assert.ThrowsAsync<HeadMovedException>(() => CommitAsync(One, stale, Put("a", "2"), Put("b", "2")));
+            Assert.Equal(One, error.Partition);
+        }
+
+        Assert.Equal("1|-", await GetAsync(One, "a", "b"));
+        Assert.Equal(new Head(1), await Store.OpenAsync(One, default));
+    }
+
+    [Fact]
+    public async Task Of_many_commits_over_one_head_one_wins()
+    {
+        for (var round = 0; round < 20; round++)
+        {
+            var head = await Store.OpenAsync(One, default);
+            var results = await Task.WhenAll(Enumerable.Range(0, 16).Select(number => Task.Run(async () =>
+            {
+                try
+                {
+                    await CommitAsync(One, head, Put("winner", $"{number}"));
+                    return (int?)number;
+                }
+                catch (HeadMovedException)
+                {
+                    return null;
+                }
+            })));
+
+            var winner = Assert.Single(results, result => result is not null);
+            Assert.Equal($"{winner}", await GetAsync(One, "winner"));
+        }
+    }
+
+    [Fact]
+    public async Task A_batch_puts_overwrites_and_deletes()
+    {
+        var head = await CommitAsync(One, Head.None, Put("a", "1"), Put("b", "1"), Put("c", ""));
+
+        await CommitAsync(One, head, Put("a", "2"), Mutation.Delete("b"));
+
+        Assert.Equal("2|-|", await GetAsync(One, "a", "b", "c"));
+    }
+
+    [Fact]
+    public async Task A_batch_has_any_size()
+    {
+        var batch = Enumerable.Range(0, 10_000).Select(i => Put($"row/{i:d5}", $"{i}")).ToArray();
+
+        await CommitAsync(One, Head.None, batch);
+
+        Assert.Equal(batch.Select(mutation => mutation.Key), (await ScanAsync(One, "row/")).Select(row => row.Key));
+    }
+
+    [Fact]
+    public async Task Keys_and_values_have_the_sizes_that_are_promised()
+    {
+        var key = new string('k', Row.MaxKeyLength);
+        var value = new byte[Row.MaxValueLength];
+        Random.Shared.NextBytes(value);
+
+        await CommitAsync(One, Head.None, Mutation.Put(key, value));
+
+        Assert.Equal(value, (await Store.GetAsync(One, [key], default))[0]!.Value.ToArray());
+    }
+
+    [Fact]
+    public async Task Keys_are_ordered_ordinally()
+    {
+        string[] keys = ["b-c", "b.c", "b/c", "b0", "bA", "b_c", "ba", "B", "a", "c"];
+
+        await CommitAsync(One, Head.None, [.. keys.Select(key => Put(key, key))]);
+
+        Assert.Equal(keys.Order(StringComparer.Ordinal), (await ScanAsync(One, "")).Select(row => row.Key));
+    }
+
+    [Fact]
+    public async Task A_scan_sees_its_prefix_and_nothing_beside_it()
+    {
+        await CommitAsync(One, Head.None, [.. new[] { "tag", "tag.", "tag.x", "tag/", "tag/a", "tag/b", "tag/bb", "tag/c", "tag0", "tagged/x" }.Select(key => Put(key, key))]);
+
+        Assert.Equal(["tag/", "tag/a", "tag/b", "tag/bb", "tag/c"], (await ScanAsync(One, "tag/")).Select(row => row.Key));
+        Assert.Equal(["tag/bb", "tag/c"], (await ScanAsync(One, "tag/", after: "tag/b")).Select(row => row.Key));
+        Assert.Equal(["tag/bb", "tag/c"], (await ScanAsync(One, "tag/", after: "tag/ba")).Select(row => row.Key));
+        Assert.Equal(5, (await ScanAsync(One, "tag/", after: "a")).Count);
+        Assert.Empty(await ScanAsync(One, "tag/", after: "tag/é"));
+        Assert.Empty(await ScanAsync(One, "tag/", after: "z"));
+    }
+
+    [Fact]
+    public async Task A_long_scan_goes_on_while_rows_are_committed()
+    {
+        var head = await CommitAsync(One, Head.None, [.. Enumerable.Range(0, 3000).Select(i => Put($"row/{i:d5}", new string('x', 100)))]);
+
+        var seen = new List<string>();
+        await foreach (var row in Store.ScanAsync(One, "row/", after: null, default))
+        {
+            seen.Add(row.Key);
+            if (seen.Count % 500 == 0)
+            {
+                head = await CommitAsync(One, head, Put($"row/{seen.Count:d5}", "new"), Put("other", "x"));
+            }
+        }
+
+        Assert.Equal(Enumerable.Range(0, 3000).Select(i => $"row/{i:d5}"), seen);
+    }
+
+    [Fact]
+    public async Task A_scan_may_be_left_early()
+    {
+        await CommitAsync(One, Head.None, [.. Enumerable.Range(0, 2000).Select(i => Put($"row/{i:d5}", "x"))]);
+
+        for (var round = 0; round < 100; round++)
+        {
+            await foreach (var row in Store.ScanAsync(One, "row/", after: null, default))
+            {
+                Assert.Equal("row/00000", row.Key);
+                break;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Partitions_do_not_see_each_other()
+    {
+        await CommitAsync(One, Head.None, Put("a", "one"));
+        await CommitAsync(Two, Head.None, Put("a", "two"), Put("b", "two"));
+
+        Assert.Equal("one|-", await GetAsync(One, "a", "b"));
+        Assert.Equal(["a"], (await ScanAsync(One, "")).Select(row => row.Key));
+    }
+
+    [Fact]
+    public async Task A_dropped_partition_begins_again()
+    {
+        var head = await CommitAsync(One, Head.None, Put("a", "1"));
+        await Assert.ThrowsAsync<HeadMovedException>(() => Store.DropAsync(One, Head.None, default).AsTask());
+
+        await Store.DropAsync(One, head, default);
+
+        Assert.Equal(Head.None, await Store.OpenAsync(One, default));
+        Assert.Equal("-", await GetAsync(One, "a"));
+        Assert.Equal(new Head(1), await CommitAsync(One, Head.None, Put("b", "2")));
+        Assert.Equal("-|2", await GetAsync(One, "a", "b"));
+    }
+
+    [Fact]
+    public async Task Partitions_are_walked_in_order()
+    {
+        var names = Enumerable.Range(0, 1100).Select(i => $"walk/{i:d4}").ToArray();
+        foreach (var name in names.Append("walk.other").Append("other"))
+        {
+            await CommitAsync(new PartitionKey(name), Head.None, Put("a", "1"));
+        }
+
+        var walked = new List<string>();
+        await foreach (var partition in Store.PartitionsAsync("walk/", default))
+        {
+            walked.Add(partition.Value);
+        }
+
+        Assert.Equal(names, walked);
+    }
+
+    [Fact]
+    public async Task What_the_caller_does_to_its_bytes_later_changes_nothing()
+    {
+        var bytes = "before"u8.ToArray();
+        await CommitAsync(One, Head.None, Mutation.Put("a", bytes));
+
+        "after!"u8.CopyTo(bytes);
+
+        Assert.Equal("before", await GetAsync(One, "a"));
+    }
+
+    [Fact]
+    public async Task It_does_what_a_sorted_dictionary_would()
+    {
+        var genKey = Gen.String[Gen.Char["ab/."], 1, 4];
+        var genBatch = Gen.Select(genKey, Gen.Bool, Gen.Int[0, 99]).Array[0, 6];
+        var partition = 0;
+        await Check.SampleAsync(
+            genBatch.Array[1, 12],
+            async batches =>
+            {
+                var key = new PartitionKey($"model/{Interlocked.Increment(ref partition)}");
+                var model = new SortedDictionary<string, string>(StringComparer.Ordinal);
+                var head = Head.None;
+                foreach (var batch in batches)
+                {
+                    var changes = new Dictionary<string, Mutation>();
+                    foreach (var (name, isPut, value) in batch)
+                    {
+                        if (isPut)
+                        {
+                            changes[name] = Put(name, $"{value}");
+                        }
+                        else if (model.ContainsKey(name))
+                        {
+                            changes[name] = Mutation.Delete(name);
+                        }
+                    }
+
+                    head = await CommitAsync(key, head, [.. changes.Values]);
+                    foreach (var change in changes.Values)
+                    {
+                        if (change.Value is { } bytes)
+                        {
+                            model[change.Key] = Encoding.UTF8.GetString(bytes.Span);
+                        }
+                        else
+                        {
+                            model.Remove(change.Key);
+                        }
+                    }
+
+                    foreach (var prefix in new[] { "", "a", "a/", "b." })
+                    {
+                        var expected = model.Where(row => row.Key.StartsWith(prefix, StringComparison.Ordinal)).Select(row => (row.Key, row.Value));
+                        Assert.Equal(expected, (await ScanAsync(key, prefix)).Select(row => (row.Key, Encoding.UTF8.GetString(row.Value.Span))));
+                    }
+                }
+            },
+            iter: 100,
+            threads: 1);
+    }
+
+    protected static Mutation Put(string key, string value) => Mutation.Put(key, Encoding.UTF8.GetBytes(value));
+
+    protected async Task<Head> CommitAsync(PartitionKey partition, Head expected, params Mutation[] batch) => await Store.CommitAsync(partition, expected, batch, default);
+
+    /// <summary>The values with bars between them; a dash where there is no row.</summary>
+    protected async Task<string> GetAsync(PartitionKey partition, params string[] keys) =>
+        string.Join('|', (await Store.GetAsync(partition, keys, default)).Select(value => value is { } bytes ? Encoding.UTF8.GetString(bytes.Span) : "-"));
+
+    private async Task<List<Row>> ScanAsync(PartitionKey partition, string prefix, string? after = null)
+    {
+        var rows = new List<Row>();
+        await foreach (var row in Store.ScanAsync(partition, prefix, after, default))
+        {
+            rows.Add(row);
+        }
+
+        return rows;
+    }
+}
