@@ -1,4 +1,7 @@
+using Granary.Gateway.Transfer;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Granary.Gateway.Hosting;
 
@@ -11,6 +14,9 @@ public static class GatewayKestrel
     // HTTP/2's default windows hold an upload to a fraction of what the connection can carry.
     private const int Http2ConnectionWindow = 16 * 1024 * 1024;
     private const int Http2StreamWindow = 8 * 1024 * 1024;
+
+    /// <summary>Gives the web server memory for large transfers. To be called after its own services were added.</summary>
+    public static IServiceCollection AddGatewayMemory(this IServiceCollection services) => services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
 
     /// <summary>Sets limits and headers.</summary>
     public static void Configure(KestrelServerOptions kestrel)

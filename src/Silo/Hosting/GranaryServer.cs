@@ -95,6 +95,8 @@ public sealed partial class GranaryServer : IAsyncDisposable
         builder.UseOrleans(silo => EmbeddedCluster.Configure(silo, data.ClusterId));
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel((_, kestrel) => Listen(kestrel, addresses, settings.Tls, time));
 
+        services.AddGatewayMemory();
+
         var app = builder.Build();
         app.Lifetime.ApplicationStopping.Register(() => Drain(settings.Shutdown, time, app.Logger));
         Route(app, settings, time);
