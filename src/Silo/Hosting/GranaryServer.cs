@@ -120,6 +120,9 @@ public sealed partial class GranaryServer : IAsyncDisposable
 
         // It recommends the garbage collector of large servers; a registry at rest shall be small.
         logging.AddFilter("Orleans.Runtime.Silo", LogLevel.Error);
+
+        // It takes the time since the machine started for a thread that hangs.
+        logging.AddFilter("Orleans.Runtime.Watchdog", LogLevel.Error);
         logging.AddConsole(console => console.FormatterName = options.Format == LogFormat.Json ? "json" : TextFormatter.FormatterName);
         logging.AddConsoleFormatter<TextFormatter, Microsoft.Extensions.Logging.Console.ConsoleFormatterOptions>();
         logging.AddJsonConsole(json =>
