@@ -381,14 +381,15 @@ public sealed class UploadTests(RegistryFixture fixture) : RegistryTest(fixture)
 
     private static async Task WaitUntilAsync(Func<Task<bool>> condition)
     {
-        for (var attempt = 0; attempt < 2000; attempt++)
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
+        for (var attempt = 0; attempt < 4000; attempt++)
         {
             if (await condition())
             {
                 return;
             }
 
-            await Task.Yield();
+            await timer.WaitForNextTickAsync();
         }
 
         Assert.Fail("It never happened.");

@@ -30,7 +30,6 @@ internal sealed partial class RegistryRouter
 
     public async Task HandleAsync(HttpContext http)
     {
-        http.Response.Headers["Docker-Distribution-Api-Version"] = "registry/2.0";
         try
         {
             await RouteAsync(http);

@@ -12,6 +12,8 @@ internal sealed class RequestGate(IOptions<LimitOptions> options)
 
     public async Task PassAsync(HttpContext http, Func<HttpContext, Task> handle)
     {
+        // On every answer: old clients know a registry by it.
+        http.Response.Headers["Docker-Distribution-Api-Version"] = "registry/2.0";
         if (Interlocked.Increment(ref _inside) > _limit)
         {
             Interlocked.Decrement(ref _inside);

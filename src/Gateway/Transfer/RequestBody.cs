@@ -22,7 +22,7 @@ internal sealed class RequestBody : IDisposable
         _http = http;
         _reader = http.Request.BodyReader;
         _idleTimeout = idleTimeout;
-        _idle = new CancellationTokenSource(idleTimeout, time);
+        _idle = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
     }
 
     /// <summary>Whether the request has none for sure.</summary>
@@ -40,8 +40,11 @@ internal sealed class RequestBody : IDisposable
                 return ready;
             }
 
+            // The clock runs only while somebody waits: a long upload is not an idle one.
             _idle.CancelAfter(_idleTimeout);
-            return await _reader.ReadAsync(_idle.Token);
+            var read = await _reader.ReadAsync(_idle.Token);
+            _idle.CancelAfter(Timeout.InfiniteTimeSpan);
+            return read;
         }
         catch (OperationCanceledException e)
         {

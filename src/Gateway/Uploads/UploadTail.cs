@@ -1,4 +1,5 @@
 using Granary.Gateway.Transfer;
+using Granary.Grains.Interfaces;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Protocol;
 using Granary.Storage.Blobs;
@@ -24,7 +25,7 @@ internal abstract record TailAnswer
 
 /// <summary>
 /// One request's hold on the tail of an upload: the epoch that the session's grain gave it, and the writer that the store opened under that epoch
-/// (docs/architecture.md, "Bytes"). Whatever happens, one of <see cref="AdvanceAsync"/>, <see cref="LetGoAsync"/> and <see cref="SealAsync"/> ends the hold.
+/// (docs/architecture.md, "Bytes"). <see cref="AdvanceAsync"/>, <see cref="LetGoAsync"/> or <see cref="SealAsync"/> ends the hold; where a fault kept it from being ended, disposing does.
 /// </summary>
 internal sealed class UploadTail : IAsyncDisposable
 {
@@ -39,6 +40,7 @@ internal sealed class UploadTail : IAsyncDisposable
     private readonly TimeProvider _time;
     private RunningHash? _hash;
     private long _renewed;
+    private bool _isOver;
 
     public UploadTail(
         UploadId id,
@@ -80,7 +82,9 @@ internal sealed class UploadTail : IAsyncDisposable
             return false;
         }
 
-        if (!await GrainCalls.RetryOnceAsync(() => _session.Advance(_hold.Epoch, _writer.Length, release: true, CancellationToken.None)))
+        var isCounted = await GrainCalls.RetryOnceAsync(() => _session.Advance(_hold.Epoch, _writer.Length, release: true, CancellationToken.None));
+        _isOver = true;
+        if (!isCounted)
         {
             return false;
         }
@@ -95,7 +99,11 @@ internal sealed class UploadTail : IAsyncDisposable
     }
 
     /// <summary>Ends the hold; what was received does not count.</summary>
-    public Task LetGoAsync() => GrainCalls.RetryOnceAsync(() => _session.Advance(_hold.Epoch, _hold.Offset, release: true, CancellationToken.None));
+    public async Task LetGoAsync()
+    {
+        _isOver = true;
+        await GrainCalls.RetryOnceAsync(() => _session.Advance(_hold.Epoch, _hold.Offset, release: true, CancellationToken.None));
+    }
 
     /// <summary>The digest of the whole content; what was not hashed on its way here is read back.</summary>
     public async Task<Digest?> HashAsync(DigestAlgorithm algorithm)
@@ -120,7 +128,9 @@ internal sealed class UploadTail : IAsyncDisposable
             return null;
         }
 
-        return await GrainCalls.RetryOnceAsync(() => _session.Seal(_hold.Epoch, digest, _writer.Length, CancellationToken.None));
+        var upload = await GrainCalls.RetryOnceAsync(() => _session.Seal(_hold.Epoch, digest, _writer.Length, CancellationToken.None));
+        _isOver = true;
+        return upload;
     }
 
     /// <summary>Hashes the first bytes of an object that is not sealed; null if they are gone.</summary>
@@ -150,10 +160,24 @@ internal sealed class UploadTail : IAsyncDisposable
         return hash.ToDigest();
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         _hash?.Dispose();
-        return _writer.DisposeAsync();
+        await _writer.DisposeAsync();
+        if (_isOver)
+        {
+            return;
+        }
+
+        try
+        {
+            // The storage failed: the client may try again at once, and not only when the hold has run out.
+            await LetGoAsync();
+        }
+        catch (Exception e) when (e is PartitionUnavailableException or TimeoutException or OrleansException)
+        {
+            // Then it does run out.
+        }
     }
 
     private ValueTask KeepAliveAsync() => _time.GetElapsedTime(_renewed) < UploadHold.RenewalInterval ? ValueTask.CompletedTask : RenewAsync();

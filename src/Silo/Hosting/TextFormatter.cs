@@ -24,8 +24,7 @@ internal sealed class TextFormatter(TimeProvider time) : ConsoleFormatter(Format
         textWriter.Write(logEntry.EventId.Id);
         textWriter.Write("] ");
 
-        // What a client sent may be in it: one message stays one line.
-        textWriter.Write(logEntry.Formatter(logEntry.State, logEntry.Exception).ReplaceLineEndings(" "));
+        textWriter.Write(OneLine(logEntry.Formatter(logEntry.State, logEntry.Exception)));
         scopeProvider?.ForEachScope(
             static (scope, writer) =>
             {
@@ -48,4 +47,9 @@ internal sealed class TextFormatter(TimeProvider time) : ConsoleFormatter(Format
             textWriter.WriteLine(exception.ToString());
         }
     }
+
+    /// <summary>What a client sent may be in it: it must neither make lines of its own nor speak to the operator's terminal.</summary>
+    private static string OneLine(string message) => message.Any(char.IsControl)
+        ? string.Concat(message.Select(character => char.IsControl(character) ? '?' : character))
+        : message;
 }
