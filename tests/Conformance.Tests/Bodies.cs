@@ -8,23 +8,6 @@ internal sealed class UnseekableStream(byte[] content) : MemoryStream(content)
     public override bool CanSeek => false;
 }
 
-/// <summary>A body that announces more than it brings: the connection breaks in its middle.</summary>
-internal sealed class BrokenContent(byte[] content, long announced) : HttpContent
-{
-    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
-    {
-        await stream.WriteAsync(content);
-        await stream.FlushAsync();
-        throw new IOException("The client goes away.");
-    }
-
-    protected override bool TryComputeLength(out long length)
-    {
-        length = announced;
-        return true;
-    }
-}
-
 /// <summary>A body that comes when the test says so.</summary>
 internal sealed class SlowContent : HttpContent
 {

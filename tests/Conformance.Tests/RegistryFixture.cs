@@ -29,6 +29,9 @@ public abstract class RegistryTest(RegistryFixture fixture)
 
     protected RegistryClient Client { get; } = fixture.Client;
 
+    /// <summary>The registry's data directory.</summary>
+    protected string Data { get; } = fixture.Registry.Data;
+
     /// <summary>A repository that no other test uses.</summary>
     protected string Repository { get; } = $"test/repository-{Interlocked.Increment(ref _count)}";
 

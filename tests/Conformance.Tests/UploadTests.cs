@@ -318,13 +318,18 @@ public sealed class UploadTests(RegistryFixture fixture) : RegistryTest(fixture)
         var content = RegistryClient.RandomBytes(200_000);
         var digest = RegistryClient.DigestOf(content);
         var location = await Client.StartUploadAsync(Repository);
-        await Assert.ThrowsAsync<HttpRequestException>(() => Client.SendAsync("PATCH", location, new BrokenContent(content[..120_000], announced: 200_000)));
+
+        // What the web server has not handed on when the end comes is lost with the connection.
+        await Client.SendPartAsync(
+            $"PATCH {location} HTTP/1.1\r\nHost: test\r\nContent-Length: 200000\r\n\r\n",
+            content[..120_000],
+            () => WaitUntilAsync(() => Task.FromResult(IsReceived(120_000))));
 
         var received = await WaitForProgressAsync(location);
         using var rest = await Client.SendAsync("PATCH", location, content[received..], ("Content-Range", $"{received}-199999"));
         using var put = await Client.SendAsync("PUT", $"{location}?digest={digest}", []);
 
-        Assert.True(received <= 120_000);
+        Assert.Equal(120_000, received);
         AssertCreated(put, digest);
         Assert.Equal(content, await Client.GetBytesAsync(Blob(digest)));
     }
@@ -335,17 +340,15 @@ public sealed class UploadTests(RegistryFixture fixture) : RegistryTest(fixture)
         var location = await Client.StartUploadAsync(Repository);
         var slow = new SlowContent();
         var first = Client.SendAsync("PATCH", location, slow);
-        await slow.WriteAsync(new byte[50_000]);
-        await WaitUntilAsync(async () =>
-        {
-            using var second = await Client.SendAsync("PATCH", location, new byte[10]);
-            return second.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable;
-        });
+        await slow.WriteAsync(new byte[51_234]);
+        await WaitUntilAsync(() => Task.FromResult(IsReceived(51_234)));
 
+        using var second = await Client.SendAsync("PATCH", location, new byte[10]);
         slow.Finish();
         using var answer = await first;
 
-        Assert.True(answer.StatusCode is HttpStatusCode.Accepted or HttpStatusCode.RequestedRangeNotSatisfiable);
+        AssertProgress(second, HttpStatusCode.RequestedRangeNotSatisfiable, 0);
+        AssertProgress(answer, HttpStatusCode.Accepted, 51_234);
     }
 
     [Fact]
@@ -361,6 +364,9 @@ public sealed class UploadTests(RegistryFixture fixture) : RegistryTest(fixture)
             Assert.Equal(content, await Client.GetBytesAsync($"/v2/{Repository}/{i}/blobs/{digests[0]}"));
         }
     }
+
+    /// <summary>Whether some upload has so many bytes on disk; no other test uses the same number.</summary>
+    private bool IsReceived(int length) => new DirectoryInfo(Path.Combine(Data, "uploads")).EnumerateFiles().Any(file => file.Exists && file.Length == length);
 
     private string Blob(Digest digest) => $"/v2/{Repository}/blobs/{digest}";
 

@@ -56,6 +56,26 @@ public sealed class RegistryClient(Uri address) : IDisposable
         return await reader.ReadToEndAsync();
     }
 
+    /// <summary>Sends a part of a request, waits, and says that there is no more; ends when the server closes.</summary>
+    public async Task SendPartAsync(string head, byte[] body, Func<Task> beforeTheEnd)
+    {
+        using var socket = new TcpClient();
+        await socket.ConnectAsync(address.Host, address.Port);
+        await using var stream = socket.GetStream();
+        await stream.WriteAsync(Encoding.Latin1.GetBytes(head));
+        await stream.WriteAsync(body);
+        await beforeTheEnd();
+        socket.Client.Shutdown(SocketShutdown.Send);
+        try
+        {
+            await stream.CopyToAsync(Stream.Null);
+        }
+        catch (IOException)
+        {
+            // The server closes without reading to the end: a reset.
+        }
+    }
+
     /// <summary>Sends a request line as it is, with nothing that normalizes the path.</summary>
     public Task<string> SendRawAsync(string method, string target) =>
         SendRawAsync($"{method} {target} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");

@@ -9,9 +9,9 @@ public sealed class TestRegistry : IAsyncDisposable
     private readonly TemporaryDirectory? _owned;
     private readonly GranaryServer _server;
 
-    private TestRegistry(GranaryServer server, TemporaryDirectory? owned)
+    private TestRegistry(GranaryServer server, string data, TemporaryDirectory? owned)
     {
-        (_server, _owned) = (server, owned);
+        (_server, Data, _owned) = (server, data, owned);
         Address = new Uri(server.Addresses.First());
         Client = new RegistryClient(Address);
     }
@@ -19,6 +19,9 @@ public sealed class TestRegistry : IAsyncDisposable
     public Uri Address { get; }
 
     public RegistryClient Client { get; }
+
+    /// <summary>The data directory.</summary>
+    public string Data { get; }
 
     public IServiceProvider Services => _server.Services;
 
@@ -37,7 +40,7 @@ public sealed class TestRegistry : IAsyncDisposable
         all.TryAdd("data", owned?.Path ?? "");
         var server = GranaryServer.Create(GranarySettings.Load(file: null, all), time);
         await server.StartAsync();
-        return new TestRegistry(server, owned);
+        return new TestRegistry(server, all["data"], owned);
     }
 
     public async ValueTask DisposeAsync()
