@@ -30,8 +30,8 @@ public sealed class StorageFaultTests : IAsyncLifetime
         var (_, manifest) = await client.PushImageAsync("app", "v1", layerSize: 100_000);
 
         // Until nothing more goes in: large blobs first, then rows.
-        var large = await PushUntilRefusedAsync(client, 500_000);
-        var small = await PushUntilRefusedAsync(client, 20_000);
+        var large = await PushUntilRefusedAsync(granary, client, 500_000);
+        var small = await PushUntilRefusedAsync(granary, client, 20_000);
         using var pull = await client.SendAsync("GET", "/v2/app/manifests/v1");
         using var ready = await client.SendAsync("GET", "/readyz");
 
@@ -76,13 +76,22 @@ public sealed class StorageFaultTests : IAsyncLifetime
         Assert.Equal(manifest, await reader.GetBytesAsync("/v2/app/manifests/v1"));
     }
 
-    private static async Task<(HttpResponseMessage Answer, List<byte[]> Stored)> PushUntilRefusedAsync(RegistryClient client, int size)
+    private static async Task<(HttpResponseMessage Answer, List<byte[]> Stored)> PushUntilRefusedAsync(GranaryProcess granary, RegistryClient client, int size)
     {
         var stored = new List<byte[]>();
         while (true)
         {
             var content = RegistryClient.RandomBytes(size);
-            var answer = await client.SendAsync("POST", $"/v2/app/blobs/uploads/?digest={RegistryClient.DigestOf(content)}", content);
+            HttpResponseMessage answer;
+            try
+            {
+                answer = await client.SendAsync("POST", $"/v2/app/blobs/uploads/?digest={RegistryClient.DigestOf(content)}", content);
+            }
+            catch (HttpRequestException e)
+            {
+                throw new InvalidOperationException($"No answer (ended: {granary.HasExited}):\n{granary.Output}", e);
+            }
+
             if (answer.StatusCode != HttpStatusCode.Created)
             {
                 return (answer, stored);

@@ -104,7 +104,7 @@ internal sealed partial class RegistryRouter
                 return (RegistryError.RequestMalformed with { Status = bad.StatusCode }, bad.Message);
 
             case PartitionUnavailableException { Fault: var fault }:
-                LogUnavailable(exception, http.Request.Method, http.Request.Path);
+                LogUnavailable(http.Request.Method, http.Request.Path, exception.Message);
                 return (fault switch
                 {
                     PartitionFault.Full => RegistryError.StorageFull,
@@ -114,7 +114,7 @@ internal sealed partial class RegistryRouter
                 }, null);
 
             case StorageException { Fault: var fault }:
-                LogUnavailable(exception, http.Request.Method, http.Request.Path);
+                LogUnavailable(http.Request.Method, http.Request.Path, exception.Message);
                 return (fault switch
                 {
                     StorageFault.Full => RegistryError.StorageFull,
@@ -124,7 +124,7 @@ internal sealed partial class RegistryRouter
                 }, null);
 
             case SiloUnavailableException or OrleansMessageRejectionException or TimeoutException:
-                LogUnavailable(exception, http.Request.Method, http.Request.Path);
+                LogUnavailable(http.Request.Method, http.Request.Path, exception.Message);
                 return (RegistryError.Unavailable, null);
 
             case var gone when IsClientGone(http, gone):
@@ -145,8 +145,8 @@ internal sealed partial class RegistryRouter
     [LoggerMessage(2001, LogLevel.Error, "{Method} {Path} failed for a reason that should not exist; please report it")]
     private partial void LogDefect(Exception exception, string method, PathString path);
 
-    [LoggerMessage(2002, LogLevel.Error, "{Method} {Path} was refused: the storage or the cluster does not answer as it should. See the cause; clients were told to try again")]
-    private partial void LogUnavailable(Exception exception, string method, PathString path);
+    [LoggerMessage(2002, LogLevel.Error, "{Method} {Path} was refused, and the client told to try again: {Reason}")]
+    private partial void LogUnavailable(string method, PathString path, string reason);
 
     [LoggerMessage(2003, LogLevel.Debug, "{Method} {Path}: the client went away: {Reason}")]
     private partial void LogClientGone(string method, PathString path, string reason);

@@ -30,15 +30,22 @@ internal static class BlobReceiver
                 return false;
             }
 
-            foreach (var block in read.Buffer)
+            try
             {
-                hash?.Append(block.Span);
+                foreach (var block in read.Buffer)
+                {
+                    hash?.Append(block.Span);
 
-                // Not cancelled with the connection: what was received is kept.
-                await writer.WriteAsync(block, CancellationToken.None);
+                    // Not cancelled with the connection: what was received is kept.
+                    await writer.WriteAsync(block, CancellationToken.None);
+                }
+            }
+            finally
+            {
+                // Also where the store fails: a reader that was not given back keeps the server from reading the rest, and so from answering.
+                body.Advance(read.Buffer.End);
             }
 
-            body.Advance(read.Buffer.End);
             if (read.IsCompleted)
             {
                 return true;

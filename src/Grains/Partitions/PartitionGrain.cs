@@ -1,3 +1,4 @@
+using Granary.Storage;
 using Granary.Storage.Partitions;
 using Microsoft.Extensions.Logging;
 
@@ -27,6 +28,10 @@ internal abstract partial class PartitionGrain(IPartitionStore store, ILogger lo
         {
             LogStale(logger, PartitionKey.Value);
         }
+        else if (reason is StorageException)
+        {
+            LogStorageFailed(logger, PartitionKey.Value, reason.Message);
+        }
         else
         {
             LogCommitFailed(logger, reason, PartitionKey.Value);
@@ -37,6 +42,9 @@ internal abstract partial class PartitionGrain(IPartitionStore store, ILogger lo
 
     [LoggerMessage(1001, LogLevel.Information, "Another activation commits to {Partition}; this one gives way")]
     private static partial void LogStale(ILogger logger, string partition);
+
+    [LoggerMessage(1003, LogLevel.Error, "A commit to {Partition} failed, and its callers were told to try again: {Reason}")]
+    private static partial void LogStorageFailed(ILogger logger, string partition, string reason);
 
     [LoggerMessage(1002, LogLevel.Error, "A commit to {Partition} failed; its callers were told to try again, and the partition will be read again")]
     private static partial void LogCommitFailed(ILogger logger, Exception exception, string partition);
