@@ -16,6 +16,13 @@ public sealed record LifetimeOptions
     [System.ComponentModel.Browsable(false)]
     public TimeSpan UploadExpiry { get; set; } = TimeSpan.FromHours(24);
 
+    /// <summary>How long an object stays after its blob was collected, so that downloads finish; none where open files outlive their names.</summary>
+    [System.ComponentModel.Browsable(false)]
+    public TimeSpan ObjectHold { get; set; } = TimeSpan.Zero;
+
+    /// <summary>The longest time after which a repository is asked again.</summary>
+    internal static readonly TimeSpan MaxLease = TimeSpan.FromDays(90);
+
     /// <summary>How long the object of a sealed upload may become a blob. Pushes end within seconds of their seal.</summary>
     internal static readonly TimeSpan SealDeadline = TimeSpan.FromHours(1);
 

@@ -26,7 +26,63 @@ public interface IBlobShardGrain : IGrainWithIntegerKey
     /// <summary>Repositories that refer to a blob, in ordinal order: candidates for a mount without a source. Each has to be asked whether it still does.</summary>
     [AlwaysInterleave, Alias("repositories")]
     Task<RepositoryName[]> FindRepositories(Digest digest, int limit, CancellationToken cancellationToken);
+
+    /// <summary>What the sweep has to see to: the first that are due, at most <paramref name="limit"/> of all kinds together (rule 7).</summary>
+    [AlwaysInterleave, Alias("due")]
+    Task<ShardDue> Due(int limit, CancellationToken cancellationToken);
+
+    /// <summary>Does what the sweep has found out, in one commit. Whatever has changed since <see cref="Due"/> is left alone.</summary>
+    [AlwaysInterleave, Alias("settle")]
+    Task Settle(ShardSettlement settlement, CancellationToken cancellationToken);
 }
+
+/// <summary>What is due in a shard.</summary>
+/// <param name="References">References whose repositories have to be asked.</param>
+/// <param name="Orphans">Blobs that nobody has referred to for the grace.</param>
+/// <param name="Doomed">Objects of collected blobs, to be deleted now.</param>
+/// <param name="Remembered">Objects that need not be remembered any longer.</param>
+[GenerateSerializer, Immutable, Alias("granary.shard-due")]
+public sealed record ShardDue(
+    [property: Id(0)] DueReference[] References,
+    [property: Id(1)] Digest[] Orphans,
+    [property: Id(2)] DoomedObject[] Doomed,
+    [property: Id(3)] ObjectId[] Remembered)
+{
+    /// <summary>How many there are.</summary>
+    public int Count => References.Length + Orphans.Length + Doomed.Length + Remembered.Length;
+}
+
+/// <summary>A reference that has to be asked about.</summary>
+/// <param name="Digest">The blob.</param>
+/// <param name="Repository">Who refers to it.</param>
+/// <param name="Sequence">As of which version.</param>
+/// <param name="LeaseUntil">Until when that is believed.</param>
+[GenerateSerializer, Immutable, Alias("granary.due-reference")]
+public sealed record DueReference(
+    [property: Id(0)] Digest Digest,
+    [property: Id(1)] RepositoryName Repository,
+    [property: Id(2)] long Sequence,
+    [property: Id(3)] DateTimeOffset LeaseUntil);
+
+/// <summary>An object of a collected blob.</summary>
+/// <param name="Object">The object.</param>
+/// <param name="Digest">The digest in its name.</param>
+[GenerateSerializer, Immutable, Alias("granary.doomed-object")]
+public sealed record DoomedObject([property: Id(0)] ObjectId Object, [property: Id(1)] Digest Digest);
+
+/// <summary>What the sweep has found out about a shard.</summary>
+/// <param name="Held">References whose repositories said yes.</param>
+/// <param name="Dropped">References whose repositories said no.</param>
+/// <param name="Orphans">As they were due.</param>
+/// <param name="Deleted">Doomed objects that are gone from the storage.</param>
+/// <param name="Remembered">As they were due.</param>
+[GenerateSerializer, Immutable, Alias("granary.shard-settlement")]
+public sealed record ShardSettlement(
+    [property: Id(0)] DueReference[] Held,
+    [property: Id(1)] DueReference[] Dropped,
+    [property: Id(2)] Digest[] Orphans,
+    [property: Id(3)] DoomedObject[] Deleted,
+    [property: Id(4)] ObjectId[] Remembered);
 
 /// <summary>A repository is about to link a blob.</summary>
 /// <param name="Digest">The blob.</param>

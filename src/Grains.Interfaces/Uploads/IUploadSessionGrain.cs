@@ -42,6 +42,14 @@ public interface IUploadSessionGrain : IGrainWithStringKey
     /// <summary>Gives the session up, even one that was never stored. Null: it is finished, or was given up before.</summary>
     [AlwaysInterleave, Alias("cancel")]
     Task<CancelledUpload?> Cancel(DateTimeOffset issuedAt, CancellationToken cancellationToken);
+
+    /// <summary>Looks whether the session's time has come, and gives it up if it was never closed. What is left to do is the caller's (rule 8).</summary>
+    [AlwaysInterleave, Alias("expire")]
+    Task<ExpireAnswer> Expire(CancellationToken cancellationToken);
+
+    /// <summary>Removes everything about the session. Only after what <see cref="Expire"/> answered was done.</summary>
+    [AlwaysInterleave, Alias("forget")]
+    Task Forget(CancellationToken cancellationToken);
 }
 
 /// <summary>Constants of a hold that both its sides must know.</summary>
@@ -128,3 +136,33 @@ public sealed record SealedUpload(
 /// <param name="Object">What it had stored, for the caller to delete; null if nothing.</param>
 [GenerateSerializer, Immutable, Alias("granary.status-cancelled")]
 public sealed record CancelledUpload([property: Id(0)] ObjectId? Object) : UploadStatus;
+
+/// <summary>What is to be done about a session.</summary>
+[GenerateSerializer, Immutable, Alias("granary.expire-answer")]
+public abstract record ExpireAnswer
+{
+    private protected ExpireAnswer()
+    {
+    }
+}
+
+/// <summary>Nothing was ever stored.</summary>
+[GenerateSerializer, Immutable, Alias("granary.expire-nothing")]
+public sealed record ExpireNothing : ExpireAnswer;
+
+/// <summary>Its time has not come.</summary>
+/// <param name="Due">When to look again.</param>
+[GenerateSerializer, Immutable, Alias("granary.expire-later")]
+public sealed record ExpireLater([property: Id(0)] DateTimeOffset Due) : ExpireAnswer;
+
+/// <summary>It was never closed: its object is nobody's.</summary>
+/// <param name="Object">What it had stored; null if nothing.</param>
+[GenerateSerializer, Immutable, Alias("granary.expire-open")]
+public sealed record ExpireOpen([property: Id(0)] ObjectId? Object) : ExpireAnswer;
+
+/// <summary>It was closed: the shard knows whose its object is.</summary>
+/// <param name="Digest">The digest it was closed under.</param>
+/// <param name="Object">The object.</param>
+/// <param name="Deadline">Until when the object could become a blob.</param>
+[GenerateSerializer, Immutable, Alias("granary.expire-sealed")]
+public sealed record ExpireSealed([property: Id(0)] Digest Digest, [property: Id(1)] ObjectId Object, [property: Id(2)] DateTimeOffset Deadline) : ExpireAnswer;

@@ -15,11 +15,14 @@ namespace Granary.Grains.Blobs;
 /// doom/&lt;object&gt;                     an object of a collected blob: it is being deleted
 /// due/&lt;time&gt;/ref/&lt;digest&gt;/&lt;repo&gt;    when a reference has to be asked about
 /// due/&lt;time&gt;/orphan/&lt;digest&gt;        when a blob without references goes
-/// due/&lt;time&gt;/tomb/&lt;object&gt;          when a tombstone goes
+/// due/&lt;time&gt;/doom/&lt;object&gt;          when an object of a collected blob is deleted
+/// due/&lt;time&gt;/tomb/&lt;object&gt;          when a tombstone, or the memory of a deleted object, goes
 /// </code>
 /// </summary>
 internal static class BlobRows
 {
+    public const string DuePrefix = "due/";
+
     public static PartitionKey Partition(byte shard) => new($"blobs/{shard:x2}");
 
     public static string Blob(Digest digest) => "blob/" + digest.Value;
@@ -38,6 +41,15 @@ internal static class BlobRows
         $"due/{KeyTime.Text(time)}/ref/{digest.Value}/{repository.Value}";
 
     public static string DueOrphan(DateTimeOffset time, Digest digest) => $"due/{KeyTime.Text(time)}/orphan/{digest.Value}";
+
+    public static string DueDoom(DateTimeOffset time, ObjectId id) => $"due/{KeyTime.Text(time)}/doom/{id.Value}";
+
+    /// <summary>The time, the kind and the subject of a <c>due/</c> row.</summary>
+    public static (DateTimeOffset Time, string Kind, string Subject) ParseDue(string key)
+    {
+        var parts = key.Split('/', 4);
+        return (KeyTime.Time(parts[1]), parts[2], parts[3]);
+    }
 
     public static string DueTombstone(DateTimeOffset time, ObjectId id) => $"due/{KeyTime.Text(time)}/tomb/{id.Value}";
 
@@ -95,4 +107,24 @@ internal static class BlobBytesRow
 
     public static InlineContent? Find(RowView rows, Digest digest) =>
         rows.Get(BlobRows.Bytes(digest)) is { } value ? new InlineContent(new RowReader(value, 1).Rest.ToArray()) : null;
+}
+
+/// <summary>The row of an object of a collected blob.</summary>
+/// <param name="Digest">The digest in its name.</param>
+/// <param name="Due">When it is deleted; once it is, when that can be forgotten.</param>
+/// <param name="IsDeleted">Whether it is gone from the storage.</param>
+internal sealed record DoomRow(Digest Digest, DateTimeOffset Due, bool IsDeleted)
+{
+    public ReadOnlyMemory<byte> Encode() => new RowWriter(1).Text(Digest.Value).Time(Due).Flag(IsDeleted).ToValue();
+
+    public static DoomRow? Find(RowView rows, ObjectId id)
+    {
+        if (rows.Get(BlobRows.Doom(id)) is not { } value)
+        {
+            return null;
+        }
+
+        var reader = new RowReader(value, 1);
+        return new DoomRow(Digest.Parse(reader.Text()!), reader.Time(), reader.Flag());
+    }
 }

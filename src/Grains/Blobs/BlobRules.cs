@@ -7,6 +7,8 @@ namespace Granary.Grains.Blobs;
 /// <summary>The rules of references to blobs, as pure decisions over a shard's rows (docs/architecture.md, "Blob references").</summary>
 internal static class BlobRules
 {
+    private const double LeaseGrowth = 8;
+
     /// <summary>Rule 3.</summary>
     public static AcquireAnswer Acquire(RowBatch rows, AcquireBlob command, DateTimeOffset now, LifetimeOptions lifetimes)
     {
@@ -63,12 +65,13 @@ internal static class BlobRules
     /// <summary>Rule 8: the object is the blob's, or nobody's for ever (<c>ren</c>).</summary>
     public static RenounceAnswer Renounce(RowBatch rows, Digest digest, ObjectId id, DateTimeOffset deadline)
     {
-        if (BlobRow.Find(rows, digest)?.Object == id)
+        // An object that was a blob's and is doomed is deleted after its hold, by who doomed it.
+        if (BlobRow.Find(rows, digest)?.Object == id || rows.Has(BlobRows.Doom(id)))
         {
             return RenounceAnswer.Adopted;
         }
 
-        if (!rows.Has(BlobRows.Tombstone(id)) && !rows.Has(BlobRows.Doom(id)))
+        if (!rows.Has(BlobRows.Tombstone(id)))
         {
             // A delayed Acquire of this object is refused by its deadline when the tombstone is gone.
             var until = deadline + LifetimeOptions.TombstoneMargin;
@@ -77,6 +80,108 @@ internal static class BlobRules
         }
 
         return RenounceAnswer.Renounced;
+    }
+
+    /// <summary>Rule 7: what became of references, orphans, and objects that are doomed or remembered.</summary>
+    public static bool Settle(RowBatch rows, ShardSettlement settlement, DateTimeOffset now, LifetimeOptions lifetimes)
+    {
+        foreach (var held in settlement.Held)
+        {
+            Extend(rows, held, now, lifetimes);
+        }
+
+        foreach (var dropped in settlement.Dropped)
+        {
+            if (Unchanged(rows, dropped) is { } reference)
+            {
+                DropReference(rows, dropped.Digest, dropped.Repository, reference, now, lifetimes);
+            }
+        }
+
+        foreach (var orphan in settlement.Orphans)
+        {
+            Doom(rows, orphan, now, lifetimes);
+        }
+
+        foreach (var (id, digest) in settlement.Deleted)
+        {
+            if (DoomRow.Find(rows, id) is { IsDeleted: false } doom)
+            {
+                // A delayed Acquire of the object must find this as long as its deadline can be ahead.
+                var until = doom.Due + LifetimeOptions.SealDeadline + LifetimeOptions.TombstoneMargin;
+                rows.Delete(BlobRows.DueDoom(doom.Due, id));
+                rows.Put(BlobRows.Doom(id), new DoomRow(digest, until, IsDeleted: true).Encode());
+                rows.Put(BlobRows.DueTombstone(until, id), BlobRows.Mark);
+            }
+        }
+
+        foreach (var id in settlement.Remembered)
+        {
+            Forget(rows, id, now);
+        }
+
+        return true;
+    }
+
+    /// <summary>The reference, if nothing has happened to it since it was due (<c>settle</c>).</summary>
+    private static ReferenceRow? Unchanged(RowView rows, DueReference due) =>
+        ReferenceRow.Find(rows, due.Digest, due.Repository) is { } reference && reference.Sequence == due.Sequence && reference.LeaseUntil == due.LeaseUntil
+            ? reference
+            : null;
+
+    /// <summary>Each yes makes the lease 8 times longer: asking costs little for what is old.</summary>
+    private static void Extend(RowBatch rows, DueReference due, DateTimeOffset now, LifetimeOptions lifetimes)
+    {
+        if (Unchanged(rows, due) is not { } reference)
+        {
+            return;
+        }
+
+        var affirmed = reference.Affirmed + 1;
+        var lease = lifetimes.FirstLease * Math.Pow(LeaseGrowth, affirmed);
+        lease = lease < LifetimeOptions.MaxLease ? lease : LifetimeOptions.MaxLease;
+
+        // Spread by the digest, so that what was pushed together is not asked about together for ever.
+        var until = now + (lease * (0.9 + (due.Digest.Encoded[^1] % 16 / 80.0)));
+        rows.Delete(BlobRows.DueReference(reference.LeaseUntil, due.Digest, due.Repository));
+        rows.Put(BlobRows.Reference(due.Digest, due.Repository), new ReferenceRow(reference.Sequence, until, affirmed).Encode());
+        rows.Put(BlobRows.DueReference(until, due.Digest, due.Repository), BlobRows.Mark);
+    }
+
+    /// <summary>A blob that nobody has referred to for the grace is unknown from here on; its object is deleted after a hold.</summary>
+    private static void Doom(RowBatch rows, Digest digest, DateTimeOffset now, LifetimeOptions lifetimes)
+    {
+        if (BlobRow.Find(rows, digest) is not { References: 0, OrphanDue: { } due } blob || due > now)
+        {
+            return;
+        }
+
+        rows.Delete(BlobRows.Blob(digest));
+        rows.Delete(BlobRows.DueOrphan(due, digest));
+        if (blob.Object is not { } id)
+        {
+            rows.Delete(BlobRows.Bytes(digest));
+            return;
+        }
+
+        var deletion = now + lifetimes.ObjectHold;
+        rows.Put(BlobRows.Doom(id), new DoomRow(digest, deletion, IsDeleted: false).Encode());
+        rows.Put(BlobRows.DueDoom(deletion, id), BlobRows.Mark);
+    }
+
+    private static void Forget(RowBatch rows, ObjectId id, DateTimeOffset now)
+    {
+        if (DoomRow.Find(rows, id) is { IsDeleted: true } doom && doom.Due <= now)
+        {
+            rows.Delete(BlobRows.Doom(id));
+            rows.Delete(BlobRows.DueTombstone(doom.Due, id));
+        }
+
+        if (rows.Get(BlobRows.Tombstone(id)) is { } value && new RowReader(value, 1).Time() is var until && until <= now)
+        {
+            rows.Delete(BlobRows.Tombstone(id));
+            rows.Delete(BlobRows.DueTombstone(until, id));
+        }
     }
 
     private static void DropReference(

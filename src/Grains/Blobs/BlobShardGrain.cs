@@ -63,4 +63,71 @@ internal sealed class BlobShardGrain(
 
         return [.. repositories];
     }
+
+    /// <inheritdoc/>
+    public async Task<ShardDue> Due(int limit, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        var (references, orphans, doomed, remembered) = (new List<(Digest, RepositoryName)>(), new List<Digest>(), new List<ObjectId>(), new List<ObjectId>());
+        var count = 0;
+        await foreach (var row in Rows.ScanAsync(BlobRows.DuePrefix, after: null, cancellationToken))
+        {
+            var (due, kind, subject) = BlobRows.ParseDue(row.Key);
+            if (due > now || count++ == limit)
+            {
+                break;
+            }
+
+            switch (kind)
+            {
+                case "ref":
+                    var slash = subject.IndexOf('/', StringComparison.Ordinal);
+                    references.Add((Digest.Parse(subject[..slash]), RepositoryName.Parse(subject[(slash + 1)..])));
+                    break;
+
+                case "orphan":
+                    orphans.Add(Digest.Parse(subject));
+                    break;
+
+                case "doom":
+                    doomed.Add(ObjectId.Parse(subject));
+                    break;
+
+                default:
+                    remembered.Add(ObjectId.Parse(subject));
+                    break;
+            }
+        }
+
+        return await Rows.ReadAsync(
+            [],
+            rows => new ShardDue(
+                [.. references
+                    .Select(due => (Due: due, Row: ReferenceRow.Find(rows, due.Item1, due.Item2)))
+                    .Where(pair => pair.Row is not null && pair.Row.LeaseUntil <= now)
+                    .Select(pair => new DueReference(pair.Due.Item1, pair.Due.Item2, pair.Row!.Sequence, pair.Row.LeaseUntil))],
+                [.. orphans],
+                [.. doomed
+                    .Select(id => (Id: id, Row: DoomRow.Find(rows, id)))
+                    .Where(pair => pair.Row is { IsDeleted: false })
+                    .Select(pair => new DoomedObject(pair.Id, pair.Row!.Digest))],
+                [.. remembered]),
+            cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task Settle(ShardSettlement settlement, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        string[] needs =
+        [
+            .. settlement.Held.Concat(settlement.Dropped).Select(due => BlobRows.Reference(due.Digest, due.Repository)),
+            .. settlement.Dropped.Select(due => BlobRows.Blob(due.Digest)),
+            .. settlement.Orphans.Select(BlobRows.Blob),
+            .. settlement.Deleted.Select(doomed => BlobRows.Doom(doomed.Object)),
+            .. settlement.Remembered.Select(BlobRows.Doom),
+            .. settlement.Remembered.Select(BlobRows.Tombstone),
+        ];
+        return Rows.DecideAsync(needs, rows => BlobRules.Settle(rows, settlement, now, _lifetimes), cancellationToken);
+    }
 }

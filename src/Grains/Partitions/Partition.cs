@@ -128,6 +128,24 @@ internal sealed class Partition(IPartitionStore store, PartitionKey key, Action<
         }
     }
 
+    /// <summary>Removes the partition. Nothing can be decided here any more.</summary>
+    public async Task DropAsync(CancellationToken cancellationToken)
+    {
+        // Behind everything that is queued: what this drops is what they left.
+        await DecideAsync([], _ => true, cancellationToken);
+        var reason = new StorageException(StorageFault.Unavailable, $"'{key}' is being removed; try again.");
+        _lost ??= reason;
+        try
+        {
+            await store.DropAsync(key, _head, CancellationToken.None);
+        }
+        catch (Exception e) when (e is StorageException or HeadMovedException)
+        {
+            onLost(e);
+            throw Translate(e);
+        }
+    }
+
     private async Task CommitQueuedAsync()
     {
         _committing = true;

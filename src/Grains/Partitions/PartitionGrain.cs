@@ -22,6 +22,13 @@ internal abstract partial class PartitionGrain(IPartitionStore store, ILogger lo
         await _partition.OpenAsync(cancellationToken);
     }
 
+    /// <summary>Removes the partition with its head, and makes place for an activation that knows nothing of it.</summary>
+    protected async Task Drop(CancellationToken cancellationToken)
+    {
+        await Rows.DropAsync(cancellationToken);
+        DeactivateOnIdle();
+    }
+
     private void OnLost(Exception reason)
     {
         if (reason is HeadMovedException)

@@ -101,6 +101,24 @@ internal static class LinkRules
             return new BlobInUse([.. users.Take(NamedManifests).Select(row => Digest.Parse(RepositoryRows.LastPart(row.Key)))]);
         }
 
+        Unlink(rows, digest, link);
+        return new BlobDeleted();
+    }
+
+    /// <summary>Removes a link that no manifest has used for the grace; false if that is not so (any more).</summary>
+    public static bool Collect(RowBatch rows, Digest digest, DateTimeOffset now)
+    {
+        if (LinkRow.Find(rows, digest) is not { Uses: 0, Due: { } due } link || due > now)
+        {
+            return false;
+        }
+
+        Unlink(rows, digest, link);
+        return true;
+    }
+
+    private static void Unlink(RowBatch rows, Digest digest, LinkRow link)
+    {
         rows.Delete(RepositoryRows.Link(digest));
         if (link.Object is null)
         {
@@ -113,7 +131,6 @@ internal static class LinkRules
         }
 
         rows.Put(RepositoryRows.Out(rows.Version, digest.Value), RepositoryRows.Mark);
-        return new BlobDeleted();
     }
 
     private static void Store(RowBatch rows, Digest digest, LinkRow? before, LinkRow after)

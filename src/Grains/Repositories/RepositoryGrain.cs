@@ -1,6 +1,7 @@
 using Granary.Grains.Interfaces;
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Catalog;
+using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Partitions;
 using Granary.Protocol;
@@ -136,13 +137,27 @@ internal sealed partial class RepositoryGrain(
             cancellationToken);
 
     /// <inheritdoc/>
-    public Task<bool> DeleteManifest(Digest digest, CancellationToken cancellationToken)
+    public async Task<bool> DeleteManifest(Digest digest, CancellationToken cancellationToken)
     {
         var moment = NextMoment();
-        return Rows.DecideAsync(
-            [RepositoryRows.Manifest(digest), RepositoryRows.Body(digest, 0)],
-            rows => ManifestRules.Delete(rows, digest, moment, _lifetimes),
-            cancellationToken);
+        string[] needs = [RepositoryRows.Manifest(digest), RepositoryRows.Body(digest, 0), RepositoryRows.Sweep];
+        for (var attempt = 0; attempt < MaxLinkAttempts; attempt++)
+        {
+            // Null: somebody has just looked for due links, and has to be told to come again.
+            var scheduled = await ScheduleSweep(cancellationToken);
+            var deleted = await Rows.DecideAsync<bool?>(
+                needs,
+                rows => !rows.Has(RepositoryRows.Manifest(digest)) ? false
+                    : BeScheduled(rows, scheduled) ? ManifestRules.Delete(rows, digest, moment, _lifetimes)
+                    : null,
+                cancellationToken);
+            if (deleted is { } answer)
+            {
+                return answer;
+            }
+        }
+
+        throw Overtaken();
     }
 
     /// <inheritdoc/>
@@ -240,6 +255,68 @@ internal sealed partial class RepositoryGrain(
             cancellationToken);
     }
 
+    /// <inheritdoc/>
+    public async Task<CollectAnswer> Collect(int limit, CancellationToken cancellationToken)
+    {
+        // :: Step 1: which links may have to go, and when the next ones may.
+        var now = time.GetUtcNow();
+        var candidates = new List<Digest>();
+        DateTimeOffset? next = null;
+        await foreach (var row in Rows.ScanAsync(RepositoryRows.DuePrefix, after: null, cancellationToken))
+        {
+            var (due, digest) = RepositoryRows.ParseDue(row.Key);
+            if (due > now || candidates.Count == limit)
+            {
+                next = due;
+                break;
+            }
+
+            candidates.Add(digest);
+        }
+
+        // :: Step 2: those that still have to, in one commit.
+        string[] needs = [.. candidates.Select(RepositoryRows.Link), RepositoryRows.Sweep];
+        var answer = await Rows.DecideAsync(
+            needs,
+            rows =>
+            {
+                var unlinked = 0;
+                foreach (var digest in candidates)
+                {
+                    if (LinkRules.Collect(rows, digest, now))
+                    {
+                        _guard.Deny(digest.Value, rows.Version);
+                        unlinked++;
+                    }
+                }
+
+                return new CollectAnswer(unlinked, next ?? RestNext(rows));
+            },
+            cancellationToken);
+        if (answer.Unlinked > 0)
+        {
+            StartReleasing();
+        }
+
+        return answer;
+    }
+
+    /// <summary>When the next link can go, if step 1 saw none: there is one only if it was made since. If there is none, nobody needs to look.</summary>
+    private static DateTimeOffset? RestNext(RowBatch rows)
+    {
+        if (rows.Scan(RepositoryRows.DuePrefix) is [var first, ..])
+        {
+            return RepositoryRows.ParseDue(first.Key).Time;
+        }
+
+        if (rows.Has(RepositoryRows.Sweep))
+        {
+            rows.Delete(RepositoryRows.Sweep);
+        }
+
+        return null;
+    }
+
     private ValueTask<LinkRow?> FindLink(Digest digest, CancellationToken cancellationToken) =>
         Rows.ReadAsync([RepositoryRows.Link(digest)], rows => LinkRow.Find(rows, digest), cancellationToken);
 
@@ -273,15 +350,18 @@ internal sealed partial class RepositoryGrain(
             }
 
             // :: Step 2: the first thing that can be seen of a repository is its name in the catalog.
+            //    And somebody has to know when to look whether the link was needed.
+            var scheduling = ScheduleSweep(cancellationToken);
             var entered = await EnterCatalog(cancellationToken);
+            var scheduled = await scheduling;
 
             // :: Step 3: the link, unless the reference may be gone again.
             var now = time.GetUtcNow();
             var linked = await Rows.DecideAsync(
-                [RepositoryRows.Link(digest), RepositoryRows.Meta],
+                [RepositoryRows.Link(digest), RepositoryRows.Meta, RepositoryRows.Sweep],
                 rows =>
                 {
-                    if (!_guard.Allows(digest.Value, sequence) || !BeInCatalog(rows, entered))
+                    if (!_guard.Allows(digest.Value, sequence) || !BeInCatalog(rows, entered) || !BeScheduled(rows, scheduled))
                     {
                         return false;
                     }
@@ -327,6 +407,35 @@ internal sealed partial class RepositoryGrain(
 
         rows.Put(RepositoryRows.Meta, RepositoryRows.Mark);
         return true;
+    }
+
+    /// <summary>Sees to it that a schedule knows the repository before it has due links. Answers whether it was told just now.</summary>
+    private async ValueTask<bool> ScheduleSweep(CancellationToken cancellationToken)
+    {
+        if (await Rows.ReadAsync([RepositoryRows.Sweep], rows => rows.Has(RepositoryRows.Sweep), cancellationToken))
+        {
+            return false;
+        }
+
+        await GrainFactory.GetGrain<IScheduleGrain>(Schedules.OfRepository(_name))
+            .Schedule(_name.Value, time.GetUtcNow() + _lifetimes.LinkGrace, cancellationToken);
+        return true;
+    }
+
+    /// <summary>Records that a schedule knows the repository; false if the sweep has come and gone since it was looked up.</summary>
+    private static bool BeScheduled(RowBatch rows, bool scheduled)
+    {
+        if (rows.Has(RepositoryRows.Sweep))
+        {
+            return true;
+        }
+
+        if (scheduled)
+        {
+            rows.Put(RepositoryRows.Sweep, RepositoryRows.Mark);
+        }
+
+        return scheduled;
     }
 
     /// <summary>The rest of a referrer whose annotations are too long for its row; null if the manifest has just gone.</summary>

@@ -20,12 +20,15 @@ namespace Granary.Grains.Repositories;
 /// his/&lt;time&gt;/&lt;tag&gt;                  who moved which tag from where to where
 /// out/&lt;version&gt;/&lt;digest&gt;            a reference to a blob that is to be released; out/&lt;version&gt;/catalog: the catalog's entry
 /// due/&lt;time&gt;/&lt;digest&gt;               when a link that no manifest uses goes
+/// sweep                             a schedule knows when to look for due links; there whenever a due/ row is
 /// </code>
 /// Times and versions are 16 hexadecimal digits. The order of keys is the order in which tags are listed.
 /// </summary>
 internal static class RepositoryRows
 {
     public const string Meta = "meta";
+    public const string Sweep = "sweep";
+    public const string DuePrefix = "due/";
     public const string TagPrefix = "tag/";
     public const string OutPrefix = "out/";
 
@@ -66,6 +69,13 @@ internal static class RepositoryRows
     public static string Out(long version, string what) => $"{OutPrefix}{KeyTime.Text(version)}/{what}";
 
     public static string Due(DateTimeOffset time, Digest digest) => $"due/{KeyTime.Text(time)}/{digest.Value}";
+
+    /// <summary>The time and the digest of a <c>due/</c> row.</summary>
+    public static (DateTimeOffset Time, Digest Digest) ParseDue(string key)
+    {
+        var rest = key.AsSpan(DuePrefix.Length);
+        return (KeyTime.Time(rest[..16]), Protocol.Digest.Parse(rest[17..].ToString()));
+    }
 
     /// <summary>The value of a row that says everything by being there.</summary>
     public static ReadOnlyMemory<byte> Mark => Present;

@@ -5,28 +5,16 @@ using Granary.Storage.Partitions;
 namespace Granary.Grains.Uploads;
 
 /// <summary>
-/// The one row of an upload session's partition, <c>upload/&lt;id&gt;</c>, and the rows of the partitions that know when sessions are due:
+/// The one row of an upload session's partition, <c>upload/&lt;id&gt;</c>:
 /// <code>
-/// upload/&lt;id&gt;:       session                 what the session is
-/// expiry/&lt;0..f&gt;:     due/&lt;time&gt;/&lt;id&gt;         when the session is to be looked at
+/// session     what the session is
 /// </code>
 /// </summary>
 internal static class UploadRows
 {
     public const string Session = "session";
-    public const string DuePrefix = "due/";
 
     public static PartitionKey Partition(string uploadId) => new("upload/" + uploadId);
-
-    public static PartitionKey ExpiryPartition(long number) => new($"expiry/{number:x}");
-
-    public static string Due(DateTimeOffset time, string uploadId) => $"{DuePrefix}{KeyTime.Text(time)}/{uploadId}";
-
-    public static (DateTimeOffset Time, string UploadId) ParseDue(string key)
-    {
-        var rest = key.AsSpan(DuePrefix.Length);
-        return (KeyTime.Time(rest[..16]), rest[17..].ToString());
-    }
 }
 
 /// <summary>What a session is.</summary>

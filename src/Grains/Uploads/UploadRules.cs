@@ -109,6 +109,42 @@ internal static class UploadRules
         return new CancelledUpload(cancelled.Object);
     }
 
+    /// <summary>Rule 8, the session's part: an open one is given up when nothing came for long enough, a closed one is left to Renounce.</summary>
+    public static ExpireAnswer Expire(RowBatch rows, Func<SessionRow, bool> isHeld, DateTimeOffset now, TimeSpan expiry)
+    {
+        if (SessionRow.Find(rows) is not { } session)
+        {
+            return new ExpireNothing();
+        }
+
+        // As long as its id proves itself the row has to stay, or the session would begin again.
+        var due = session.IssuedAt + expiry;
+        due = session.State switch
+        {
+            SessionState.Open => Later(due, isHeld(session) ? now + expiry : session.Touched + expiry),
+            SessionState.Sealed => Later(due, session.Deadline),
+            _ => due,
+        };
+        if (due > now)
+        {
+            return new ExpireLater(due);
+        }
+
+        if (session.State == SessionState.Sealed)
+        {
+            return new ExpireSealed(session.Digest!.Value, session.Object!.Value, session.Deadline);
+        }
+
+        if (session.State == SessionState.Open)
+        {
+            rows.Put(UploadRows.Session, (session with { State = SessionState.Cancelled, Held = false }).Encode());
+        }
+
+        return new ExpireOpen(session.Object);
+    }
+
+    private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset other) => one > other ? one : other;
+
     private static SealedUpload Seal(SessionRow session) =>
         new(session.Digest!.Value, new ObjectContent(session.Object!.Value, session.Offset), session.Deadline);
 }

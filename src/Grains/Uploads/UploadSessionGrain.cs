@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Grains.Partitions;
 using Granary.Protocol;
@@ -91,6 +92,16 @@ internal sealed class UploadSessionGrain(
         return await Rows.DecideAsync(Needs, rows => UploadRules.Cancel(rows, issuedAt, now), cancellationToken);
     }
 
+    /// <inheritdoc/>
+    public Task<ExpireAnswer> Expire(CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        return Rows.DecideAsync(Needs, rows => UploadRules.Expire(rows, IsHeld, now, _lifetimes.UploadExpiry), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task Forget(CancellationToken cancellationToken) => Drop(cancellationToken);
+
     private ValueTask<SessionRow?> Find(CancellationToken cancellationToken) => Rows.ReadAsync(Needs, SessionRow.Find, cancellationToken);
 
     private bool IsHeld(SessionRow session) => session.Held && _hold.Epoch == session.Epoch && time.GetUtcNow() < _hold.Until;
@@ -103,7 +114,7 @@ internal sealed class UploadSessionGrain(
             return;
         }
 
-        await GrainFactory.GetGrain<IUploadExpiryGrain>(UploadExpiryGrain.Of(_id))
+        await GrainFactory.GetGrain<IScheduleGrain>(Schedules.OfUpload(_id))
             .Schedule(_id, time.GetUtcNow() + _lifetimes.UploadExpiry, cancellationToken);
     }
 }

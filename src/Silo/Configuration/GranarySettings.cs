@@ -1,5 +1,6 @@
 using Granary.Gateway;
 using Granary.Grains;
+using Granary.Grains.Collection;
 
 namespace Granary.Silo.Configuration;
 
@@ -39,6 +40,9 @@ public sealed class GranarySettings
 
     /// <summary>The section <c>lifetimes</c>.</summary>
     public LifetimeOptions Lifetimes => Section<LifetimeOptions>();
+
+    /// <summary>The section <c>collection</c>.</summary>
+    public CollectionOptions Collection => Section<CollectionOptions>();
 
     /// <summary>Reads the settings: the command line counts first, then the environment, then the file.</summary>
     /// <param name="file">A YAML or JSON file; null for the one that GRANARY_CONFIG names, or none.</param>

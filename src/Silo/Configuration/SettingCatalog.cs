@@ -1,6 +1,7 @@
 using System.Reflection;
 using Granary.Gateway;
 using Granary.Grains;
+using Granary.Grains.Collection;
 
 namespace Granary.Silo.Configuration;
 
@@ -19,6 +20,7 @@ public static class SettingCatalog
         ("blobs", () => new BlobOptions()),
         ("uploads", () => new UploadOptions()),
         ("lifetimes", () => new LifetimeOptions()),
+        ("collection", () => new CollectionOptions()),
     ];
 
     /// <summary>Every setting, in the order of the documentation.</summary>

@@ -1,5 +1,6 @@
 using Granary.Gateway;
 using Granary.Gateway.Hosting;
+using Granary.Grains.Collection;
 using Granary.Silo.Configuration;
 using Granary.Storage.Blobs;
 using Granary.Storage.Data;
@@ -88,6 +89,8 @@ public sealed partial class GranaryServer : IAsyncDisposable
         services.AddSingleton(Options.Create(settings.Uploads));
         services.AddSingleton(Options.Create(settings.Limits));
         services.AddSingleton(Options.Create(settings.Lifetimes));
+        services.AddSingleton(Options.Create(settings.Collection));
+        services.AddHostedService<Sweeper>();
         services.AddSingleton<Health>();
         services.Configure<HostOptions>(options => options.ShutdownTimeout = settings.Shutdown.Timeout);
         AddLogging(builder.Logging, settings.Log);

@@ -1,3 +1,4 @@
+using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Grains.Tests.Cluster;
 using Granary.Protocol;
@@ -102,13 +103,13 @@ public sealed class UploadSessionGrainTests : GrainTest
 
     private Task<BeginAnswer> BeginAsync(long? offset) => Session.Begin(new BeginUpload(Time.GetUtcNow(), offset, DigestAlgorithm.Sha256), default);
 
-    private async Task<List<ScheduledUpload>> DueAsync(TimeSpan later)
+    private async Task<List<ScheduledItem>> DueAsync(TimeSpan later)
     {
         Time.Advance(later);
-        var due = new List<ScheduledUpload>();
-        for (var number = 0; number < IUploadExpiryGrain.Count; number++)
+        var due = new List<ScheduledItem>();
+        foreach (var schedule in Schedules.Uploads)
         {
-            due.AddRange(await Cluster.Grains.GetGrain<IUploadExpiryGrain>(number).Due(10, default));
+            due.AddRange(await Cluster.Grains.GetGrain<IScheduleGrain>(schedule).Due(10, default));
         }
 
         return due;

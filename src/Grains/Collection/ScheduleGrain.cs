@@ -1,0 +1,61 @@
+using Granary.Grains.Interfaces.Collection;
+using Granary.Grains.Partitions;
+using Granary.Storage.Partitions;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Grains.Collection;
+
+/// <inheritdoc cref="IScheduleGrain"/>
+internal sealed class ScheduleGrain(IPartitionStore store, TimeProvider time, ILogger<ScheduleGrain> logger)
+    : PartitionGrain(store, logger), IScheduleGrain
+{
+    /// <inheritdoc/>
+    protected override PartitionKey PartitionKey => ScheduleRows.Partition(this.GetPrimaryKeyString());
+
+    /// <inheritdoc/>
+    public Task Schedule(string subject, DateTimeOffset due, CancellationToken cancellationToken) => Rows.DecideAsync(
+        [],
+        rows =>
+        {
+            rows.Put(ScheduleRows.Due(due, subject), ScheduleRows.Mark);
+            return true;
+        },
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<ScheduledItem[]> Due(int limit, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        var due = new List<ScheduledItem>();
+        await foreach (var row in Rows.ScanAsync(ScheduleRows.DuePrefix, after: null, cancellationToken))
+        {
+            var (at, subject) = ScheduleRows.ParseDue(row.Key);
+            if (due.Count == limit || at > now)
+            {
+                break;
+            }
+
+            due.Add(new ScheduledItem(subject, at));
+        }
+
+        return [.. due];
+    }
+
+    /// <inheritdoc/>
+    public Task Remove(ScheduledItem entry, CancellationToken cancellationToken)
+    {
+        var key = ScheduleRows.Due(entry.Due, entry.Subject);
+        return Rows.DecideAsync(
+            [key],
+            rows =>
+            {
+                if (rows.Has(key))
+                {
+                    rows.Delete(key);
+                }
+
+                return true;
+            },
+            cancellationToken);
+    }
+}

@@ -1,0 +1,360 @@
+using Granary.Grains.Collection;
+using Granary.Grains.Interfaces.Blobs;
+using Granary.Grains.Interfaces.Collection;
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Interfaces.Uploads;
+using Granary.Grains.Tests.Cluster;
+using Granary.Protocol;
+using Granary.Storage.Blobs.FileSystem;
+using Granary.Testing;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace Granary.Grains.Tests.Collection;
+
+/// <summary>What goes, when it goes, and what stays: with real files.</summary>
+public sealed class SweeperTests : GrainTest, IDisposable
+{
+    private static readonly LifetimeOptions Lifetimes = new();
+
+    private readonly TemporaryDirectory _directory = new();
+    private readonly FileSystemBlobStore _blobs;
+    private int _uploads;
+
+    public SweeperTests() => _blobs = FileSystemBlobStore.Open(_directory.Path);
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task A_blob_that_no_manifest_used_goes_after_the_grace_with_its_file()
+    {
+        var (digest, id) = await PushAsync("app", "unused");
+
+        await SweepAfterAsync(Lifetimes.LinkGrace - TimeSpan.FromMinutes(1));
+        Assert.NotNull(await Cluster.Repository("app").FindBlobSize(digest, default));
+
+        // That question was a renewal: a client may rely on its answer for another grace.
+        await SweepAfterAsync(Lifetimes.LinkGrace - TimeSpan.FromMinutes(1));
+        Assert.True(await ExistsAsync(id, digest));
+        await SweepAfterAsync(TimeSpan.FromMinutes(2));
+        Assert.Null(await Cluster.Repository("app").FindBlobSize(digest, default));
+        await ReleasedAsync(digest);
+        Assert.True(await ExistsAsync(id, digest));
+
+        await SweepAfterAsync(Lifetimes.BlobGrace + TimeSpan.FromMinutes(1));
+        Assert.False(await ExistsAsync(id, digest));
+        Assert.Empty(await KeysAsync(Shard(digest), "blob/"));
+        Assert.Empty(await KeysAsync("repository/app", "due/"));
+        Assert.Empty(await KeysAsync("repository/app", "sweep"));
+    }
+
+    [Fact]
+    public async Task Nothing_is_remembered_for_ever()
+    {
+        var (digest, _) = await PushAsync("app", "unused");
+        for (var day = 0; day < 5; day++)
+        {
+            await SweepAfterAsync(TimeSpan.FromDays(1));
+            await ReleasedAsync(digest);
+        }
+
+        Assert.Empty(await KeysAsync(Shard(digest), ""));
+        foreach (var schedule in Schedules.Uploads.Concat(Schedules.Repositories))
+        {
+            Assert.Empty(await KeysAsync("schedule/" + schedule, ""));
+        }
+    }
+
+    [Fact]
+    public async Task A_blob_that_a_manifest_uses_stays_and_is_asked_about_ever_less_often()
+    {
+        var (digest, id) = await PushAsync("app", "used");
+        await Cluster.Repository("app").PutManifest(Commands.Put("m", ["v1"], blobs: [digest]), default);
+
+        var asked = 0;
+        for (var day = 0; day < 200; day++)
+        {
+            asked += (await SweepAfterAsync(TimeSpan.FromDays(1))).ReferencesAsked;
+        }
+
+        Assert.True(await ExistsAsync(id, digest));
+        Assert.InRange(asked, 4, 8);
+    }
+
+    [Fact]
+    public async Task A_small_blob_goes_like_a_large_one()
+    {
+        var digest = Commands.DigestOf("small");
+        await GrainCluster.LinkAsync(Cluster.Repository("app"), Bytes("small"));
+
+        await SweepAfterAsync(Lifetimes.LinkGrace + TimeSpan.FromMinutes(1));
+        await ReleasedAsync(digest);
+        await SweepAfterAsync(Lifetimes.BlobGrace + TimeSpan.FromMinutes(1));
+
+        Assert.Null(await Cluster.Repository("app").FindBlob(digest, default));
+        Assert.Empty(await KeysAsync(Shard(digest), ""));
+    }
+
+    [Fact]
+    public async Task When_its_manifest_goes_a_blob_goes_a_grace_later()
+    {
+        var (digest, id) = await PushAsync("app", "used");
+        var manifest = Commands.Put("m", ["v1"], blobs: [digest]);
+        await Cluster.Repository("app").PutManifest(manifest, default);
+        await SweepAfterAsync(TimeSpan.FromDays(40));
+
+        await Cluster.Repository("app").DeleteManifest(manifest.Digest, default);
+        await SweepAfterAsync(Lifetimes.LinkGrace + TimeSpan.FromMinutes(1));
+        await ReleasedAsync(digest);
+        await SweepAfterAsync(Lifetimes.BlobGrace + TimeSpan.FromMinutes(1));
+
+        Assert.False(await ExistsAsync(id, digest));
+    }
+
+    [Fact]
+    public async Task What_another_repository_uses_stays()
+    {
+        var (digest, id) = await PushAsync("one", "shared");
+        await Cluster.Repository("two").MountBlob(digest, default);
+        await Cluster.Repository("two").PutManifest(Commands.Put("m", ["v1"], blobs: [digest]), default);
+
+        for (var day = 0; day < 5; day++)
+        {
+            await SweepAfterAsync(TimeSpan.FromDays(1));
+        }
+
+        Assert.Null(await Cluster.Repository("one").FindBlobSize(digest, default));
+        Assert.True(await ExistsAsync(id, digest));
+    }
+
+    [Fact]
+    public async Task A_blob_that_was_collected_can_be_pushed_again_as_another_object()
+    {
+        var (digest, first) = await PushAsync("app", "again");
+        await SweepAfterAsync(Lifetimes.LinkGrace + TimeSpan.FromMinutes(1));
+        await ReleasedAsync(digest);
+        await SweepAfterAsync(Lifetimes.BlobGrace + TimeSpan.FromMinutes(1));
+
+        var (_, second) = await PushAsync("app", "again");
+
+        Assert.NotEqual(first, second);
+        Assert.True(await ExistsAsync(second, digest));
+        Assert.Equal(second, Assert.IsType<ObjectContent>(await Cluster.Repository("app").FindBlob(digest, default)).Object);
+    }
+
+    [Fact]
+    public async Task A_reference_whose_caller_died_before_its_link_is_dropped()
+    {
+        var (digest, id, deadline) = await SealAsync("lost");
+        var shard = Cluster.Grains.GetGrain<IBlobShardGrain>(digest.FirstByte);
+        await shard.Acquire(new AcquireBlob(digest, new ObjectContent(id, 4), RepositoryName.Parse("app"), 1, deadline), default);
+
+        var report = await SweepAfterAsync(Lifetimes.FirstLease + TimeSpan.FromMinutes(1));
+        Assert.Equal(1, report.ReferencesDropped);
+        await SweepAfterAsync(Lifetimes.BlobGrace + TimeSpan.FromMinutes(1));
+
+        Assert.False(await ExistsAsync(id, digest));
+    }
+
+    [Fact]
+    public async Task The_object_of_a_second_uploader_is_given_up_and_the_blob_stays()
+    {
+        var (digest, first) = await PushAsync("one", "same");
+        await Cluster.Repository("one").PutManifest(Commands.Put("m", ["v1"], blobs: [digest]), default);
+        var (_, second) = await PushAsync("two", "same");
+        Assert.True(await ExistsAsync(second, digest));
+
+        await SweepAfterAsync(Lifetimes.UploadExpiry + TimeSpan.FromMinutes(1));
+
+        Assert.True(await ExistsAsync(first, digest));
+        Assert.False(await ExistsAsync(second, digest));
+        Assert.Equal(0, await VersionAsync("upload/upload-1"));
+        Assert.Equal(0, await VersionAsync("upload/upload-2"));
+    }
+
+    [Fact]
+    public async Task An_upload_that_was_never_finished_goes_when_nothing_came_for_long_enough()
+    {
+        var session = Cluster.Grains.GetGrain<IUploadSessionGrain>("slow");
+        var begun = await BeginAsync(session);
+        await using (var writer = await _blobs.TakeAsync(begun.Object, begun.Epoch, 0, default))
+        {
+            await writer!.WriteAsync(new byte[10], default);
+        }
+
+        await SweepAfterAsync(Lifetimes.UploadExpiry - TimeSpan.FromHours(1));
+        await session.Advance(begun.Epoch, 10, release: true, default);
+        await SweepAfterAsync(TimeSpan.FromHours(2));
+        Assert.IsType<UploadOpen>(await session.Status(default));
+
+        await SweepAfterAsync(Lifetimes.UploadExpiry);
+        Assert.Equal(0, await VersionAsync("upload/slow"));
+        Assert.Null(await _blobs.OpenTailAsync(begun.Object, default));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public async Task Whatever_manifests_use_has_its_bytes_while_everything_happens_at_once(int seed)
+    {
+        var random = new Random(seed);
+        var failures = new Random(seed + 1000);
+        Store.OnCommit = _ =>
+        {
+            lock (failures)
+            {
+                return (CommitFault)Math.Max(0, failures.Next(30) - 27);
+            }
+        };
+        using var stop = new CancellationTokenSource();
+        var sweeps = Enumerable.Range(0, 2).Select(_ => KeepSweepingAsync(stop.Token)).ToArray();
+        var clients = Enumerable.Range(0, 6).Select(number => ActAsync($"app{number % 2}", new Random(random.Next()))).ToArray();
+
+        var stored = (await Task.WhenAll(clients)).Sum();
+        await stop.CancelAsync();
+        await Task.WhenAll(sweeps);
+        Store.OnCommit = _ => CommitFault.None;
+        Assert.True(stored > 50, $"{stored} manifests are too few to mean much.");
+
+        foreach (var name in new[] { "app0", "app1" })
+        {
+            foreach (var tag in (await GrainCluster.PersistAsync(() => Cluster.Repository(name).ListTags(null, 10_000, default)))!.Tags)
+            {
+                var found = await GrainCluster.PersistAsync(() => Cluster.Repository(name).FindTagged(tag, withBody: true, default));
+                Assert.True(Manifest.TryParse(found!.Body!, found.MediaType, out var manifest, out _));
+                await AssertReadableAsync(name, manifest.Config!.Digest);
+            }
+        }
+    }
+
+    /// <summary>A client: pushes, mounts and deletes in random order, and looks at what it was promised.</summary>
+    private async Task<int> ActAsync(string name, Random random)
+    {
+        var stored = 0;
+        var repository = Cluster.Repository(name);
+        for (var i = 0; i < 60; i++)
+        {
+            var content = $"content-{random.Next(6)}";
+            var digest = Commands.DigestOf(content);
+            var tag = $"tag{random.Next(8)}";
+            switch (random.Next(5))
+            {
+                case 0:
+                    await GrainCluster.PersistAsync(() => repository.DeleteManifest(Commands.Put(content, [tag], blobs: [digest]).Digest, default));
+                    break;
+
+                case 1:
+                    await GrainCluster.PersistAsync(() => repository.DeleteBlob(digest, evenIfUsed: false, default));
+                    break;
+
+                default:
+                    var linked = random.Next(2) == 0
+                        ? await GrainCluster.PersistAsync(() => repository.MountBlob(digest, default))
+                        : await TryPushAsync(name, content);
+                    if (linked == LinkAnswer.Linked
+                        && await GrainCluster.PersistAsync(() => repository.PutManifest(Commands.Put(content, [tag], blobs: [digest]), default)) is ManifestStored)
+                    {
+                        stored++;
+                    }
+
+                    // Now and then a day passes: graces and leases end, sessions expire.
+                    Time.Advance(TimeSpan.FromMinutes(random.Next(20) == 0 ? 1500 : 1));
+                    break;
+            }
+        }
+
+        return stored;
+    }
+
+    private async Task<LinkAnswer> TryPushAsync(string name, string content)
+    {
+        try
+        {
+            var (digest, id, deadline) = await GrainCluster.PersistAsync(() => SealAsync(content));
+            return await GrainCluster.PersistAsync(() => Cluster.Repository(name).LinkBlob(digest, new ObjectContent(id, content.Length), deadline, default));
+        }
+        catch (InvalidOperationException)
+        {
+            // The session was overtaken by a fault; the client would begin again.
+            return LinkAnswer.Expired;
+        }
+    }
+
+    private async Task AssertReadableAsync(string name, Digest digest)
+    {
+        var content = await GrainCluster.PersistAsync(() => Cluster.Repository(name).FindBlob(digest, default));
+        await using var reader = await _blobs.OpenAsync(Assert.IsType<ObjectContent>(content).Object, digest, default);
+        var bytes = new byte[reader!.Length];
+        await reader.ReadAsync(0, bytes, default);
+        Assert.Equal(digest, Digest.Compute(DigestAlgorithm.Sha256, bytes));
+    }
+
+    private async Task KeepSweepingAsync(CancellationToken stop)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
+        while (!stop.IsCancellationRequested)
+        {
+            Time.Advance(TimeSpan.FromMinutes(3));
+            try
+            {
+                await Sweeper().SweepAsync(CancellationToken.None);
+            }
+            catch (Exception e) when (e is not Xunit.Sdk.XunitException)
+            {
+                // A commit failed: the next sweep goes on.
+            }
+
+            await timer.WaitForNextTickAsync(CancellationToken.None);
+        }
+    }
+
+    private async Task<SweepReport> SweepAfterAsync(TimeSpan later)
+    {
+        Time.Advance(later);
+        return await Sweeper().SweepAsync(default);
+    }
+
+    private Sweeper Sweeper() => new(Cluster.Grains, _blobs, Options.Create(new CollectionOptions()), Time, NullLogger<Sweeper>.Instance);
+
+    /// <summary>Pushes a blob as the gateway does: session, object, seal, link.</summary>
+    private async Task<(Digest Digest, ObjectId Object)> PushAsync(string repository, string content)
+    {
+        var (digest, id, deadline) = await SealAsync(content);
+        Assert.Equal(LinkAnswer.Linked, await Cluster.Repository(repository).LinkBlob(digest, new ObjectContent(id, content.Length), deadline, default));
+        return (digest, id);
+    }
+
+    private async Task<(Digest Digest, ObjectId Object, DateTimeOffset Deadline)> SealAsync(string content)
+    {
+        var session = Cluster.Grains.GetGrain<IUploadSessionGrain>($"upload-{Interlocked.Increment(ref _uploads)}");
+        var begun = await BeginAsync(session);
+        await using (var writer = await _blobs.TakeAsync(begun.Object, begun.Epoch, 0, default))
+        {
+            await writer!.WriteAsync(Bytes(content), default);
+            await writer.FlushAsync(default);
+        }
+
+        var digest = Commands.DigestOf(content);
+        var upload = await session.Seal(begun.Epoch, digest, content.Length, default) ?? throw new InvalidOperationException("The session was overtaken.");
+        await _blobs.SealAsync(begun.Object, digest, default);
+        return (digest, begun.Object, upload.Deadline);
+    }
+
+    private async Task<UploadBegun> BeginAsync(IUploadSessionGrain session) =>
+        await session.Begin(new BeginUpload(Time.GetUtcNow(), 0, DigestAlgorithm.Sha256), default) as UploadBegun
+        ?? throw new InvalidOperationException("Somebody else has the session.");
+
+    private async Task<bool> ExistsAsync(ObjectId id, Digest digest)
+    {
+        await using var reader = await _blobs.OpenAsync(id, digest, default);
+        return reader is not null;
+    }
+
+    /// <summary>Waits until the repository has released what it unlinked: that happens after its answer.</summary>
+    private Task ReleasedAsync(Digest digest) => UntilAsync(async () =>
+        (await KeysAsync("repository/app", "out/")).Count == 0 && (await KeysAsync("repository/app", "link/" + digest.Value)).Count == (await KeysAsync(Shard(digest), "ref/")).Count);
+
+    private static string Shard(Digest digest) => $"blobs/{digest.FirstByte:x2}";
+}
