@@ -45,6 +45,7 @@ public sealed class SettingTests : IDisposable
     [InlineData("limits.requests", "many", "is not a number of 1 or more")]
     [InlineData("uploads.idleTimeout", "60", "is not a duration")]
     [InlineData("uploads.idleTimeout", "-1s", "is not a duration")]
+    [InlineData("collection.interval", "0s", "is not a duration of more than nothing")]
     [InlineData("log.level", "loud", "is not one of debug, info, warning, error")]
     [InlineData("log.level", "1", "is not one of")]
     public void A_wrong_value_is_named_with_all_ways_to_mend_it(string name, string value, string reason)

@@ -65,12 +65,14 @@ public sealed record Setting(string Section, PropertyInfo Property, object Defau
             case int:
                 return "is not a number of 1 or more";
 
-            case TimeSpan when Durations.TryParse(text, out var duration):
+            case TimeSpan when Durations.TryParse(text, out var duration) && (duration > TimeSpan.Zero || SettingCatalog.MayBeZero.Contains(Name)):
                 value = duration;
                 return null;
 
             case TimeSpan:
-                return "is not a duration such as 30s, 15m, 24h or 7d";
+                return SettingCatalog.MayBeZero.Contains(Name)
+                    ? "is not a duration such as 0s, 30s, 15m, 24h or 7d"
+                    : "is not a duration of more than nothing, such as 30s, 15m, 24h or 7d";
 
             case Enum member when !int.TryParse(text, out _) && Enum.TryParse(member.GetType(), text, ignoreCase: true, out var parsed):
                 value = parsed;

@@ -23,6 +23,15 @@ public static class SettingCatalog
         ("collection", () => new CollectionOptions()),
     ];
 
+    /// <summary>The durations that may be nothing; with any other one the server would do nothing else, or nothing at all.</summary>
+    internal static IReadOnlySet<string> MayBeZero { get; } = new HashSet<string>(StringComparer.Ordinal)
+    {
+        "shutdown.delay",
+        "shutdown.timeout",
+        "lifetimes.linkGrace",
+        "lifetimes.blobGrace",
+    };
+
     /// <summary>Every setting, in the order of the documentation.</summary>
     public static IReadOnlyList<Setting> All { get; } = [.. Sections.SelectMany(section => Of(section.Name, section.Create()))];
 
