@@ -5,6 +5,7 @@ using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Grains.Tests.Cluster;
 using Granary.Protocol;
+using Granary.Storage.Blobs;
 using Granary.Storage.Blobs.FileSystem;
 using Granary.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -275,9 +276,9 @@ public sealed class SweeperTests : GrainTest, IDisposable
             var (digest, id, deadline) = await GrainCluster.PersistAsync(() => SealAsync(content));
             return await GrainCluster.PersistAsync(() => Cluster.Repository(name).LinkBlob(digest, new ObjectContent(id, content.Length), deadline, default));
         }
-        catch (InvalidOperationException)
+        catch (Exception e) when (e is InvalidOperationException or EpochFencedException)
         {
-            // The session was overtaken by a fault; the client would begin again.
+            // The session was overtaken by a fault or ended by a sweep; the client would begin again.
             return LinkAnswer.Expired;
         }
     }
@@ -330,9 +331,9 @@ public sealed class SweeperTests : GrainTest, IDisposable
     {
         var session = Cluster.Grains.GetGrain<IUploadSessionGrain>($"upload-{Interlocked.Increment(ref _uploads)}");
         var begun = await BeginAsync(session);
-        await using (var writer = await _blobs.TakeAsync(begun.Object, begun.Epoch, 0, default))
+        await using (var writer = await _blobs.TakeAsync(begun.Object, begun.Epoch, 0, default) ?? throw new InvalidOperationException("The session's object is gone."))
         {
-            await writer!.WriteAsync(Bytes(content), default);
+            await writer.WriteAsync(Bytes(content), default);
             await writer.FlushAsync(default);
         }
 
