@@ -29,5 +29,19 @@ internal static class Commands
         };
     }
 
+    /// <summary>An index of other manifests.</summary>
+    public static PutManifest Index(string content, string[] tags, params Digest[] children)
+    {
+        var body = Encoding.UTF8.GetBytes(
+            $$"""{"schemaVersion":2,"mediaType":"{{MediaTypes.OciIndex}}","manifests":[{{string.Join(',', children.Select(child => $$"""{"mediaType":"{{MediaTypes.OciManifest}}","digest":"{{child}}","size":1}"""))}}],"content":"{{content}}"}""");
+        return Put(content, tags) with
+        {
+            Digest = Digest.Compute(DigestAlgorithm.Sha256, body),
+            MediaType = MediaTypes.OciIndex,
+            Body = body,
+            Children = children,
+        };
+    }
+
     public static Digest DigestOf(string content) => Digest.Compute(DigestAlgorithm.Sha256, Encoding.UTF8.GetBytes(content));
 }

@@ -82,7 +82,7 @@ internal sealed class StartUpload(IGrainFactory grains, UploadSessions sessions,
         }
 
         var shard = grains.GetGrain<IBlobShardGrain>(digest.FirstByte);
-        foreach (var candidate in await GrainCalls.RetryOnceAsync(() => shard.FindRepositories(digest, MaxMountSources, request.Aborted)))
+        foreach (var candidate in await GrainCalls.RetryOnceAsync(() => shard.FindRepositories(digest, after: null, MaxMountSources, request.Aborted)))
         {
             if (await HoldsAsync(candidate, digest))
             {

@@ -24,33 +24,105 @@ public interface IBlobShardGrain : IGrainWithIntegerKey
     Task<RenounceAnswer> Renounce(Digest digest, ObjectId @object, DateTimeOffset deadline, CancellationToken cancellationToken);
 
     /// <summary>Repositories that refer to a blob, in ordinal order: candidates for a mount without a source. Each has to be asked whether it still does.</summary>
+    /// <param name="digest">The blob.</param>
+    /// <param name="after">Only repositories after this one.</param>
+    /// <param name="limit">At most so many.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
     [AlwaysInterleave, Alias("repositories")]
-    Task<RepositoryName[]> FindRepositories(Digest digest, int limit, CancellationToken cancellationToken);
+    Task<RepositoryName[]> FindRepositories(Digest digest, RepositoryName? after, int limit, CancellationToken cancellationToken);
 
     /// <summary>What the sweep has to see to: the first that are due, at most <paramref name="limit"/> of all kinds together (rule 7).</summary>
+    /// <param name="limit">At most so many.</param>
+    /// <param name="blobGrace">How long blobs without references stay; null for the setting.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
     [AlwaysInterleave, Alias("due")]
-    Task<ShardDue> Due(int limit, CancellationToken cancellationToken);
+    Task<ShardDue> Due(int limit, TimeSpan? blobGrace, CancellationToken cancellationToken);
 
     /// <summary>Does what the sweep has found out, in one commit. Whatever has changed since <see cref="Due"/> is left alone.</summary>
     [AlwaysInterleave, Alias("settle")]
     Task Settle(ShardSettlement settlement, CancellationToken cancellationToken);
+
+    /// <summary>What the shard knows of a blob; null if nothing.</summary>
+    [AlwaysInterleave, Alias("find")]
+    Task<ShardBlob?> Find(Digest digest, CancellationToken cancellationToken);
+
+    /// <summary>The shard's blobs in order of their digests.</summary>
+    [AlwaysInterleave, Alias("list")]
+    Task<ShardPage> List(Digest? after, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Whether an object is a blob's, or is known to be on its way out.</summary>
+    [AlwaysInterleave, Alias("owns")]
+    Task<bool> Owns(Digest digest, ObjectId @object, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Records that the bytes of a blob are not what its digest says, or gone. Nobody can mount it from then on, its repositories are told with the next sweep, and the next
+    /// upload of the content takes its place. False: the blob is another object's by now, or has gone.
+    /// </summary>
+    [AlwaysInterleave, Alias("mark-damaged")]
+    Task<bool> MarkDamaged(Digest digest, ObjectId @object, CancellationToken cancellationToken);
 }
+
+/// <summary>What a shard knows of a blob.</summary>
+/// <param name="Digest">The blob.</param>
+/// <param name="Content">Where its bytes are; a small blob's are not in it, but its size is.</param>
+/// <param name="Size">Bytes.</param>
+/// <param name="References">How many repositories refer to it.</param>
+/// <param name="OrphanDue">When it goes; null while repositories refer to it.</param>
+/// <param name="IsDamaged">Whether its bytes are known to be damaged.</param>
+/// <param name="Leases">Repositories that refer to it, the first ones, and when each is asked next; only in an answer about one blob.</param>
+[GenerateSerializer, Immutable, Alias("granary.shard-blob")]
+public sealed record ShardBlob(
+    [property: Id(0)] Digest Digest,
+    [property: Id(1)] ObjectId? Content,
+    [property: Id(2)] long Size,
+    [property: Id(3)] int References,
+    [property: Id(4)] DateTimeOffset? OrphanDue,
+    [property: Id(5)] bool IsDamaged,
+    [property: Id(6)] DueReference[] Leases);
+
+/// <summary>A page of a shard's blobs.</summary>
+/// <param name="Blobs">In order of their digests.</param>
+/// <param name="Unreadable">Keys of rows that cannot be read: they are damaged, or were written by a newer release.</param>
+/// <param name="After">Where the next page begins; null: this was the last.</param>
+[GenerateSerializer, Immutable, Alias("granary.shard-page")]
+public sealed record ShardPage([property: Id(0)] ShardBlob[] Blobs, [property: Id(1)] string[] Unreadable, [property: Id(2)] Digest? After);
+
+/// <summary>A blob whose repositories have to be told which content counts.</summary>
+/// <param name="Digest">The blob.</param>
+/// <param name="Due">The time of its row.</param>
+/// <param name="Content">The content that counts; null if the blob has gone.</param>
+/// <param name="IsDamaged">Whether that is damaged.</param>
+[GenerateSerializer, Immutable, Alias("granary.correction")]
+public sealed record Correction(
+    [property: Id(0)] Digest Digest,
+    [property: Id(1)] DateTimeOffset Due,
+    [property: Id(2)] BlobContent? Content,
+    [property: Id(3)] bool IsDamaged);
 
 /// <summary>What is due in a shard.</summary>
 /// <param name="References">References whose repositories have to be asked.</param>
 /// <param name="Orphans">Blobs that nobody has referred to for the grace.</param>
 /// <param name="Doomed">Objects of collected blobs, to be deleted now.</param>
 /// <param name="Remembered">Objects that need not be remembered any longer.</param>
+/// <param name="Corrections">Blobs whose repositories have to be told which content counts.</param>
 [GenerateSerializer, Immutable, Alias("granary.shard-due")]
 public sealed record ShardDue(
     [property: Id(0)] DueReference[] References,
-    [property: Id(1)] Digest[] Orphans,
+    [property: Id(1)] Orphan[] Orphans,
     [property: Id(2)] DoomedObject[] Doomed,
-    [property: Id(3)] ObjectId[] Remembered)
+    [property: Id(3)] ObjectId[] Remembered,
+    [property: Id(4)] Correction[] Corrections)
 {
     /// <summary>How many there are.</summary>
-    public int Count => References.Length + Orphans.Length + Doomed.Length + Remembered.Length;
+    public int Count => References.Length + Orphans.Length + Doomed.Length + Remembered.Length + Corrections.Length;
 }
+
+/// <summary>A blob that nobody has referred to for the grace.</summary>
+/// <param name="Digest">The blob.</param>
+/// <param name="Size">Bytes.</param>
+/// <param name="Due">The time of its row.</param>
+[GenerateSerializer, Immutable, Alias("granary.orphan")]
+public sealed record Orphan([property: Id(0)] Digest Digest, [property: Id(1)] long Size, [property: Id(2)] DateTimeOffset Due);
 
 /// <summary>A reference that has to be asked about.</summary>
 /// <param name="Digest">The blob.</param>
@@ -76,13 +148,15 @@ public sealed record DoomedObject([property: Id(0)] ObjectId Object, [property: 
 /// <param name="Orphans">As they were due.</param>
 /// <param name="Deleted">Doomed objects that are gone from the storage.</param>
 /// <param name="Remembered">As they were due.</param>
+/// <param name="Corrected">Corrections that were passed on.</param>
 [GenerateSerializer, Immutable, Alias("granary.shard-settlement")]
 public sealed record ShardSettlement(
     [property: Id(0)] DueReference[] Held,
     [property: Id(1)] DueReference[] Dropped,
-    [property: Id(2)] Digest[] Orphans,
+    [property: Id(2)] Orphan[] Orphans,
     [property: Id(3)] DoomedObject[] Deleted,
-    [property: Id(4)] ObjectId[] Remembered);
+    [property: Id(4)] ObjectId[] Remembered,
+    [property: Id(5)] Correction[] Corrected);
 
 /// <summary>A repository is about to link a blob.</summary>
 /// <param name="Digest">The blob.</param>

@@ -21,7 +21,28 @@ public interface ICatalogGrain : IGrainWithIntegerKey
     /// <param name="cancellationToken">Ends the call.</param>
     [AlwaysInterleave, Alias("list")]
     Task<RepositoryPage> List(string? after, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Entries whose repositories have to be asked whether they still exist, at most <paramref name="limit"/>.</summary>
+    [AlwaysInterleave, Alias("due")]
+    Task<CatalogEntry[]> Due(int limit, CancellationToken cancellationToken);
+
+    /// <summary>Does what the sweep has found out, in one commit. An entry that has changed since <see cref="Due"/> is left alone.</summary>
+    /// <param name="held">Entries whose repositories exist.</param>
+    /// <param name="dropped">Entries whose repositories do not.</param>
+    /// <param name="cancellationToken">Ends the caller's wait.</param>
+    [AlwaysInterleave, Alias("settle")]
+    Task Settle(CatalogEntry[] held, CatalogEntry[] dropped, CancellationToken cancellationToken);
 }
+
+/// <summary>An entry that has to be asked about.</summary>
+/// <param name="Repository">The repository.</param>
+/// <param name="Sequence">As of which version of its partition.</param>
+/// <param name="LeaseUntil">Until when that is believed.</param>
+[GenerateSerializer, Immutable, Alias("granary.catalog-entry")]
+public sealed record CatalogEntry(
+    [property: Id(0)] RepositoryName Repository,
+    [property: Id(1)] long Sequence,
+    [property: Id(2)] DateTimeOffset LeaseUntil);
 
 /// <summary>A page of repositories.</summary>
 /// <param name="Repositories">In ordinal order.</param>

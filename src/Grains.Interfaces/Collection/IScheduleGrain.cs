@@ -18,6 +18,10 @@ public interface IScheduleGrain : IGrainWithStringKey
     [AlwaysInterleave, Alias("due")]
     Task<ScheduledItem[]> Due(int limit, CancellationToken cancellationToken);
 
+    /// <summary>All entries after <paramref name="after"/>, due or not, in the order of their times; at most <paramref name="limit"/>.</summary>
+    [AlwaysInterleave, Alias("list")]
+    Task<ScheduledItem[]> List(ScheduledItem? after, int limit, CancellationToken cancellationToken);
+
     /// <summary>Removes an entry.</summary>
     [AlwaysInterleave, Alias("remove")]
     Task Remove(ScheduledItem entry, CancellationToken cancellationToken);

@@ -84,23 +84,7 @@ public interface IRepositoryGrain : IGrainWithStringKey
     /// <param name="cancellationToken">Ends the call.</param>
     [AlwaysInterleave, Alias("list-referrers")]
     Task<ReferrerPage> ListReferrers(Digest subject, string? artifactType, Digest? after, CancellationToken cancellationToken);
-
-    /// <summary>
-    /// Which of these blobs the repository refers to, in the order asked. Every no is true until a later Acquire: a link that was on its way is refused (rule 7).
-    /// </summary>
-    [AlwaysInterleave, Alias("holds")]
-    Task<bool[]> Holds(Digest[] digests, CancellationToken cancellationToken);
-
-    /// <summary>Unlinks blobs that no manifest has used for the grace, the oldest first, at most <paramref name="limit"/> (rule 6).</summary>
-    [AlwaysInterleave, Alias("collect")]
-    Task<CollectAnswer> Collect(int limit, CancellationToken cancellationToken);
 }
-
-/// <summary>What became of a collection.</summary>
-/// <param name="Unlinked">How many blobs went.</param>
-/// <param name="Next">When the next one can; null if none is waiting.</param>
-[GenerateSerializer, Immutable, Alias("granary.collect-answer")]
-public sealed record CollectAnswer([property: Id(0)] int Unlinked, [property: Id(1)] DateTimeOffset? Next);
 
 /// <summary>What became of a link or a mount.</summary>
 [GenerateSerializer, Alias("granary.link-answer")]

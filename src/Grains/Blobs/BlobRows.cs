@@ -17,6 +17,7 @@ namespace Granary.Grains.Blobs;
 /// due/&lt;time&gt;/orphan/&lt;digest&gt;        when a blob without references goes
 /// due/&lt;time&gt;/doom/&lt;object&gt;          when an object of a collected blob is deleted
 /// due/&lt;time&gt;/tomb/&lt;object&gt;          when a tombstone, or the memory of a deleted object, goes
+/// due/&lt;time&gt;/tell/&lt;digest&gt;          the repositories have to be told which content of a blob counts
 /// </code>
 /// </summary>
 internal static class BlobRows
@@ -44,6 +45,8 @@ internal static class BlobRows
 
     public static string DueDoom(DateTimeOffset time, ObjectId id) => $"due/{KeyTime.Text(time)}/doom/{id.Value}";
 
+    public static string DueCorrection(DateTimeOffset time, Digest digest) => $"due/{KeyTime.Text(time)}/tell/{digest.Value}";
+
     /// <summary>The time, the kind and the subject of a <c>due/</c> row.</summary>
     public static (DateTimeOffset Time, string Kind, string Subject) ParseDue(string key)
     {
@@ -62,21 +65,29 @@ internal static class BlobRows
 /// <param name="Size">Bytes.</param>
 /// <param name="References">How many repositories refer to it: the number of its <c>ref/</c> rows.</param>
 /// <param name="OrphanDue">When it goes, as its <c>due/</c> row says; null while repositories refer to it.</param>
-internal sealed record BlobRow(ObjectId? Object, long Size, int References, DateTimeOffset? OrphanDue)
+/// <param name="IsDamaged">Whether the object is known not to hold what the digest says.</param>
+internal sealed record BlobRow(ObjectId? Object, long Size, int References, DateTimeOffset? OrphanDue, bool IsDamaged = false)
 {
+    public const string Prefix = "blob/";
+
     public ReadOnlyMemory<byte> Encode() =>
-        new RowWriter(1).Text(Object?.Value).Number(Size).Number(References).Number(OrphanDue?.UtcTicks ?? 0).ToValue();
+        new RowWriter(2).Text(Object?.Value).Number(Size).Number(References).Number(OrphanDue?.UtcTicks ?? 0).Flag(IsDamaged).ToValue();
 
     public static BlobRow? Find(RowView rows, Digest digest)
     {
-        if (rows.Get(BlobRows.Blob(digest)) is not { } value)
-        {
-            return null;
-        }
+        return rows.Get(BlobRows.Blob(digest)) is { } value ? Decode(value) : null;
+    }
 
-        var reader = new RowReader(value, 1);
+    public static BlobRow Decode(ReadOnlyMemory<byte> value)
+    {
+        var reader = new RowReader(value, 2);
         var (@object, size, references, due) = (reader.Text(), reader.Number(), (int)reader.Number(), reader.Number());
-        return new BlobRow(@object is null ? null : ObjectId.Parse(@object), size, references, due == 0 ? null : new DateTimeOffset(due, TimeSpan.Zero));
+        return new BlobRow(
+            @object is null ? null : ObjectId.Parse(@object),
+            size,
+            references,
+            due == 0 ? null : new DateTimeOffset(due, TimeSpan.Zero),
+            reader.Version > 1 && reader.Flag());
     }
 }
 
@@ -90,11 +101,11 @@ internal sealed record ReferenceRow(long Sequence, DateTimeOffset LeaseUntil, in
 
     public static ReferenceRow? Find(RowView rows, Digest digest, RepositoryName repository)
     {
-        if (rows.Get(BlobRows.Reference(digest, repository)) is not { } value)
-        {
-            return null;
-        }
+        return rows.Get(BlobRows.Reference(digest, repository)) is { } value ? Decode(value) : null;
+    }
 
+    public static ReferenceRow Decode(ReadOnlyMemory<byte> value)
+    {
         var reader = new RowReader(value, 1);
         return new ReferenceRow(reader.Number(), reader.Time(), (int)reader.Number());
     }

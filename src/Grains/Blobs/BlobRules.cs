@@ -7,8 +7,6 @@ namespace Granary.Grains.Blobs;
 /// <summary>The rules of references to blobs, as pure decisions over a shard's rows (docs/architecture.md, "Blob references").</summary>
 internal static class BlobRules
 {
-    private const double LeaseGrowth = 8;
-
     /// <summary>Rule 3.</summary>
     public static AcquireAnswer Acquire(RowBatch rows, AcquireBlob command, DateTimeOffset now, LifetimeOptions lifetimes)
     {
@@ -23,7 +21,7 @@ internal static class BlobRules
         }
 
         var before = BlobRow.Find(rows, command.Digest);
-        if ((before ?? Create(rows, command)) is not { } blob)
+        if ((before is { IsDamaged: true } damaged ? Replace(rows, command, damaged, now, lifetimes) : before ?? Create(rows, command)) is not { } blob)
         {
             return new AcquireUnknown();
         }
@@ -120,8 +118,38 @@ internal static class BlobRules
             Forget(rows, id, now);
         }
 
+        foreach (var corrected in settlement.Corrected)
+        {
+            var key = BlobRows.DueCorrection(corrected.Due, corrected.Digest);
+            if (rows.Has(key))
+            {
+                rows.Delete(key);
+            }
+        }
+
         return true;
     }
+
+    /// <summary>Notes that the blob's object does not hold what it should; false if the blob is another object's.</summary>
+    public static bool MarkDamaged(RowBatch rows, Digest digest, ObjectId id, DateTimeOffset now)
+    {
+        if (BlobRow.Find(rows, digest) is not { } blob || blob.Object != id)
+        {
+            return false;
+        }
+
+        rows.Put(BlobRows.Blob(digest), (blob with { IsDamaged = true }).Encode());
+        rows.Put(BlobRows.DueCorrection(now, digest), BlobRows.Mark);
+        return true;
+    }
+
+    /// <summary>Where a blob's bytes are; null if there is no such blob.</summary>
+    public static BlobContent? Content(RowView rows, Digest digest) => BlobRow.Find(rows, digest) switch
+    {
+        null => null,
+        { Object: { } id } blob => new ObjectContent(id, blob.Size),
+        _ => BlobBytesRow.Find(rows, digest),
+    };
 
     /// <summary>The reference, if nothing has happened to it since it was due (<c>settle</c>).</summary>
     private static ReferenceRow? Unchanged(RowView rows, DueReference due) =>
@@ -129,7 +157,7 @@ internal static class BlobRules
             ? reference
             : null;
 
-    /// <summary>Each yes makes the lease 8 times longer: asking costs little for what is old.</summary>
+    /// <summary>A yes.</summary>
     private static void Extend(RowBatch rows, DueReference due, DateTimeOffset now, LifetimeOptions lifetimes)
     {
         if (Unchanged(rows, due) is not { } reference)
@@ -138,32 +166,35 @@ internal static class BlobRules
         }
 
         var affirmed = reference.Affirmed + 1;
-        var lease = lifetimes.FirstLease * Math.Pow(LeaseGrowth, affirmed);
-        lease = lease < LifetimeOptions.MaxLease ? lease : LifetimeOptions.MaxLease;
-
-        // Spread by the digest, so that what was pushed together is not asked about together for ever.
-        var until = now + (lease * (0.9 + (due.Digest.Encoded[^1] % 16 / 80.0)));
+        var until = now + Leases.Length(affirmed, due.Digest.Encoded[^1], lifetimes);
         rows.Delete(BlobRows.DueReference(reference.LeaseUntil, due.Digest, due.Repository));
         rows.Put(BlobRows.Reference(due.Digest, due.Repository), new ReferenceRow(reference.Sequence, until, affirmed).Encode());
         rows.Put(BlobRows.DueReference(until, due.Digest, due.Repository), BlobRows.Mark);
     }
 
     /// <summary>A blob that nobody has referred to for the grace is unknown from here on; its object is deleted after a hold.</summary>
-    private static void Doom(RowBatch rows, Digest digest, DateTimeOffset now, LifetimeOptions lifetimes)
+    private static void Doom(RowBatch rows, Orphan orphan, DateTimeOffset now, LifetimeOptions lifetimes)
     {
-        if (BlobRow.Find(rows, digest) is not { References: 0, OrphanDue: { } due } blob || due > now)
+        // Whoever acquired it, or had and released it, since it was found made this another blob.
+        if (BlobRow.Find(rows, orphan.Digest) is not { References: 0, OrphanDue: { } due } blob || due != orphan.Due)
         {
             return;
         }
 
-        rows.Delete(BlobRows.Blob(digest));
-        rows.Delete(BlobRows.DueOrphan(due, digest));
-        if (blob.Object is not { } id)
+        rows.Delete(BlobRows.Blob(orphan.Digest));
+        rows.Delete(BlobRows.DueOrphan(due, orphan.Digest));
+        if (blob.Object is { } id)
         {
-            rows.Delete(BlobRows.Bytes(digest));
-            return;
+            DoomObject(rows, orphan.Digest, id, now, lifetimes);
         }
+        else
+        {
+            rows.Delete(BlobRows.Bytes(orphan.Digest));
+        }
+    }
 
+    private static void DoomObject(RowBatch rows, Digest digest, ObjectId id, DateTimeOffset now, LifetimeOptions lifetimes)
+    {
         var deletion = now + lifetimes.ObjectHold;
         rows.Put(BlobRows.Doom(id), new DoomRow(digest, deletion, IsDeleted: false).Encode());
         rows.Put(BlobRows.DueDoom(deletion, id), BlobRows.Mark);
@@ -211,6 +242,22 @@ internal static class BlobRules
         }
 
         return command.Content is { } content ? new BlobRow((content as ObjectContent)?.Object, content.Size, References: 0, OrphanDue: null) : null;
+    }
+
+    /// <summary>
+    /// The row of a blob whose object is damaged, with the content that just came in its place; null if none came. Its repositories are told by the sweep; until then they
+    /// answer as if they had no such blob.
+    /// </summary>
+    private static BlobRow? Replace(RowBatch rows, AcquireBlob command, BlobRow damaged, DateTimeOffset now, LifetimeOptions lifetimes)
+    {
+        if (command.Content is null || (command.Content is ObjectContent { Object: var id } && id == damaged.Object) || damaged.Object is not { } old)
+        {
+            return null;
+        }
+
+        DoomObject(rows, command.Digest, old, now, lifetimes);
+        rows.Put(BlobRows.DueCorrection(now, command.Digest), BlobRows.Mark);
+        return Create(rows, command)! with { References = damaged.References, OrphanDue = damaged.OrphanDue };
     }
 
     /// <summary>The content that counts. The caller's own object, if there is another, is left to Renounce (<c>own</c>).</summary>

@@ -14,6 +14,9 @@ internal sealed class BlobShardGrain(
     TimeProvider time,
     ILogger<BlobShardGrain> logger) : PartitionGrain(store, logger), IBlobShardGrain
 {
+    // Named in an explanation; more would not help who reads it.
+    private const int NamedRepositories = 20;
+
     private readonly LifetimeOptions _lifetimes = lifetimeOptions.Value;
 
     /// <inheritdoc/>
@@ -47,11 +50,11 @@ internal sealed class BlobShardGrain(
             cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<RepositoryName[]> FindRepositories(Digest digest, int limit, CancellationToken cancellationToken)
+    public async Task<RepositoryName[]> FindRepositories(Digest digest, RepositoryName? after, int limit, CancellationToken cancellationToken)
     {
         var repositories = new List<RepositoryName>();
         var prefix = BlobRows.ReferencePrefix(digest);
-        await foreach (var row in Rows.ScanAsync(prefix, after: null, cancellationToken))
+        await foreach (var row in Rows.ScanAsync(prefix, after is { } last ? prefix + last.Value : null, cancellationToken))
         {
             if (repositories.Count == limit)
             {
@@ -65,17 +68,33 @@ internal sealed class BlobShardGrain(
     }
 
     /// <inheritdoc/>
-    public async Task<ShardDue> Due(int limit, CancellationToken cancellationToken)
+    public async Task<ShardDue> Due(int limit, TimeSpan? blobGrace, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        var (references, orphans, doomed, remembered) = (new List<(Digest, RepositoryName)>(), new List<Digest>(), new List<ObjectId>(), new List<ObjectId>());
-        var count = 0;
+        var orphansUntil = blobGrace is { } grace ? now + _lifetimes.BlobGrace - grace : now;
+        var (references, orphans, corrections) = (new List<(Digest, RepositoryName)>(), new List<(DateTimeOffset, Digest)>(), new List<(DateTimeOffset, Digest)>());
+        var (doomed, remembered) = (new List<ObjectId>(), new List<ObjectId>());
         await foreach (var row in Rows.ScanAsync(BlobRows.DuePrefix, after: null, cancellationToken))
         {
             var (due, kind, subject) = BlobRows.ParseDue(row.Key);
-            if (due > now || count++ == limit)
+            if (references.Count + orphans.Count + corrections.Count + doomed.Count + remembered.Count == limit || (due > now && due > orphansUntil))
             {
                 break;
+            }
+
+            if (kind == "orphan")
+            {
+                if (due <= orphansUntil)
+                {
+                    orphans.Add((due, Digest.Parse(subject)));
+                }
+
+                continue;
+            }
+
+            if (due > now)
+            {
+                continue;
             }
 
             switch (kind)
@@ -85,12 +104,12 @@ internal sealed class BlobShardGrain(
                     references.Add((Digest.Parse(subject[..slash]), RepositoryName.Parse(subject[(slash + 1)..])));
                     break;
 
-                case "orphan":
-                    orphans.Add(Digest.Parse(subject));
-                    break;
-
                 case "doom":
                     doomed.Add(ObjectId.Parse(subject));
+                    break;
+
+                case "tell":
+                    corrections.Add((due, Digest.Parse(subject)));
                     break;
 
                 default:
@@ -106,12 +125,17 @@ internal sealed class BlobShardGrain(
                     .Select(due => (Due: due, Row: ReferenceRow.Find(rows, due.Item1, due.Item2)))
                     .Where(pair => pair.Row is not null && pair.Row.LeaseUntil <= now)
                     .Select(pair => new DueReference(pair.Due.Item1, pair.Due.Item2, pair.Row!.Sequence, pair.Row.LeaseUntil))],
-                [.. orphans],
+                [.. orphans
+                    .Select(due => (Due: due, Row: BlobRow.Find(rows, due.Item2)))
+                    .Where(pair => pair.Row?.OrphanDue == pair.Due.Item1)
+                    .Select(pair => new Orphan(pair.Due.Item2, pair.Row!.Size, pair.Due.Item1))],
                 [.. doomed
                     .Select(id => (Id: id, Row: DoomRow.Find(rows, id)))
                     .Where(pair => pair.Row is { IsDeleted: false })
                     .Select(pair => new DoomedObject(pair.Id, pair.Row!.Digest))],
-                [.. remembered]),
+                [.. remembered],
+                [.. corrections
+                    .Select(due => new Correction(due.Item2, due.Item1, BlobRules.Content(rows, due.Item2), BlobRow.Find(rows, due.Item2) is { IsDamaged: true }))]),
             cancellationToken);
     }
 
@@ -123,11 +147,74 @@ internal sealed class BlobShardGrain(
         [
             .. settlement.Held.Concat(settlement.Dropped).Select(due => BlobRows.Reference(due.Digest, due.Repository)),
             .. settlement.Dropped.Select(due => BlobRows.Blob(due.Digest)),
-            .. settlement.Orphans.Select(BlobRows.Blob),
+            .. settlement.Orphans.Select(orphan => BlobRows.Blob(orphan.Digest)),
             .. settlement.Deleted.Select(doomed => BlobRows.Doom(doomed.Object)),
             .. settlement.Remembered.Select(BlobRows.Doom),
             .. settlement.Remembered.Select(BlobRows.Tombstone),
         ];
         return Rows.DecideAsync(needs, rows => BlobRules.Settle(rows, settlement, now, _lifetimes), cancellationToken);
     }
+
+    /// <inheritdoc/>
+    public async Task<ShardBlob?> Find(Digest digest, CancellationToken cancellationToken)
+    {
+        var prefix = BlobRows.ReferencePrefix(digest);
+        var leases = new List<DueReference>();
+        await foreach (var row in Rows.ScanAsync(prefix, after: null, cancellationToken))
+        {
+            if (leases.Count == NamedRepositories)
+            {
+                break;
+            }
+
+            var reference = ReferenceRow.Decode(row.Value);
+            leases.Add(new DueReference(digest, RepositoryName.Parse(row.Key[prefix.Length..]), reference.Sequence, reference.LeaseUntil));
+        }
+
+        return await Rows.ReadAsync(
+            [BlobRows.Blob(digest)],
+            rows => BlobRow.Find(rows, digest) is { } blob ? Describe(digest, blob, [.. leases]) : null,
+            cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<ShardPage> List(Digest? after, int limit, CancellationToken cancellationToken)
+    {
+        var (blobs, unreadable) = (new List<ShardBlob>(), new List<string>());
+        await foreach (var row in Rows.ScanAsync(BlobRow.Prefix, after is { } last ? BlobRows.Blob(last) : null, cancellationToken))
+        {
+            var digest = Digest.Parse(row.Key[BlobRow.Prefix.Length..]);
+            try
+            {
+                blobs.Add(Describe(digest, BlobRow.Decode(row.Value), leases: []));
+            }
+            catch (FormatException)
+            {
+                unreadable.Add(row.Key);
+            }
+
+            if (blobs.Count + unreadable.Count == limit)
+            {
+                return new ShardPage([.. blobs], [.. unreadable], digest);
+            }
+        }
+
+        return new ShardPage([.. blobs], [.. unreadable], After: null);
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> Owns(Digest digest, ObjectId @object, CancellationToken cancellationToken) => await Rows.ReadAsync(
+        [BlobRows.Blob(digest), BlobRows.Doom(@object)],
+        rows => BlobRow.Find(rows, digest)?.Object == @object || DoomRow.Find(rows, @object) is { IsDeleted: false },
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<bool> MarkDamaged(Digest digest, ObjectId @object, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        return Rows.DecideAsync([BlobRows.Blob(digest)], rows => BlobRules.MarkDamaged(rows, digest, @object, now), cancellationToken);
+    }
+
+    private static ShardBlob Describe(Digest digest, BlobRow blob, DueReference[] leases) =>
+        new(digest, blob.Object, blob.Size, blob.References, blob.OrphanDue, blob.IsDamaged, leases);
 }

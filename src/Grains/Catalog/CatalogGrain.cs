@@ -82,4 +82,68 @@ internal sealed class CatalogGrain(
 
         return new RepositoryPage([.. names], More: false);
     }
+
+    /// <inheritdoc/>
+    public async Task<CatalogEntry[]> Due(int limit, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        var names = new List<RepositoryName>();
+        await foreach (var row in Rows.ScanAsync(CatalogRows.DuePrefix, after: null, cancellationToken))
+        {
+            var (due, name) = CatalogRows.ParseDue(row.Key);
+            if (due > now || names.Count == limit)
+            {
+                break;
+            }
+
+            names.Add(name);
+        }
+
+        return await Rows.ReadAsync(
+            [.. names.Select(CatalogRows.Repository)],
+            rows => names
+                .Select(name => (Name: name, Row: EntryRow.Find(rows, name)))
+                .Where(pair => pair.Row is not null && pair.Row.LeaseUntil <= now)
+                .Select(pair => new CatalogEntry(pair.Name, pair.Row!.Sequence, pair.Row.LeaseUntil))
+                .ToArray(),
+            cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task Settle(CatalogEntry[] held, CatalogEntry[] dropped, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        return Rows.DecideAsync(
+            [.. held.Concat(dropped).Select(entry => CatalogRows.Repository(entry.Repository))],
+            rows =>
+            {
+                foreach (var entry in held)
+                {
+                    if (Unchanged(rows, entry) is { } row)
+                    {
+                        var affirmed = row.Affirmed + 1;
+                        var until = now + Leases.Length(affirmed, entry.Repository.Value[^1], _lifetimes);
+                        rows.Delete(CatalogRows.Due(row.LeaseUntil, entry.Repository));
+                        rows.Put(CatalogRows.Repository(entry.Repository), new EntryRow(row.Sequence, until, affirmed).Encode());
+                        rows.Put(CatalogRows.Due(until, entry.Repository), CatalogRows.Mark);
+                    }
+                }
+
+                foreach (var entry in dropped)
+                {
+                    if (Unchanged(rows, entry) is { } row)
+                    {
+                        rows.Delete(CatalogRows.Due(row.LeaseUntil, entry.Repository));
+                        rows.Delete(CatalogRows.Repository(entry.Repository));
+                    }
+                }
+
+                return true;
+            },
+            cancellationToken);
+    }
+
+    /// <summary>The entry, if nothing has happened to it since it was due (<c>settle</c>).</summary>
+    private static EntryRow? Unchanged(RowView rows, CatalogEntry due) =>
+        EntryRow.Find(rows, due.Repository) is { } entry && entry.Sequence == due.Sequence && entry.LeaseUntil == due.LeaseUntil ? entry : null;
 }

@@ -14,12 +14,20 @@ namespace Granary.Grains.Catalog;
 internal static class CatalogRows
 {
     public const string RepositoryPrefix = "repo/";
+    public const string DuePrefix = "due/";
 
     public static PartitionKey Partition { get; } = new("catalog");
 
     public static string Repository(RepositoryName name) => RepositoryPrefix + name.Value;
 
-    public static string Due(DateTimeOffset time, RepositoryName name) => $"due/{KeyTime.Text(time)}/{name.Value}";
+    public static string Due(DateTimeOffset time, RepositoryName name) => $"{DuePrefix}{KeyTime.Text(time)}/{name.Value}";
+
+    /// <summary>The time and the repository of a <c>due/</c> row.</summary>
+    public static (DateTimeOffset Time, RepositoryName Name) ParseDue(string key)
+    {
+        var rest = key.AsSpan(DuePrefix.Length);
+        return (KeyTime.Time(rest[..16]), RepositoryName.Parse(rest[17..].ToString()));
+    }
 
     /// <summary>The value of a row that says everything by being there.</summary>
     public static ReadOnlyMemory<byte> Mark { get; } = new byte[] { 1 };

@@ -42,6 +42,23 @@ internal sealed class ScheduleGrain(IPartitionStore store, TimeProvider time, IL
     }
 
     /// <inheritdoc/>
+    public async Task<ScheduledItem[]> List(ScheduledItem? after, int limit, CancellationToken cancellationToken)
+    {
+        var entries = new List<ScheduledItem>();
+        await foreach (var row in Rows.ScanAsync(ScheduleRows.DuePrefix, after is null ? null : ScheduleRows.Due(after.Due, after.Subject), cancellationToken))
+        {
+            var (at, subject) = ScheduleRows.ParseDue(row.Key);
+            entries.Add(new ScheduledItem(subject, at));
+            if (entries.Count == limit)
+            {
+                break;
+            }
+        }
+
+        return [.. entries];
+    }
+
+    /// <inheritdoc/>
     public Task Remove(ScheduledItem entry, CancellationToken cancellationToken)
     {
         var key = ScheduleRows.Due(entry.Due, entry.Subject);

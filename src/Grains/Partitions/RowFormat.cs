@@ -82,16 +82,20 @@ internal ref struct RowReader
 {
     private ReadOnlySpan<byte> _rest;
 
-    /// <exception cref="FormatException">The row is of another version: it was written by a newer release, or is damaged.</exception>
-    public RowReader(ReadOnlyMemory<byte> value, byte version)
+    /// <exception cref="FormatException">The row is of a newer version: it was written by a newer release, or is damaged.</exception>
+    public RowReader(ReadOnlyMemory<byte> value, byte newest)
     {
-        if (value.Length == 0 || value.Span[0] != version)
+        if (value.Length == 0 || value.Span[0] == 0 || value.Span[0] > newest)
         {
-            throw new FormatException($"A row of version {version} was expected, not {(value.Length == 0 ? "an empty one" : value.Span[0])}.");
+            throw new FormatException($"A row of version {newest} or older was expected, not {(value.Length == 0 ? "an empty one" : value.Span[0])}.");
         }
 
+        Version = value.Span[0];
         _rest = value.Span[1..];
     }
+
+    /// <summary>The version in which the row was written.</summary>
+    public byte Version { get; }
 
     public long Number() => BinaryPrimitives.ReadInt64LittleEndian(Take(sizeof(long)));
 

@@ -14,7 +14,7 @@ internal static class LinkRules
     /// <summary>Where the blob's bytes are; null if there is no such blob here.</summary>
     public static BlobContent? Content(RowView rows, Digest digest) => LinkRow.Find(rows, digest) switch
     {
-        null => null,
+        null or { IsDamaged: true } => null,
         { Object: { } id } link => new ObjectContent(id, link.Size),
         _ => rows.Get(RepositoryRows.Bytes(digest)) is { } bytes ? BytesRow.Decode(bytes) : null,
     };
@@ -23,10 +23,13 @@ internal static class LinkRules
     public static bool NeedsRenewal(LinkRow link, DateTimeOffset now, LifetimeOptions lifetimes) =>
         link.Uses == 0 && now - link.Renewed > lifetimes.RenewalInterval;
 
-    /// <summary>Renews a link; false if there is none.</summary>
+    /// <summary>Whether the repository has the blob, and nobody knows it to be damaged.</summary>
+    public static bool IsHere(RowView rows, Digest digest) => LinkRow.Find(rows, digest) is { IsDamaged: false };
+
+    /// <summary>Renews a link; false if there is none that is whole.</summary>
     public static bool Renew(RowBatch rows, Digest digest, DateTimeOffset now, LifetimeOptions lifetimes)
     {
-        if (LinkRow.Find(rows, digest) is not { } link)
+        if (LinkRow.Find(rows, digest) is not { IsDamaged: false } link)
         {
             return false;
         }
@@ -42,7 +45,7 @@ internal static class LinkRules
     /// <summary>Makes an acquired blob a blob of the repository.</summary>
     public static void Link(RowBatch rows, Digest digest, BlobContent content, DateTimeOffset now, LifetimeOptions lifetimes)
     {
-        if (Renew(rows, digest, now, lifetimes))
+        if (Renew(rows, digest, now, lifetimes) || Correct(rows, digest, content, isDamaged: false))
         {
             return;
         }
@@ -55,6 +58,33 @@ internal static class LinkRules
         {
             rows.Put(RepositoryRows.Bytes(digest), BytesRow.Encode(inline));
         }
+    }
+
+    /// <summary>Sets which content of a blob counts, or that it is damaged; false if the repository has no such blob.</summary>
+    public static bool Correct(RowBatch rows, Digest digest, BlobContent content, bool isDamaged)
+    {
+        if (LinkRow.Find(rows, digest) is not { } link)
+        {
+            return false;
+        }
+
+        var corrected = link with { Object = (content as ObjectContent)?.Object, Size = content.Size, IsDamaged = isDamaged };
+        if (corrected == link)
+        {
+            return true;
+        }
+
+        Store(rows, digest, link, corrected);
+        if (content is InlineContent inline)
+        {
+            rows.Put(RepositoryRows.Bytes(digest), BytesRow.Encode(inline));
+        }
+        else if (link.Object is null)
+        {
+            rows.Delete(RepositoryRows.Bytes(digest));
+        }
+
+        return true;
     }
 
     /// <summary>A manifest names the content from now on.</summary>
@@ -105,19 +135,12 @@ internal static class LinkRules
         return new BlobDeleted();
     }
 
-    /// <summary>Removes a link that no manifest has used for the grace; false if that is not so (any more).</summary>
-    public static bool Collect(RowBatch rows, Digest digest, DateTimeOffset now)
-    {
-        if (LinkRow.Find(rows, digest) is not { Uses: 0, Due: { } due } link || due > now)
-        {
-            return false;
-        }
+    /// <summary>Whether a link has not been used for the grace: one that was asked for, or that of the setting, which its <c>due/</c> row knows.</summary>
+    public static bool IsUnused(LinkRow link, DateTimeOffset now, TimeSpan? grace) =>
+        link is { Uses: 0, Due: { } due } && (grace is { } asked ? link.Renewed + asked <= now : due <= now);
 
-        Unlink(rows, digest, link);
-        return true;
-    }
-
-    private static void Unlink(RowBatch rows, Digest digest, LinkRow link)
+    /// <summary>Removes a link, with word that its reference is to be released.</summary>
+    public static void Unlink(RowBatch rows, Digest digest, LinkRow link)
     {
         rows.Delete(RepositoryRows.Link(digest));
         if (link.Object is null)

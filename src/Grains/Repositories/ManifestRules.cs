@@ -76,9 +76,15 @@ internal static class ManifestRules
             rows.Delete(RepositoryRows.Body(digest, piece));
         }
 
+        // Its referrers have a grace, as its blobs have: pushing it again keeps them.
+        rows.Put(RepositoryRows.DueSubject(moment + lifetimes.LinkGrace, digest), RepositoryRows.Mark);
         rows.Delete(RepositoryRows.Manifest(digest));
         return true;
     }
+
+    /// <summary>Whether a tag points at a manifest, or another manifest names it.</summary>
+    public static bool IsNamed(RowView rows, Digest digest) =>
+        rows.Scan(RepositoryRows.TaggedPrefix(digest)).Count > 0 || rows.Scan(RepositoryRows.UsePrefix(digest)).Count > 0;
 
     /// <summary>The manifest's bytes.</summary>
     public static byte[] Body(RowView rows, Digest digest, ManifestRow row)
@@ -101,7 +107,7 @@ internal static class ManifestRules
         var missing = new List<Digest>();
         foreach (var blob in command.Blobs)
         {
-            if (!rows.Has(RepositoryRows.Link(blob)))
+            if (!LinkRules.IsHere(rows, blob))
             {
                 missing.Add(blob);
             }
@@ -110,7 +116,7 @@ internal static class ManifestRules
         foreach (var child in command.Children)
         {
             // Older build caches list layers in an index: a child may be a blob.
-            if (!rows.Has(RepositoryRows.Manifest(child)) && !rows.Has(RepositoryRows.Link(child)))
+            if (!rows.Has(RepositoryRows.Manifest(child)) && !LinkRules.IsHere(rows, child))
             {
                 missing.Add(child);
             }

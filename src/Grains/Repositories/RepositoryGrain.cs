@@ -1,7 +1,7 @@
+using Granary.Grains.Collection;
 using Granary.Grains.Interfaces;
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Catalog;
-using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Partitions;
 using Granary.Protocol;
@@ -12,11 +12,12 @@ using Microsoft.Extensions.Options;
 namespace Granary.Grains.Repositories;
 
 /// <inheritdoc cref="IRepositoryGrain"/>
-internal sealed partial class RepositoryGrain(
+internal sealed class RepositoryGrain(
     IPartitionStore store,
     IOptions<LifetimeOptions> lifetimeOptions,
+    IOptions<CollectionOptions> collectionOptions,
     TimeProvider time,
-    ILogger<RepositoryGrain> logger) : PartitionGrain(store, logger), IRepositoryGrain
+    ILogger<RepositoryGrain> logger) : PartitionGrain(store, logger), IRepositoryGrain, IRepositoryUpkeepGrain
 {
     // Each try calls Acquire again because somebody unlinked the very digest meanwhile; more than a few in a row is no coincidence but a defect.
     private const int MaxLinkAttempts = 16;
@@ -28,7 +29,9 @@ internal sealed partial class RepositoryGrain(
     private readonly LifetimeOptions _lifetimes = lifetimeOptions.Value;
     private readonly LinkGuard _guard = new();
     private RepositoryName _name;
-    private bool _releasing;
+    private ReleaseQueue? _releases;
+    private SweepSchedule? _schedule;
+    private RepositoryUpkeep? _upkeep;
     private DateTimeOffset _lastMoment;
 
     /// <inheritdoc/>
@@ -39,10 +42,13 @@ internal sealed partial class RepositoryGrain(
     {
         _name = RepositoryName.Parse(this.GetPrimaryKeyString());
         await base.OnActivateAsync(cancellationToken);
+        _releases = new ReleaseQueue(Rows, _name, GrainFactory, logger);
+        _schedule = new SweepSchedule(Rows, _name, GrainFactory, _lifetimes, time);
+        _upkeep = new RepositoryUpkeep(Rows, _name, _guard, _releases, _schedule, GrainFactory, _lifetimes, collectionOptions.Value, time);
         if (Rows.NextVersion > 1)
         {
             // What an earlier activation unlinked and could not release any more.
-            StartReleasing();
+            _ = _releases.DrainAsync();
         }
     }
 
@@ -89,7 +95,7 @@ internal sealed partial class RepositoryGrain(
             cancellationToken);
         if (answer is BlobDeleted)
         {
-            StartReleasing();
+            _ = _releases!.DrainAsync();
         }
 
         return answer;
@@ -139,25 +145,10 @@ internal sealed partial class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<bool> DeleteManifest(Digest digest, CancellationToken cancellationToken)
     {
+        string[] needs = [RepositoryRows.Manifest(digest), RepositoryRows.Body(digest, 0)];
         var moment = NextMoment();
-        string[] needs = [RepositoryRows.Manifest(digest), RepositoryRows.Body(digest, 0), RepositoryRows.Sweep];
-        for (var attempt = 0; attempt < MaxLinkAttempts; attempt++)
-        {
-            // Null: somebody has just looked for due links, and has to be told to come again.
-            var scheduled = await ScheduleSweep(cancellationToken);
-            var deleted = await Rows.DecideAsync<bool?>(
-                needs,
-                rows => !rows.Has(RepositoryRows.Manifest(digest)) ? false
-                    : BeScheduled(rows, scheduled) ? ManifestRules.Delete(rows, digest, moment, _lifetimes)
-                    : null,
-                cancellationToken);
-            if (deleted is { } answer)
-            {
-                return answer;
-            }
-        }
-
-        throw Overtaken();
+        return await Rows.ReadAsync(needs, rows => rows.Has(RepositoryRows.Manifest(digest)), cancellationToken)
+            && await _schedule!.DecideAsync(needs, rows => ManifestRules.Delete(rows, digest, moment, _lifetimes), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -228,94 +219,33 @@ internal sealed partial class RepositoryGrain(
     }
 
     /// <inheritdoc/>
-    public async Task<bool[]> Holds(Digest[] digests, CancellationToken cancellationToken)
-    {
-        string[] needs = [.. digests.Select(RepositoryRows.Link)];
-        var held = await Rows.ReadAsync(needs, rows => Array.ConvertAll(digests, digest => rows.Has(RepositoryRows.Link(digest))), cancellationToken);
-        if (!held.Contains(value: false))
-        {
-            return held;
-        }
-
-        // Each no is decided again in the loop, and costs a commit, though an empty one: a stuck activation that still believes in a link
-        // finds out that it is stale (fence), and a link that is on its way is refused (guard).
-        return await Rows.DecideAsync(
-            needs,
-            rows => Array.ConvertAll(digests, digest =>
-            {
-                if (rows.Has(RepositoryRows.Link(digest)))
-                {
-                    return true;
-                }
-
-                _guard.Deny(digest.Value, rows.Version);
-                rows.Fence();
-                return false;
-            }),
-            cancellationToken);
-    }
+    public Task<bool[]> Holds(Digest[] digests, CancellationToken cancellationToken) => _upkeep!.HoldsAsync(digests, cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<CollectAnswer> Collect(int limit, CancellationToken cancellationToken)
-    {
-        // :: Step 1: which links may have to go, and when the next ones may.
-        var now = time.GetUtcNow();
-        var candidates = new List<Digest>();
-        DateTimeOffset? next = null;
-        await foreach (var row in Rows.ScanAsync(RepositoryRows.DuePrefix, after: null, cancellationToken))
-        {
-            var (due, digest) = RepositoryRows.ParseDue(row.Key);
-            if (due > now || candidates.Count == limit)
-            {
-                next = due;
-                break;
-            }
+    public Task<bool> Exists(CancellationToken cancellationToken) => _upkeep!.ExistsAsync(cancellationToken);
 
-            candidates.Add(digest);
-        }
+    /// <inheritdoc/>
+    public Task<CollectAnswer> Collect(CollectLinks command, CancellationToken cancellationToken) => _upkeep!.CollectAsync(command, NextMoment(), cancellationToken);
 
-        // :: Step 2: those that still have to, in one commit.
-        string[] needs = [.. candidates.Select(RepositoryRows.Link), RepositoryRows.Sweep];
-        var answer = await Rows.DecideAsync(
-            needs,
-            rows =>
-            {
-                var unlinked = 0;
-                foreach (var digest in candidates)
-                {
-                    if (LinkRules.Collect(rows, digest, now))
-                    {
-                        _guard.Deny(digest.Value, rows.Version);
-                        unlinked++;
-                    }
-                }
+    /// <inheritdoc/>
+    public Task<CollectUntaggedAnswer> CollectUntagged(CollectUntagged command, CancellationToken cancellationToken) =>
+        _upkeep!.CollectUntaggedAsync(command, NextMoment(), cancellationToken);
 
-                return new CollectAnswer(unlinked, next ?? RestNext(rows));
-            },
-            cancellationToken);
-        if (answer.Unlinked > 0)
-        {
-            StartReleasing();
-        }
+    /// <inheritdoc/>
+    public Task<int> Clear(int limit, CancellationToken cancellationToken) => _upkeep!.ClearAsync(limit, NextMoment(), cancellationToken);
 
-        return answer;
-    }
+    /// <inheritdoc/>
+    public Task<RepositoryExplanation> Explain(Digest digest, CancellationToken cancellationToken) => _upkeep!.ExplainAsync(digest, cancellationToken);
 
-    /// <summary>When the next link can go, if step 1 saw none: there is one only if it was made since. If there is none, nobody needs to look.</summary>
-    private static DateTimeOffset? RestNext(RowBatch rows)
-    {
-        if (rows.Scan(RepositoryRows.DuePrefix) is [var first, ..])
-        {
-            return RepositoryRows.ParseDue(first.Key).Time;
-        }
+    /// <inheritdoc/>
+    public Task<LinkedBlob[]> ListLinks(Digest? after, int limit, CancellationToken cancellationToken) => _upkeep!.ListLinksAsync(after, limit, cancellationToken);
 
-        if (rows.Has(RepositoryRows.Sweep))
-        {
-            rows.Delete(RepositoryRows.Sweep);
-        }
+    /// <inheritdoc/>
+    public Task Correct(Digest digest, BlobContent content, bool isDamaged, CancellationToken cancellationToken) =>
+        _upkeep!.CorrectAsync(digest, content, isDamaged, cancellationToken);
 
-        return null;
-    }
+    /// <inheritdoc/>
+    public Task<bool> PinAgain(Digest digest, CancellationToken cancellationToken) => _upkeep!.PinAgainAsync(digest, cancellationToken);
 
     private ValueTask<LinkRow?> FindLink(Digest digest, CancellationToken cancellationToken) =>
         Rows.ReadAsync([RepositoryRows.Link(digest)], rows => LinkRow.Find(rows, digest), cancellationToken);
@@ -324,7 +254,7 @@ internal sealed partial class RepositoryGrain(
     private async ValueTask<bool> Keep(Digest digest, LinkRow? link, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        return link is not null
+        return link is { IsDamaged: false }
             && (!LinkRules.NeedsRenewal(link, now, _lifetimes)
                 || await Rows.DecideAsync([], rows => LinkRules.Renew(rows, digest, now, _lifetimes), cancellationToken));
     }
@@ -351,9 +281,9 @@ internal sealed partial class RepositoryGrain(
 
             // :: Step 2: the first thing that can be seen of a repository is its name in the catalog.
             //    And somebody has to know when to look whether the link was needed.
-            var scheduling = ScheduleSweep(cancellationToken);
+            var announcing = _schedule!.AnnounceAsync(cancellationToken);
             var entered = await EnterCatalog(cancellationToken);
-            var scheduled = await scheduling;
+            var announced = await announcing;
 
             // :: Step 3: the link, unless the reference may be gone again.
             var now = time.GetUtcNow();
@@ -361,7 +291,7 @@ internal sealed partial class RepositoryGrain(
                 [RepositoryRows.Link(digest), RepositoryRows.Meta, RepositoryRows.Sweep],
                 rows =>
                 {
-                    if (!_guard.Allows(digest.Value, sequence) || !BeInCatalog(rows, entered) || !BeScheduled(rows, scheduled))
+                    if (!_guard.Allows(digest.Value, sequence) || !BeInCatalog(rows, entered) || !SweepSchedule.Confirm(rows, announced))
                     {
                         return false;
                     }
@@ -409,35 +339,6 @@ internal sealed partial class RepositoryGrain(
         return true;
     }
 
-    /// <summary>Sees to it that a schedule knows the repository before it has due links. Answers whether it was told just now.</summary>
-    private async ValueTask<bool> ScheduleSweep(CancellationToken cancellationToken)
-    {
-        if (await Rows.ReadAsync([RepositoryRows.Sweep], rows => rows.Has(RepositoryRows.Sweep), cancellationToken))
-        {
-            return false;
-        }
-
-        await GrainFactory.GetGrain<IScheduleGrain>(Schedules.OfRepository(_name))
-            .Schedule(_name.Value, time.GetUtcNow() + _lifetimes.LinkGrace, cancellationToken);
-        return true;
-    }
-
-    /// <summary>Records that a schedule knows the repository; false if the sweep has come and gone since it was looked up.</summary>
-    private static bool BeScheduled(RowBatch rows, bool scheduled)
-    {
-        if (rows.Has(RepositoryRows.Sweep))
-        {
-            return true;
-        }
-
-        if (scheduled)
-        {
-            rows.Put(RepositoryRows.Sweep, RepositoryRows.Mark);
-        }
-
-        return scheduled;
-    }
-
     /// <summary>The rest of a referrer whose annotations are too long for its row; null if the manifest has just gone.</summary>
     private async ValueTask<Referrer?> Complete(Referrer listed, CancellationToken cancellationToken)
     {
@@ -445,74 +346,6 @@ internal sealed partial class RepositoryGrain(
         return found is not null && Manifest.TryParse(found.Body, found.MediaType, out var manifest, out _)
             ? listed with { Annotations = manifest.Annotations }
             : null;
-    }
-
-    /// <summary>Rule 6: works off the <c>out/</c> rows, in the background and one after the other. What fails stays for the next time.</summary>
-    private void StartReleasing()
-    {
-        if (!_releasing)
-        {
-            _releasing = true;
-            _ = ReleaseAsync();
-        }
-    }
-
-    private async Task ReleaseAsync()
-    {
-        try
-        {
-            while (true)
-            {
-                var keys = new List<string>();
-                await foreach (var row in Rows.ScanAsync(RepositoryRows.OutPrefix, after: null, CancellationToken.None))
-                {
-                    keys.Add(row.Key);
-                }
-
-                if (keys.Count == 0)
-                {
-                    return;
-                }
-
-                foreach (var key in keys)
-                {
-                    await Release(key);
-                }
-
-                await Rows.DecideAsync(
-                    keys,
-                    rows =>
-                    {
-                        foreach (var key in keys.Where(rows.Has))
-                        {
-                            rows.Delete(key);
-                        }
-
-                        return true;
-                    },
-                    CancellationToken.None);
-            }
-        }
-        catch (Exception e)
-        {
-            LogReleaseFailed(logger, e, _name);
-        }
-        finally
-        {
-            _releasing = false;
-        }
-    }
-
-    private Task Release(string key)
-    {
-        var (version, what) = RepositoryRows.ParseOut(key);
-        if (what == RepositoryRows.CatalogEntry)
-        {
-            return GrainFactory.GetGrain<ICatalogGrain>(0).Remove(_name, version, CancellationToken.None);
-        }
-
-        var digest = Digest.Parse(what);
-        return GrainFactory.GetGrain<IBlobShardGrain>(digest.FirstByte).Release(digest, _name, version, CancellationToken.None);
     }
 
     /// <summary>Now, but never the same moment twice: lines of history are kept by it.</summary>
@@ -533,7 +366,4 @@ internal sealed partial class RepositoryGrain(
 
     private PartitionUnavailableException Overtaken() =>
         new(PartitionFault.Unavailable, $"Repository '{_name}' changed {MaxLinkAttempts} times under one command; try again.");
-
-    [LoggerMessage(1101, LogLevel.Warning, "References of {Repository} were not released yet; they will be later")]
-    private static partial void LogReleaseFailed(ILogger logger, Exception exception, RepositoryName repository);
 }

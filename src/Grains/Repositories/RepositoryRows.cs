@@ -20,6 +20,7 @@ namespace Granary.Grains.Repositories;
 /// his/&lt;time&gt;/&lt;tag&gt;                  who moved which tag from where to where
 /// out/&lt;version&gt;/&lt;digest&gt;            a reference to a blob that is to be released; out/&lt;version&gt;/catalog: the catalog's entry
 /// due/&lt;time&gt;/&lt;digest&gt;               when a link that no manifest uses goes
+/// due/&lt;time&gt;/subject/&lt;digest&gt;       when the referrers of a manifest that was deleted go
 /// sweep                             a schedule knows when to look for due links; there whenever a due/ row is
 /// </code>
 /// Times and versions are 16 hexadecimal digits. The order of keys is the order in which tags are listed.
@@ -30,6 +31,9 @@ internal static class RepositoryRows
     public const string Sweep = "sweep";
     public const string DuePrefix = "due/";
     public const string TagPrefix = "tag/";
+    public const string ManifestPrefix = "man/";
+    public const string LinkPrefix = "link/";
+    public const string HistoryPrefix = "his/";
     public const string OutPrefix = "out/";
 
     /// <summary>What stands for the catalog where else a digest is released.</summary>
@@ -37,6 +41,8 @@ internal static class RepositoryRows
 
     /// <summary>A piece of a manifest's bytes: below the stores' 64 KiB with room for what they add.</summary>
     public const int PieceSize = 48 * 1024;
+
+    private const string SubjectMark = "subject/";
 
     private static readonly ReadOnlyMemory<byte> Present = new byte[] { 1 };
 
@@ -70,11 +76,16 @@ internal static class RepositoryRows
 
     public static string Due(DateTimeOffset time, Digest digest) => $"due/{KeyTime.Text(time)}/{digest.Value}";
 
-    /// <summary>The time and the digest of a <c>due/</c> row.</summary>
-    public static (DateTimeOffset Time, Digest Digest) ParseDue(string key)
+    public static string DueSubject(DateTimeOffset time, Digest subject) => $"due/{KeyTime.Text(time)}/{SubjectMark}{subject.Value}";
+
+    /// <summary>The time and the digest of a <c>due/</c> row, and whether it is about a subject's referrers and not about a link.</summary>
+    public static (DateTimeOffset Time, Digest Digest, bool IsSubject) ParseDue(string key)
     {
-        var rest = key.AsSpan(DuePrefix.Length);
-        return (KeyTime.Time(rest[..16]), Protocol.Digest.Parse(rest[17..].ToString()));
+        var time = KeyTime.Time(key.AsSpan(DuePrefix.Length, 16));
+        var what = key[(DuePrefix.Length + 17)..];
+        return what.StartsWith(SubjectMark, StringComparison.Ordinal)
+            ? (time, Protocol.Digest.Parse(what[SubjectMark.Length..]), true)
+            : (time, Protocol.Digest.Parse(what), false);
     }
 
     /// <summary>The value of a row that says everything by being there.</summary>
@@ -150,16 +161,23 @@ internal sealed record ManifestRow(string MediaType, int Size, Digest? Subject, 
 /// <param name="Uses">How many manifests name it: the number of its <c>use/</c> rows.</param>
 /// <param name="Renewed">When somebody last said that it will be needed.</param>
 /// <param name="Due">When it goes, as its <c>due/</c> row says; null while manifests use it.</param>
-internal sealed record LinkRow(ObjectId? Object, long Size, int Uses, DateTimeOffset Renewed, DateTimeOffset? Due)
+/// <param name="IsDamaged">Whether its bytes are known to be damaged: it is as good as absent until they are pushed again.</param>
+internal sealed record LinkRow(ObjectId? Object, long Size, int Uses, DateTimeOffset Renewed, DateTimeOffset? Due, bool IsDamaged = false)
 {
     public ReadOnlyMemory<byte> Encode() =>
-        new RowWriter(1).Text(Object?.Value).Number(Size).Number(Uses).Time(Renewed).Number(Due?.UtcTicks ?? 0).ToValue();
+        new RowWriter(2).Text(Object?.Value).Number(Size).Number(Uses).Time(Renewed).Number(Due?.UtcTicks ?? 0).Flag(IsDamaged).ToValue();
 
     public static LinkRow Decode(ReadOnlyMemory<byte> value)
     {
-        var reader = new RowReader(value, 1);
+        var reader = new RowReader(value, 2);
         var (@object, size, uses, renewed, due) = (reader.Text(), reader.Number(), (int)reader.Number(), reader.Time(), reader.Number());
-        return new LinkRow(@object is null ? null : ObjectId.Parse(@object), size, uses, renewed, due == 0 ? null : new DateTimeOffset(due, TimeSpan.Zero));
+        return new LinkRow(
+            @object is null ? null : ObjectId.Parse(@object),
+            size,
+            uses,
+            renewed,
+            due == 0 ? null : new DateTimeOffset(due, TimeSpan.Zero),
+            reader.Version > 1 && reader.Flag());
     }
 
     public static LinkRow? Find(RowView rows, Digest digest) => rows.Get(RepositoryRows.Link(digest)) is { } value ? Decode(value) : null;

@@ -90,6 +90,7 @@ public sealed partial class GranaryServer : IAsyncDisposable
         services.AddSingleton(Options.Create(settings.Limits));
         services.AddSingleton(Options.Create(settings.Lifetimes));
         services.AddSingleton(Options.Create(settings.Collection));
+        services.AddSingleton<GarbageCollector>();
         services.AddHostedService<Sweeper>();
         services.AddSingleton<Health>();
         services.Configure<HostOptions>(options => options.ShutdownTimeout = settings.Shutdown.Timeout);

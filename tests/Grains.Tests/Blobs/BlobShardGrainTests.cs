@@ -29,7 +29,7 @@ public sealed class BlobShardGrainTests : GrainTest
             Assert.Equal(new ObjectContent(First, 10), Assert.IsType<Acquired>(answer).Content);
         }
 
-        Assert.Equal([One, RepositoryName.Parse("three"), Two], (await Shard.FindRepositories(Blob, 10, default)).OrderBy(name => name.Value));
+        Assert.Equal([One, RepositoryName.Parse("three"), Two], (await Shard.FindRepositories(Blob, null, 10, default)).OrderBy(name => name.Value));
     }
 
     [Fact]

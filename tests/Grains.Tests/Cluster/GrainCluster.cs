@@ -1,3 +1,4 @@
+using Granary.Grains.Collection;
 using Granary.Grains.Interfaces;
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Repositories;
@@ -21,13 +22,14 @@ internal sealed class GrainCluster : IAsyncDisposable
 
     public IReadOnlyList<InProcessSiloHandle> Silos => [.. _cluster.Silos];
 
-    public static async Task<GrainCluster> StartAsync(IPartitionStore store, short silos = 1, TimeProvider? time = null, LifetimeOptions? lifetimes = null)
+    public static async Task<GrainCluster> StartAsync(IPartitionStore store, short silos = 1, TimeProvider? time = null, LifetimeOptions? lifetimes = null, CollectionOptions? collection = null)
     {
         var builder = new InProcessTestClusterBuilder(silos);
         builder.ConfigureSilo((_, silo) =>
         {
             silo.Services.AddSingleton(store);
             silo.Services.AddSingleton(Options.Create(lifetimes ?? new LifetimeOptions()));
+            silo.Services.AddSingleton(Options.Create(collection ?? new CollectionOptions()));
             if (time is not null)
             {
                 silo.Services.AddSingleton(time);
@@ -49,6 +51,8 @@ internal sealed class GrainCluster : IAsyncDisposable
     }
 
     public IRepositoryGrain Repository(string name) => Grains.GetGrain<IRepositoryGrain>(name);
+
+    public IRepositoryUpkeepGrain Upkeep(string name) => Grains.GetGrain<IRepositoryUpkeepGrain>(name);
 
     /// <summary>Ends a silo without a word to the others.</summary>
     public Task KillAsync(InProcessSiloHandle silo) => _cluster.KillSiloAsync(silo);

@@ -1,4 +1,5 @@
 using System.Text;
+using Granary.Grains.Collection;
 using Granary.Storage.Partitions;
 using Granary.Storage.Partitions.Memory;
 using Granary.Testing;
@@ -20,7 +21,10 @@ public abstract class GrainTest : IAsyncLifetime
 
     protected GrainTest() => Store = new FaultyPartitionStore(Rows);
 
-    public async Task InitializeAsync() => _cluster = await GrainCluster.StartAsync(Store, time: Time);
+    /// <summary>What counts as garbage.</summary>
+    protected CollectionOptions Collection { get; } = new();
+
+    public async Task InitializeAsync() => _cluster = await GrainCluster.StartAsync(Store, time: Time, collection: Collection);
 
     public async Task DisposeAsync() => await _cluster!.DisposeAsync();
 

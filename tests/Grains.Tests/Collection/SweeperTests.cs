@@ -72,7 +72,7 @@ public sealed class SweeperTests : GrainTest, IDisposable
         var (digest, id) = await PushAsync("app", "used");
         await Cluster.Repository("app").PutManifest(Commands.Put("m", ["v1"], blobs: [digest]), default);
 
-        var asked = 0;
+        var asked = 0L;
         for (var day = 0; day < 200; day++)
         {
             asked += (await SweepAfterAsync(TimeSpan.FromDays(1))).ReferencesAsked;
@@ -311,13 +311,13 @@ public sealed class SweeperTests : GrainTest, IDisposable
         }
     }
 
-    private async Task<SweepReport> SweepAfterAsync(TimeSpan later)
+    private async Task<CollectionCounts> SweepAfterAsync(TimeSpan later)
     {
         Time.Advance(later);
         return await Sweeper().SweepAsync(default);
     }
 
-    private Sweeper Sweeper() => new(Cluster.Grains, _blobs, Options.Create(new CollectionOptions()), Time, NullLogger<Sweeper>.Instance);
+    private Sweeper Sweeper() => new(new GarbageCollector(Cluster.Grains, _blobs, Time), Options.Create(new CollectionOptions()), Time, NullLogger<Sweeper>.Instance);
 
     /// <summary>Pushes a blob as the gateway does: session, object, seal, link.</summary>
     private async Task<(Digest Digest, ObjectId Object)> PushAsync(string repository, string content)

@@ -1,0 +1,49 @@
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Protocol;
+
+namespace Granary.Grains.Collection;
+
+/// <summary>What a collection has done so far, or in a dry run would do.</summary>
+public sealed record CollectionCounts
+{
+    /// <summary>Manifests that went with their subjects, or because no tag led to them.</summary>
+    public long ManifestsRemoved { get; set; }
+
+    /// <summary>Blobs that left a repository because no manifest had used them for the grace.</summary>
+    public long BlobsUnlinked { get; set; }
+
+    /// <summary>Blobs that left the registry because no repository referred to them any more.</summary>
+    public long BlobsCollected { get; set; }
+
+    /// <summary>Their bytes.</summary>
+    public long BytesCollected { get; set; }
+
+    /// <summary>Objects that were deleted from the storage.</summary>
+    public long ObjectsDeleted { get; set; }
+
+    /// <summary>Uploads that were given up.</summary>
+    public long UploadsExpired { get; set; }
+
+    /// <summary>References whose repositories were asked.</summary>
+    public long ReferencesAsked { get; set; }
+
+    /// <summary>References whose repositories said no.</summary>
+    public long ReferencesDropped { get; set; }
+
+    internal bool IsWorthTelling => ManifestsRemoved + BlobsUnlinked + BlobsCollected + ObjectsDeleted + UploadsExpired > 0;
+}
+
+/// <summary>Finds out which blobs would lose their last reference. Holds one number for each blob that would be unlinked.</summary>
+public sealed class DryRun
+{
+    /// <summary>The blobs that would be unlinked: by how many repositories, and their size.</summary>
+    public Dictionary<Digest, (int Repositories, long Size)> Blobs { get; } = [];
+
+    internal void Unlink(IEnumerable<UnlinkedBlob> blobs)
+    {
+        foreach (var blob in blobs)
+        {
+            Blobs[blob.Digest] = (Blobs.GetValueOrDefault(blob.Digest).Repositories + 1, blob.Size);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+using Granary.Grains.Interfaces.Blobs;
+using Granary.Grains.Interfaces.Catalog;
+using Granary.Grains.Interfaces.Collection;
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Interfaces.Uploads;
+using Granary.Protocol;
+using Granary.Storage.Blobs;
+
+namespace Granary.Grains.Collection;
+
+/// <summary>
+/// The steps of a collection, each of bounded size, and each of which can be repeated (docs/garbage-collection.md). Not a grain, since no grain may wait for a grain above it. Two at once do
+/// the same work twice, and no harm.
+/// </summary>
+public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, TimeProvider time)
+{
+    /// <summary>How many shards there are.</summary>
+    public const int Shards = 256;
+
+    // One commit's worth: some milliseconds, and then pushes have their turn.
+    private const int StepSize = 200;
+
+    /// <summary>Upload sessions of a schedule whose time has come: what was never closed is deleted, what was closed is the shard's to decide (rule 8).</summary>
+    public async Task CollectUploadsAsync(string scheduleKey, CollectionCounts counts, CancellationToken cancellationToken)
+    {
+        var schedule = grains.GetGrain<IScheduleGrain>(scheduleKey);
+        while (await schedule.Due(StepSize, cancellationToken) is { Length: > 0 } due)
+        {
+            foreach (var entry in due)
+            {
+                await ExpireAsync(schedule, entry, counts, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Repositories of a schedule that have links which nobody needed for the grace (rule 6).</summary>
+    public async Task CollectRepositoriesAsync(string scheduleKey, CollectionCounts counts, CancellationToken cancellationToken)
+    {
+        var schedule = grains.GetGrain<IScheduleGrain>(scheduleKey);
+        while (await schedule.Due(StepSize, cancellationToken) is { Length: > 0 } due)
+        {
+            foreach (var entry in due)
+            {
+                var next = await CollectRepositoryAsync(entry.Subject, grace: null, dryRun: null, counts, cancellationToken);
+
+                // The next look is planned before this one is forgotten.
+                if (next is not null)
+                {
+                    var soonest = time.GetUtcNow() + TimeSpan.FromSeconds(1);
+                    await schedule.Schedule(entry.Subject, next > soonest ? next.Value : soonest, cancellationToken);
+                }
+
+                await schedule.Remove(entry, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>All repositories of a schedule, whether they are due or not: with another grace than that of the settings.</summary>
+    /// <param name="scheduleKey">The schedule.</param>
+    /// <param name="grace">The grace; null for the setting.</param>
+    /// <param name="dryRun">Takes what would go, instead of letting it go; null: it goes.</param>
+    /// <param name="counts">Counts it.</param>
+    /// <param name="cancellationToken">Ends it between two steps.</param>
+    public async Task CollectAllRepositoriesAsync(
+        string scheduleKey,
+        TimeSpan? grace,
+        DryRun? dryRun,
+        CollectionCounts counts,
+        CancellationToken cancellationToken)
+    {
+        var schedule = grains.GetGrain<IScheduleGrain>(scheduleKey);
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        ScheduledItem? after = null;
+        while (await schedule.List(after, StepSize, cancellationToken) is { Length: > 0 } entries)
+        {
+            foreach (var entry in entries.Where(entry => seen.Add(entry.Subject)))
+            {
+                await CollectRepositoryAsync(entry.Subject, grace, dryRun, counts, cancellationToken);
+            }
+
+            after = entries[^1];
+        }
+    }
+
+    /// <summary>Manifests of a repository that no tag leads to.</summary>
+    public async Task CollectUntaggedAsync(RepositoryName repository, DateTimeOffset pushedBefore, bool dryRun, CollectionCounts counts, CancellationToken cancellationToken)
+    {
+        var upkeep = grains.GetGrain<IRepositoryUpkeepGrain>(repository.Value);
+        int removed;
+        do
+        {
+            removed = 0;
+            Digest? after = null;
+            do
+            {
+                var answer = await upkeep.CollectUntagged(new CollectUntagged(pushedBefore, StepSize, after, dryRun), cancellationToken);
+                removed += answer.Removed;
+                after = answer.After;
+            }
+            while (after is not null);
+
+            counts.ManifestsRemoved += removed;
+        }
+        while (removed > 0 && !dryRun);
+    }
+
+    /// <summary>Entries of the catalog whose repositories have to be asked whether they still exist (rule 9).</summary>
+    public async Task CollectCatalogAsync(CancellationToken cancellationToken)
+    {
+        var catalog = grains.GetGrain<ICatalogGrain>(0);
+        while (await catalog.Due(StepSize, cancellationToken) is { Length: > 0 } due)
+        {
+            var (held, dropped) = (new List<CatalogEntry>(), new List<CatalogEntry>());
+            foreach (var entry in due)
+            {
+                var exists = await grains.GetGrain<IRepositoryUpkeepGrain>(entry.Repository.Value).Exists(cancellationToken);
+                (exists ? held : dropped).Add(entry);
+            }
+
+            await catalog.Settle([.. held], [.. dropped], cancellationToken);
+        }
+    }
+
+    /// <summary>What is due in a shard: references that have to be asked about, blobs that nobody refers to, objects that are to be deleted (rule 7).</summary>
+    public async Task CollectShardAsync(int number, TimeSpan? grace, CollectionCounts counts, CancellationToken cancellationToken)
+    {
+        var shard = grains.GetGrain<IBlobShardGrain>(number);
+        while (await shard.Due(StepSize, grace, cancellationToken) is { Count: > 0 } due)
+        {
+            // :: Step 1: what do the repositories say?
+            var (held, dropped) = (new List<DueReference>(), new List<DueReference>());
+            foreach (var group in due.References.GroupBy(reference => reference.Repository))
+            {
+                DueReference[] asked = [.. group];
+                var answers = await grains.GetGrain<IRepositoryUpkeepGrain>(group.Key.Value).Holds([.. asked.Select(reference => reference.Digest)], cancellationToken);
+                for (var i = 0; i < asked.Length; i++)
+                {
+                    (answers[i] ? held : dropped).Add(asked[i]);
+                }
+            }
+
+            // :: Step 2: bytes whose hold is over.
+            foreach (var (id, digest) in due.Doomed)
+            {
+                await store.DeleteAsync(id, digest, cancellationToken);
+            }
+
+            // :: Step 3: who has to know that other bytes count now.
+            foreach (var correction in due.Corrections)
+            {
+                await CorrectAsync(shard, correction, cancellationToken);
+            }
+
+            // :: Step 4: all of it in one commit of the shard.
+            await shard.Settle(new ShardSettlement([.. held], [.. dropped], due.Orphans, due.Doomed, due.Remembered, due.Corrections), cancellationToken);
+            counts.ReferencesAsked += due.References.Length;
+            counts.ReferencesDropped += dropped.Count;
+            counts.BlobsCollected += due.Orphans.Length;
+            counts.BytesCollected += due.Orphans.Sum(orphan => orphan.Size);
+            counts.ObjectsDeleted += due.Doomed.Length;
+        }
+    }
+
+    private async Task ExpireAsync(IScheduleGrain schedule, ScheduledItem entry, CollectionCounts counts, CancellationToken cancellationToken)
+    {
+        var session = grains.GetGrain<IUploadSessionGrain>(entry.Subject);
+        switch (await session.Expire(cancellationToken))
+        {
+            case ExpireLater later:
+                await schedule.Schedule(entry.Subject, later.Due, cancellationToken);
+                break;
+
+            case ExpireOpen { Object: var stored }:
+                if (stored is { } id)
+                {
+                    await store.DeleteAsync(id, digest: null, cancellationToken);
+                    counts.ObjectsDeleted++;
+                }
+
+                await session.Forget(cancellationToken);
+                counts.UploadsExpired++;
+                break;
+
+            case ExpireSealed upload:
+                var shard = grains.GetGrain<IBlobShardGrain>(upload.Digest.FirstByte);
+                if (await shard.Renounce(upload.Digest, upload.Object, upload.Deadline, cancellationToken) == RenounceAnswer.Renounced)
+                {
+                    await store.DeleteAsync(upload.Object, upload.Digest, cancellationToken);
+                    counts.ObjectsDeleted++;
+                }
+
+                await session.Forget(cancellationToken);
+                break;
+        }
+
+        await schedule.Remove(entry, cancellationToken);
+    }
+
+    private async Task<DateTimeOffset?> CollectRepositoryAsync(string name, TimeSpan? grace, DryRun? dryRun, CollectionCounts counts, CancellationToken cancellationToken)
+    {
+        var upkeep = grains.GetGrain<IRepositoryUpkeepGrain>(name);
+        string? after = null;
+        while (true)
+        {
+            var answer = await upkeep.Collect(new CollectLinks(StepSize, grace, after, dryRun is not null), cancellationToken);
+            dryRun?.Unlink(answer.Unlinked);
+            counts.BlobsUnlinked += answer.Unlinked.Length;
+            counts.ManifestsRemoved += answer.Manifests;
+            if (!answer.More)
+            {
+                return answer.Next;
+            }
+
+            after = answer.After;
+        }
+    }
+
+    private async Task CorrectAsync(IBlobShardGrain shard, Correction correction, CancellationToken cancellationToken)
+    {
+        RepositoryName? after = null;
+        while (correction.Content is { } content
+            && await shard.FindRepositories(correction.Digest, after, StepSize, cancellationToken) is { Length: > 0 } repositories)
+        {
+            foreach (var repository in repositories)
+            {
+                await grains.GetGrain<IRepositoryUpkeepGrain>(repository.Value).Correct(correction.Digest, content, correction.IsDamaged, cancellationToken);
+            }
+
+            after = repositories[^1];
+        }
+    }
+}

@@ -1,0 +1,71 @@
+using Granary.Grains.Interfaces;
+using Granary.Grains.Interfaces.Collection;
+using Granary.Grains.Partitions;
+using Granary.Protocol;
+
+namespace Granary.Grains.Repositories;
+
+/// <summary>
+/// Sees to it that a schedule knows a repository before it has <c>due/</c> rows: whatever dies in between, somebody will look. The row <c>sweep</c> says that one does.
+/// </summary>
+internal sealed class SweepSchedule(Partition rows, RepositoryName name, IGrainFactory grains, LifetimeOptions lifetimes, TimeProvider time)
+{
+    // The sweep ends a schedule when nothing is due; that it does so between the two steps of one command, again and again, is no coincidence but a defect.
+    private const int MaxAttempts = 16;
+
+    /// <summary>Tells the schedule, if none knows the repository. Answers whether it was told just now.</summary>
+    public async ValueTask<bool> AnnounceAsync(CancellationToken cancellationToken)
+    {
+        if (await rows.ReadAsync([RepositoryRows.Sweep], view => view.Has(RepositoryRows.Sweep), cancellationToken))
+        {
+            return false;
+        }
+
+        await grains.GetGrain<IScheduleGrain>(Schedules.OfRepository(name)).Schedule(name.Value, time.GetUtcNow() + lifetimes.LinkGrace, cancellationToken);
+        return true;
+    }
+
+    /// <summary>Records that a schedule knows the repository; false if the sweep has come and gone since it was announced.</summary>
+    public static bool Confirm(RowBatch batch, bool announced)
+    {
+        if (batch.Has(RepositoryRows.Sweep))
+        {
+            return true;
+        }
+
+        if (announced)
+        {
+            batch.Put(RepositoryRows.Sweep, RepositoryRows.Mark);
+        }
+
+        return announced;
+    }
+
+    /// <summary>Records that no schedule needs to know the repository: nothing is due.</summary>
+    public static void End(RowBatch batch)
+    {
+        if (batch.Has(RepositoryRows.Sweep))
+        {
+            batch.Delete(RepositoryRows.Sweep);
+        }
+    }
+
+    /// <summary>A decision that makes <c>due/</c> rows.</summary>
+    public async Task<T> DecideAsync<T>(IReadOnlyList<string> needs, Func<RowBatch, T> decide, CancellationToken cancellationToken)
+    {
+        for (var attempt = 0; attempt < MaxAttempts; attempt++)
+        {
+            var announced = await AnnounceAsync(cancellationToken);
+            var (isDecided, answer) = await rows.DecideAsync(
+                [RepositoryRows.Sweep, .. needs],
+                batch => Confirm(batch, announced) ? (true, decide(batch)) : (false, default!),
+                cancellationToken);
+            if (isDecided)
+            {
+                return answer;
+            }
+        }
+
+        throw new PartitionUnavailableException(PartitionFault.Unavailable, $"Repository '{name}' was swept {MaxAttempts} times under one command; try again.");
+    }
+}

@@ -1,0 +1,240 @@
+using System.Globalization;
+using Granary.Grains.Collection;
+using Granary.Grains.Interfaces.Catalog;
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Tests.Cluster;
+using Granary.Protocol;
+using Granary.Storage.Blobs.FileSystem;
+using Granary.Testing;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace Granary.Grains.Tests.Collection;
+
+/// <summary>What counts as garbage: manifests, referrers, repositories.</summary>
+public sealed class GarbageTests : GrainTest, IDisposable
+{
+    private static readonly LifetimeOptions Lifetimes = new();
+
+    private readonly TemporaryDirectory _directory = new();
+    private readonly FileSystemBlobStore _blobs;
+
+    public GarbageTests() => _blobs = FileSystemBlobStore.Open(_directory.Path);
+
+    private IRepositoryGrain Repository => Cluster.Repository("app");
+
+    private GarbageCollector Collector => new(Cluster.Grains, _blobs, Time);
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task A_repository_with_nothing_left_leaves_the_catalog_and_comes_back_with_a_push()
+    {
+        var manifest = await PutAsync(Commands.Put("m", ["v1"]));
+        Assert.Equal(["app"], await CatalogAsync());
+
+        await Repository.DeleteManifest(manifest, default);
+        await SweepAfterAsync(Lifetimes.LinkGrace + TimeSpan.FromMinutes(1));
+        Assert.Empty(await CatalogAsync());
+        Assert.Null(await Repository.ListTags(null, 10, default));
+
+        await PutAsync(Commands.Put("m", ["v2"]));
+        Assert.Equal(["app"], await CatalogAsync());
+        Assert.NotNull(await Repository.ListTags(null, 10, default));
+    }
+
+    [Fact]
+    public async Task A_repository_with_a_blob_left_stays_and_if_so_set_an_empty_one_too()
+    {
+        await GrainCluster.LinkAsync(Repository, Bytes("blob"));
+        var manifest = await PutAsync(Commands.Put("m", ["v1"], blobs: [Commands.DigestOf("blob")]));
+        await SweepAfterAsync(TimeSpan.FromDays(400));
+        Assert.Equal(["app"], await CatalogAsync());
+
+        Collection.RemoveEmpty = false;
+        await Repository.DeleteManifest(manifest, default);
+        await SweepAfterAsync(TimeSpan.FromDays(100));
+        await SweepAfterAsync(TimeSpan.FromDays(100));
+        Assert.Equal(["app"], await CatalogAsync());
+        Assert.Empty((await Repository.ListTags(null, 10, default))!.Tags);
+    }
+
+    [Fact]
+    public async Task An_entry_of_the_catalog_whose_repository_never_came_to_be_goes()
+    {
+        // What is left of a push that died after its first step.
+        await Cluster.Grains.GetGrain<ICatalogGrain>(0).Add(RepositoryName.Parse("ghost"), 1, default);
+        Assert.Equal(["ghost"], await CatalogAsync());
+
+        await SweepAfterAsync(Lifetimes.FirstLease + TimeSpan.FromMinutes(1));
+        Assert.Empty(await CatalogAsync());
+        Assert.Empty(await KeysAsync("catalog", ""));
+    }
+
+    [Fact]
+    public async Task Referrers_go_with_their_subject_and_theirs_with_them()
+    {
+        var image = await PutAsync(Commands.Put("image", ["v1"]));
+        var signature = await PutAsync(Commands.Put("signature", [], subject: image));
+        var timestamp = await PutAsync(Commands.Put("timestamp", [], subject: signature));
+        var tagged = await PutAsync(Commands.Put("tagged", ["sig"], subject: image));
+
+        await SweepAfterAsync(TimeSpan.FromDays(30));
+        Assert.True(await IsHereAsync(signature));
+
+        await Repository.DeleteManifest(image, default);
+        await SweepAfterAsync(Lifetimes.LinkGrace - TimeSpan.FromMinutes(1));
+        Assert.True(await IsHereAsync(signature));
+
+        await SweepAfterAsync(TimeSpan.FromMinutes(2));
+        Assert.False(await IsHereAsync(signature));
+        await SweepAfterAsync(Lifetimes.LinkGrace + TimeSpan.FromMinutes(1));
+        Assert.False(await IsHereAsync(timestamp));
+        Assert.True(await IsHereAsync(tagged));
+        await SweepAfterAsync(Lifetimes.LinkGrace + TimeSpan.FromMinutes(1));
+        Assert.Empty(await KeysAsync("repository/app", "due/"));
+    }
+
+    [Fact]
+    public async Task Referrers_stay_if_their_subject_comes_back_in_time_or_it_is_so_set()
+    {
+        var put = Commands.Put("image", ["v1"]);
+        var image = await PutAsync(put);
+        var signature = await PutAsync(Commands.Put("signature", [], subject: image));
+        await Repository.DeleteManifest(image, default);
+        await PutAsync(put);
+        await SweepAfterAsync(Lifetimes.LinkGrace * 2);
+        Assert.True(await IsHereAsync(signature));
+
+        Collection.Referrers = false;
+        await Repository.DeleteManifest(image, default);
+        await SweepAfterAsync(Lifetimes.LinkGrace * 2);
+        Assert.True(await IsHereAsync(signature));
+    }
+
+    [Fact]
+    public async Task Thousands_of_referrers_go_in_steps()
+    {
+        var image = await PutAsync(Commands.Put("image", ["v1"]));
+        for (var i = 0; i < 450; i++)
+        {
+            await PutAsync(Commands.Put(i.ToString(CultureInfo.InvariantCulture), i % 9 == 0 ? ["t" + i] : [], subject: image));
+        }
+
+        await Repository.DeleteManifest(image, default);
+        Assert.Equal(400, (await SweepAfterAsync(Lifetimes.LinkGrace * 2)).ManifestsRemoved);
+        Assert.Equal(50, (await Repository.ListTags(null, 1000, default))!.Tags.Length);
+    }
+
+    [Fact]
+    public async Task Of_untagged_manifests_go_those_that_nothing_leads_to()
+    {
+        var child = await PutAsync(Commands.Put("child", []));
+        await PutAsync(Commands.Index("index", ["v1"], child));
+        var deadChild = await PutAsync(Commands.Put("dead child", []));
+        var deadIndex = await PutAsync(Commands.Index("dead index", [], deadChild));
+        var signed = await PutAsync(Commands.Put("signed", []));
+        await PutAsync(Commands.Put("signature", ["sig"], subject: signed));
+        var overwritten = await PutAsync(Commands.Put("overwritten", ["latest"]));
+        await PutAsync(Commands.Put("newer", ["latest"]));
+        var early = await PutAsync(Commands.Put("signature without its subject", [], subject: Commands.DigestOf("later")));
+        Time.Advance(TimeSpan.FromDays(8));
+        var young = await PutAsync(Commands.Put("young", []));
+
+        Assert.Equal(3, await CollectUntaggedAsync(dryRun: true));
+        Assert.True(await IsHereAsync(overwritten));
+        Assert.Equal(4, await CollectUntaggedAsync(dryRun: false));
+
+        foreach (var gone in new[] { deadIndex, deadChild, overwritten, early })
+        {
+            Assert.False(await IsHereAsync(gone));
+        }
+
+        foreach (var kept in new[] { child, signed, young })
+        {
+            Assert.True(await IsHereAsync(kept));
+        }
+    }
+
+    [Fact]
+    public async Task A_repository_can_be_removed_as_a_whole()
+    {
+        for (var i = 0; i < 30; i++)
+        {
+            await GrainCluster.LinkAsync(Repository, Bytes("blob" + i));
+            await PutAsync(Commands.Put("m" + i, ["v" + i], blobs: [Commands.DigestOf("blob" + i)]));
+        }
+
+        while (await Cluster.Upkeep("app").Clear(7, default) > 0)
+        {
+        }
+
+        Assert.Empty(await CatalogAsync());
+        foreach (var prefix in new[] { "tag/", "tagged/", "man/", "body/", "use/", "link/", "bytes/", "his/", "out/", "meta" })
+        {
+            Assert.Empty(await KeysAsync("repository/app", prefix));
+        }
+
+        await SweepAfterAsync(Lifetimes.LinkGrace + Lifetimes.BlobGrace);
+        await SweepAfterAsync(Lifetimes.LinkGrace + Lifetimes.BlobGrace);
+        Assert.Empty(await KeysAsync("repository/app", ""));
+        for (var shard = 0; shard < 256; shard++)
+        {
+            Assert.Empty(await KeysAsync($"blobs/{shard:x2}", ""));
+        }
+    }
+
+    [Fact]
+    public async Task A_grace_of_zero_takes_what_is_unused_now_and_nothing_else()
+    {
+        await GrainCluster.LinkAsync(Repository, Bytes("unused"));
+        await GrainCluster.LinkAsync(Repository, Bytes("used"));
+        await PutAsync(Commands.Put("m", ["v1"], blobs: [Commands.DigestOf("used")]));
+
+        var (counts, dryRun) = (new CollectionCounts(), new DryRun());
+        await CollectNowAsync(dryRun, new CollectionCounts());
+        Assert.Equal(Commands.DigestOf("unused"), Assert.Single(dryRun.Blobs).Key);
+        Assert.NotNull(await Repository.FindBlobSize(Commands.DigestOf("unused"), default));
+
+        await CollectNowAsync(dryRun: null, counts);
+        Assert.Equal((1, 1), (counts.BlobsUnlinked, counts.BlobsCollected));
+        Assert.Null(await Repository.FindBlobSize(Commands.DigestOf("unused"), default));
+        Assert.NotNull(await Repository.FindBlobSize(Commands.DigestOf("used"), default));
+    }
+
+    private async Task CollectNowAsync(DryRun? dryRun, CollectionCounts counts)
+    {
+        foreach (var schedule in Granary.Grains.Interfaces.Collection.Schedules.Repositories)
+        {
+            await Collector.CollectAllRepositoriesAsync(schedule, TimeSpan.Zero, dryRun, counts, default);
+        }
+
+        for (var shard = 0; shard < 256 && dryRun is null; shard++)
+        {
+            await Collector.CollectShardAsync(shard, TimeSpan.Zero, counts, default);
+        }
+    }
+
+    private async Task<long> CollectUntaggedAsync(bool dryRun)
+    {
+        var counts = new CollectionCounts();
+        await Collector.CollectUntaggedAsync(RepositoryName.Parse("app"), Time.GetUtcNow() - TimeSpan.FromDays(7), dryRun, counts, default);
+        return counts.ManifestsRemoved;
+    }
+
+    private async Task<Digest> PutAsync(PutManifest command)
+    {
+        Assert.IsType<ManifestStored>(await Repository.PutManifest(command, default));
+        return command.Digest;
+    }
+
+    private async Task<bool> IsHereAsync(Digest manifest) => await Repository.FindManifest(manifest, withBody: false, default) is not null;
+
+    private async Task<string[]> CatalogAsync() => [.. (await Cluster.Grains.GetGrain<ICatalogGrain>(0).List(null, 10, default)).Repositories.Select(name => name.Value)];
+
+    private async Task<CollectionCounts> SweepAfterAsync(TimeSpan later)
+    {
+        Time.Advance(later);
+        return await new Sweeper(Collector, Options.Create(Collection), Time, NullLogger<Sweeper>.Instance).SweepAsync(default);
+    }
+}
