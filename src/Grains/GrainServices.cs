@@ -1,3 +1,4 @@
+using Granary.Grains.Uploads;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Orleans.Configuration;
@@ -16,6 +17,7 @@ public static class GrainServices
     public static ISiloBuilder AddGranaryGrains(this ISiloBuilder silo)
     {
         silo.Services.TryAddSingleton(TimeProvider.System);
+        silo.Services.TryAddSingleton<ObjectIdSource>();
         silo.Services.AddOptions<LifetimeOptions>();
         silo.Configure<GrainCollectionOptions>(options => options.CollectionAge = IdleAfter);
         return silo;

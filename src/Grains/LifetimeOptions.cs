@@ -26,6 +26,11 @@ public sealed record LifetimeOptions
     /// <summary>How long the object of a sealed upload may become a blob. Pushes end within seconds of their seal.</summary>
     internal static readonly TimeSpan SealDeadline = TimeSpan.FromHours(1);
 
+    /// <summary>
+    /// How much later than its id ceases to be good an upload session is looked for: longer than a commit that was decided before takes, and than clocks differ.
+    /// </summary>
+    internal static readonly TimeSpan BeginMargin = TimeSpan.FromHours(1);
+
     /// <summary>How long after its deadline an object's tombstone is kept: longer than any delayed call lives.</summary>
     internal static readonly TimeSpan TombstoneMargin = TimeSpan.FromDays(1);
 

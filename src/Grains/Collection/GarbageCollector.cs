@@ -43,14 +43,7 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
             {
                 var next = await CollectRepositoryAsync(entry.Subject, grace: null, dryRun: null, counts, cancellationToken);
 
-                // The next look is planned before this one is forgotten.
-                if (next is not null)
-                {
-                    var soonest = time.GetUtcNow() + TimeSpan.FromSeconds(1);
-                    await schedule.Schedule(entry.Subject, next > soonest ? next.Value : soonest, cancellationToken);
-                }
-
-                await schedule.Remove(entry, cancellationToken);
+                await FinishAsync(schedule, entry, next, cancellationToken);
             }
         }
     }
@@ -167,8 +160,8 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
         switch (await session.Expire(cancellationToken))
         {
             case ExpireLater later:
-                await schedule.Schedule(entry.Subject, later.Due, cancellationToken);
-                break;
+                await FinishAsync(schedule, entry, later.Due, cancellationToken);
+                return;
 
             case ExpireOpen { Object: var stored }:
                 if (stored is { } id)
@@ -191,6 +184,19 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
 
                 await session.Forget(cancellationToken);
                 break;
+        }
+
+        await FinishAsync(schedule, entry, next: null, cancellationToken);
+    }
+
+    /// <summary>Plans the next look before this one is forgotten; never under the same entry, which clocks that differ would make of it.</summary>
+    private async Task FinishAsync(IScheduleGrain schedule, ScheduledItem entry, DateTimeOffset? next, CancellationToken cancellationToken)
+    {
+        if (next is { } due)
+        {
+            var now = time.GetUtcNow();
+            var soonest = (now > entry.Due ? now : entry.Due) + TimeSpan.FromSeconds(1);
+            await schedule.Schedule(entry.Subject, due > soonest ? due : soonest, cancellationToken);
         }
 
         await schedule.Remove(entry, cancellationToken);

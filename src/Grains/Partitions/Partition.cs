@@ -128,6 +128,34 @@ internal sealed class Partition(IPartitionStore store, PartitionKey key, Action<
         }
     }
 
+    /// <summary>Makes sure that nobody else has committed to the partition up to now: for an answer that is not a commit, and on which others rely for good.</summary>
+    public async Task ConfirmAsync(CancellationToken cancellationToken)
+    {
+        Head before, found;
+        do
+        {
+            // Behind what is queued here, so that it is not taken for somebody else's.
+            await DecideAsync([], _ => true, cancellationToken);
+            before = _head;
+            try
+            {
+                found = await store.OpenAsync(key, cancellationToken);
+            }
+            catch (StorageException e)
+            {
+                throw Translate(e);
+            }
+        }
+        while (_committing || before != _head);
+
+        if (found != _head)
+        {
+            var stale = new HeadMovedException(key, _head);
+            Lose(stale, []);
+            throw Translate(stale);
+        }
+    }
+
     /// <summary>Removes the partition. Nothing can be decided here any more.</summary>
     public async Task DropAsync(CancellationToken cancellationToken)
     {

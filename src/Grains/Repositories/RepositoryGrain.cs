@@ -34,6 +34,9 @@ internal sealed class RepositoryGrain(
     private RepositoryUpkeep? _upkeep;
     private DateTimeOffset _lastMoment;
 
+    /// <summary>What the grain has denied lately, for tests that want it to forget.</summary>
+    internal LinkGuard Guard => _guard;
+
     /// <inheritdoc/>
     protected override PartitionKey PartitionKey => RepositoryRows.Partition(_name);
 
@@ -43,7 +46,7 @@ internal sealed class RepositoryGrain(
         _name = RepositoryName.Parse(this.GetPrimaryKeyString());
         await base.OnActivateAsync(cancellationToken);
         _releases = new ReleaseQueue(Rows, _name, GrainFactory, logger);
-        _schedule = new SweepSchedule(Rows, _name, GrainFactory, _lifetimes, time);
+        _schedule = new SweepSchedule(Rows, _name, _guard, GrainFactory, _lifetimes, time);
         _upkeep = new RepositoryUpkeep(Rows, _name, _guard, _releases, _schedule, GrainFactory, _lifetimes, collectionOptions.Value, time);
         if (Rows.NextVersion > 1)
         {
@@ -291,7 +294,7 @@ internal sealed class RepositoryGrain(
                 [RepositoryRows.Link(digest), RepositoryRows.Meta, RepositoryRows.Sweep],
                 rows =>
                 {
-                    if (!_guard.Allows(digest.Value, sequence) || !BeInCatalog(rows, entered) || !SweepSchedule.Confirm(rows, announced))
+                    if (!_guard.Allows(digest.Value, sequence) || !BeInCatalog(rows, entered) || !_schedule.Confirm(rows, announced))
                     {
                         return false;
                     }

@@ -363,7 +363,7 @@ internal sealed class RepositoryUpkeep(
                     return RepositoryRows.ParseDue(due.Key).Time;
                 }
 
-                SweepSchedule.End(batch);
+                schedule.End(batch);
                 if (mayLeave)
                 {
                     Leave(batch);

@@ -8,42 +8,48 @@ namespace Granary.Grains.Repositories;
 /// <summary>
 /// Sees to it that a schedule knows a repository before it has <c>due/</c> rows: whatever dies in between, somebody will look. The row <c>sweep</c> says that one does.
 /// </summary>
-internal sealed class SweepSchedule(Partition rows, RepositoryName name, IGrainFactory grains, LifetimeOptions lifetimes, TimeProvider time)
+internal sealed class SweepSchedule(Partition rows, RepositoryName name, LinkGuard guard, IGrainFactory grains, LifetimeOptions lifetimes, TimeProvider time)
 {
     // The sweep ends a schedule when nothing is due; that it does so between the two steps of one command, again and again, is no coincidence but a defect.
     private const int MaxAttempts = 16;
 
-    /// <summary>Tells the schedule, if none knows the repository. Answers whether it was told just now.</summary>
-    public async ValueTask<bool> AnnounceAsync(CancellationToken cancellationToken)
+    /// <summary>Tells the schedule, if none knows the repository. Answers the version from which on that counts, or null if one did already.</summary>
+    public async ValueTask<long?> AnnounceAsync(CancellationToken cancellationToken)
     {
         if (await rows.ReadAsync([RepositoryRows.Sweep], view => view.Has(RepositoryRows.Sweep), cancellationToken))
         {
-            return false;
+            return null;
         }
 
+        var sequence = rows.NextVersion;
         await grains.GetGrain<IScheduleGrain>(Schedules.OfRepository(name)).Schedule(name.Value, time.GetUtcNow() + lifetimes.LinkGrace, cancellationToken);
-        return true;
+        return sequence;
     }
 
     /// <summary>Records that a schedule knows the repository; false if the sweep has come and gone since it was announced.</summary>
-    public static bool Confirm(RowBatch batch, bool announced)
+    public bool Confirm(RowBatch batch, long? announced)
     {
         if (batch.Has(RepositoryRows.Sweep))
         {
             return true;
         }
 
-        if (announced)
+        if (announced is not { } sequence || !guard.Allows(RepositoryRows.Sweep, sequence))
         {
-            batch.Put(RepositoryRows.Sweep, RepositoryRows.Mark);
+            return false;
         }
 
-        return announced;
+        batch.Put(RepositoryRows.Sweep, RepositoryRows.Mark);
+        return true;
     }
 
-    /// <summary>Records that no schedule needs to know the repository: nothing is due.</summary>
-    public static void End(RowBatch batch)
+    /// <summary>
+    /// Records that no schedule needs to know the repository: nothing is due. As every no on which others rely, that is a commit, and refuses whoever announced before it.
+    /// </summary>
+    public void End(RowBatch batch)
     {
+        guard.Deny(RepositoryRows.Sweep, batch.Version);
+        batch.Fence();
         if (batch.Has(RepositoryRows.Sweep))
         {
             batch.Delete(RepositoryRows.Sweep);
@@ -53,6 +59,7 @@ internal sealed class SweepSchedule(Partition rows, RepositoryName name, IGrainF
     /// <summary>A decision that makes <c>due/</c> rows.</summary>
     public async Task<T> DecideAsync<T>(IReadOnlyList<string> needs, Func<RowBatch, T> decide, CancellationToken cancellationToken)
     {
+        using var flight = guard.Enter();
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
             var announced = await AnnounceAsync(cancellationToken);

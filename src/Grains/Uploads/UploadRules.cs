@@ -17,9 +17,22 @@ internal static class UploadRules
     };
 
     /// <summary>Gives the tail to a new holder, unless <paramref name="isHeld"/> says that the last one is still at work.</summary>
-    public static BeginAnswer Begin(RowBatch rows, BeginUpload command, ObjectId newObject, Func<SessionRow, bool> isHeld, DateTimeOffset now)
+    public static BeginAnswer Begin(
+        RowBatch rows,
+        BeginUpload command,
+        ObjectId newObject,
+        Func<SessionRow, bool> isHeld,
+        DateTimeOffset now,
+        TimeSpan expiry)
     {
-        var session = SessionRow.Find(rows) ?? new SessionRow
+        var stored = SessionRow.Find(rows);
+        if (stored is null && now > command.IssuedAt + expiry)
+        {
+            // What would look for it has come and gone, or will find nothing any more.
+            return new UploadOver();
+        }
+
+        var session = stored ?? new SessionRow
         {
             State = SessionState.Open,
             Object = newObject,
@@ -84,10 +97,10 @@ internal static class UploadRules
     }
 
     /// <summary>Gives an open session up, or one that was never stored; null if it is over already.</summary>
-    public static CancelledUpload? Cancel(RowBatch rows, DateTimeOffset issuedAt, DateTimeOffset now)
+    public static CancelledUpload? Cancel(RowBatch rows, DateTimeOffset issuedAt, DateTimeOffset now, TimeSpan expiry)
     {
         var session = SessionRow.Find(rows);
-        if (session is not null and not { State: SessionState.Open })
+        if (session is not null and not { State: SessionState.Open } || (session is null && now > issuedAt + expiry))
         {
             return null;
         }

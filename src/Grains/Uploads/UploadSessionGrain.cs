@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Grains.Partitions;
@@ -13,6 +12,7 @@ namespace Granary.Grains.Uploads;
 internal sealed class UploadSessionGrain(
     IPartitionStore store,
     IOptions<LifetimeOptions> lifetimeOptions,
+    ObjectIdSource ids,
     TimeProvider time,
     ILogger<UploadSessionGrain> logger) : PartitionGrain(store, logger), IUploadSessionGrain
 {
@@ -40,14 +40,15 @@ internal sealed class UploadSessionGrain(
     /// <inheritdoc/>
     public async Task<BeginAnswer> Begin(BeginUpload command, CancellationToken cancellationToken)
     {
-        await ScheduleFirst(cancellationToken);
-        var newObject = ObjectId.FromRandom(RandomNumberGenerator.GetBytes(16));
-        var now = time.GetUtcNow();
+        await ScheduleFirst(command.IssuedAt, cancellationToken);
+        var newObject = ids.Next();
         return await Rows.DecideAsync(
             Needs,
             rows =>
             {
-                var answer = UploadRules.Begin(rows, command, newObject, IsHeld, now);
+                // The time of the decision: an id that has become too old since the call must not begin.
+                var now = time.GetUtcNow();
+                var answer = UploadRules.Begin(rows, command, newObject, IsHeld, now, _lifetimes.UploadExpiry);
                 if (answer is UploadBegun begun)
                 {
                     _hold = (begun.Epoch, now + UploadHold.Timeout);
@@ -87,16 +88,22 @@ internal sealed class UploadSessionGrain(
     /// <inheritdoc/>
     public async Task<CancelledUpload?> Cancel(DateTimeOffset issuedAt, CancellationToken cancellationToken)
     {
-        await ScheduleFirst(cancellationToken);
-        var now = time.GetUtcNow();
-        return await Rows.DecideAsync(Needs, rows => UploadRules.Cancel(rows, issuedAt, now), cancellationToken);
+        await ScheduleFirst(issuedAt, cancellationToken);
+        return await Rows.DecideAsync(Needs, rows => UploadRules.Cancel(rows, issuedAt, time.GetUtcNow(), _lifetimes.UploadExpiry), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public Task<ExpireAnswer> Expire(CancellationToken cancellationToken)
+    public async Task<ExpireAnswer> Expire(CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        return Rows.DecideAsync(Needs, rows => UploadRules.Expire(rows, IsHeld, now, _lifetimes.UploadExpiry), cancellationToken);
+        var answer = await Rows.DecideAsync(Needs, rows => UploadRules.Expire(rows, IsHeld, now, _lifetimes.UploadExpiry), cancellationToken);
+        if (answer is ExpireNothing)
+        {
+            // Nobody will look again: that there is nothing has to be true, and not what a stale activation believes.
+            await Rows.ConfirmAsync(cancellationToken);
+        }
+
+        return answer;
     }
 
     /// <inheritdoc/>
@@ -107,7 +114,7 @@ internal sealed class UploadSessionGrain(
     private bool IsHeld(SessionRow session) => session.Held && _hold.Epoch == session.Epoch && time.GetUtcNow() < _hold.Until;
 
     /// <summary>Rule 1: before a session is stored, somebody knows when to look for it.</summary>
-    private async ValueTask ScheduleFirst(CancellationToken cancellationToken)
+    private async ValueTask ScheduleFirst(DateTimeOffset issuedAt, CancellationToken cancellationToken)
     {
         if (await Find(cancellationToken) is not null)
         {
@@ -115,6 +122,6 @@ internal sealed class UploadSessionGrain(
         }
 
         await GrainFactory.GetGrain<IScheduleGrain>(Schedules.OfUpload(_id))
-            .Schedule(_id, time.GetUtcNow() + _lifetimes.UploadExpiry, cancellationToken);
+            .Schedule(_id, issuedAt + _lifetimes.UploadExpiry + LifetimeOptions.BeginMargin, cancellationToken);
     }
 }

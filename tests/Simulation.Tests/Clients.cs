@@ -1,0 +1,240 @@
+using System.Text;
+using Granary.Grains.Collection;
+using Granary.Grains.Interfaces;
+using Granary.Grains.Interfaces.Blobs;
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Interfaces.Uploads;
+using Granary.Protocol;
+using Granary.Storage;
+using Granary.Storage.Blobs;
+
+namespace Granary.Simulation.Tests;
+
+/// <summary>Everybody who calls the registry: what the gateway does for a client, what a collection does, what an administrator does.</summary>
+internal sealed class Clients(World world)
+{
+    private readonly Dictionary<(string Repository, Digest Manifest), Stored> _stored = [];
+    private int _uploads;
+    private int _manifests;
+
+    /// <summary>Manifests that were acknowledged, and that nobody has begun to delete.</summary>
+    public IEnumerable<(string Repository, Digest Manifest, string Tag)> Promised =>
+        _stored.Where(pair => !pair.Value.MayBeGone).Select(pair => (pair.Key.Repository, pair.Key.Manifest, pair.Value.Tag));
+
+    public long Acknowledged { get; private set; }
+
+    /// <summary>What a client is told when something has failed.</summary>
+    public static bool IsExpected(Exception exception) => exception
+        is PartitionUnavailableException or SiloUnavailableException or TimeoutException or StorageException or EpochFencedException or Storage.Partitions.HeadMovedException;
+
+    public Actor SpawnAny()
+    {
+        var random = world.Random;
+        var (repository, other) = random.Next(2) == 0 ? (World.Repositories[0], World.Repositories[1]) : (World.Repositories[1], World.Repositories[0]);
+        var content = World.Contents[random.Next(World.Contents.Count)];
+        return random.Next(100) switch
+        {
+            < 30 => world.Spawn("push", () => PushAsync(repository, content)),
+            < 42 => world.Spawn("mount", () => MountAsync(other, repository, content.Digest)),
+            < 58 => world.Spawn("manifest", () => PutManifestAsync(repository)),
+            < 68 => world.Spawn("delete", () => DeleteManifestAsync(repository)),
+            < 72 => world.Spawn("delete blob", () => world.Cluster.GetGrain<IRepositoryGrain>(repository).DeleteBlob(content.Digest, evenIfUsed: false, default)),
+            < 78 => world.Spawn("links", () => CollectRepositoriesAsync(random.Next(4) == 0 ? TimeSpan.Zero : null)),
+            < 92 => world.Spawn("shards", () => CollectShardAsync(random.Next(2), random.Next(4) == 0 ? TimeSpan.Zero : null)),
+            < 95 => world.Spawn("catalog", () => world.Collector.CollectCatalogAsync(default)),
+            _ => world.Spawn("uploads", CollectUploadsAsync),
+        };
+    }
+
+    /// <summary>One collection after the other, of everything.</summary>
+    public async Task CollectEverythingAsync()
+    {
+        await CollectUploadsAsync();
+        await CollectRepositoriesAsync(grace: null);
+        foreach (var name in World.Repositories)
+        {
+            // Whoever asks wakes it, and it releases what an earlier activation did not get to.
+            await world.Cluster.GetGrain<IRepositoryUpkeepGrain>(name).Exists(default);
+        }
+
+        await world.Collector.CollectCatalogAsync(default);
+        await CollectShardAsync(0, grace: null);
+        await CollectShardAsync(1, grace: null);
+    }
+
+    /// <summary>What the gateway does for a blob: HEAD, upload session, object, seal, link.</summary>
+    private async Task PushAsync(string name, (byte[] Bytes, Digest Digest, bool IsSmall) content)
+    {
+        var repository = world.Cluster.GetGrain<IRepositoryGrain>(name);
+        if (world.Random.Next(3) > 0 && await repository.FindBlobSize(content.Digest, default) is not null)
+        {
+            return;
+        }
+
+        if (content.IsSmall)
+        {
+            await repository.LinkBlob(content.Digest, new InlineContent(content.Bytes), deadline: default, default);
+            return;
+        }
+
+        var id = $"upload-{++_uploads}";
+        var session = world.Cluster.GetGrain<IUploadSessionGrain>(id);
+        var issued = world.Now;
+        if (await session.Begin(new BeginUpload(issued, 0, DigestAlgorithm.Sha256), default) is not UploadBegun begun)
+        {
+            return;
+        }
+
+        // In one request or in two, each with a hold of its own.
+        var half = world.Random.Next(3) == 0 ? 1 : content.Bytes.Length;
+        if (!await AppendAsync(begun, content.Bytes.AsMemory(0, half)))
+        {
+            return;
+        }
+
+        if (half < content.Bytes.Length)
+        {
+            if (!await session.Advance(begun.Epoch, half, release: true, default)
+                || await session.Begin(new BeginUpload(issued, half, DigestAlgorithm.Sha256), default) is not UploadBegun again
+                || !await AppendAsync(again, content.Bytes.AsMemory(half)))
+            {
+                return;
+            }
+
+            begun = again;
+        }
+
+        var deadline = world.Now + TimeSpan.FromHours(1);
+        if (world.Ablation?.SkipsSeal != true)
+        {
+            if (await session.Seal(begun.Epoch, content.Digest, content.Bytes.Length, default) is not { } upload)
+            {
+                return;
+            }
+
+            deadline = upload.Deadline;
+        }
+
+        if (await world.Blobs.SealAsync(begun.Object, content.Digest, default)
+            && await repository.LinkBlob(content.Digest, new ObjectContent(begun.Object, content.Bytes.Length), deadline, default) == LinkAnswer.Linked
+            && world.Ablation?.DeletesOwnDuplicate == true
+            && await repository.FindBlob(content.Digest, default) is ObjectContent counts
+            && counts.Object != begun.Object)
+        {
+            await world.Blobs.DeleteAsync(begun.Object, content.Digest, default);
+        }
+    }
+
+    private async Task<bool> AppendAsync(UploadBegun begun, ReadOnlyMemory<byte> bytes)
+    {
+        await using var writer = await world.Blobs.TakeAsync(begun.Object, begun.Epoch, begun.Offset, default);
+        if (writer is null)
+        {
+            return false;
+        }
+
+        await writer.WriteAsync(bytes, default);
+        await writer.FlushAsync(default);
+        return true;
+    }
+
+    private async Task MountAsync(string source, string target, Digest digest)
+    {
+        if (await world.Cluster.GetGrain<IRepositoryGrain>(source).FindBlobSize(digest, default) is not null)
+        {
+            await world.Cluster.GetGrain<IRepositoryGrain>(target).MountBlob(digest, default);
+        }
+    }
+
+    private async Task PutManifestAsync(string name)
+    {
+        var random = world.Random;
+        Digest[] blobs = [.. World.Contents.Select(content => content.Digest).OrderBy(_ => random.Next()).Take(random.Next(1, 3))];
+        var content = random.Next(3) == 0 ? $"same{random.Next(2)}" : $"new{++_manifests}";
+        var tag = "t-" + content;
+        var command = Manifest(content, tag, blobs);
+        var key = (name, command.Digest);
+
+        // Somebody deletes it at the same time: who wins is open.
+        var deletions = _stored.GetValueOrDefault(key)?.Deletions ?? 0;
+        if (await world.Cluster.GetGrain<IRepositoryGrain>(name).PutManifest(command, default) is ManifestStored)
+        {
+            Acknowledged++;
+            var known = _stored.GetValueOrDefault(key) ?? new Stored(tag);
+            _stored[key] = known;
+            known.MayBeGone = content.StartsWith("same", StringComparison.Ordinal) || known.Deletions != deletions;
+        }
+    }
+
+    private async Task DeleteManifestAsync(string name)
+    {
+        var known = _stored.Where(pair => pair.Key.Repository == name).ToList();
+        if (known.Count == 0)
+        {
+            return;
+        }
+
+        var (key, stored) = known[world.Random.Next(known.Count)];
+        stored.MayBeGone = true;
+        stored.Deletions++;
+        await world.Cluster.GetGrain<IRepositoryGrain>(name).DeleteManifest(key.Manifest, default);
+    }
+
+    private async Task CollectUploadsAsync()
+    {
+        foreach (var schedule in Used("schedule/uploads/"))
+        {
+            await world.Collector.CollectUploadsAsync(schedule, new CollectionCounts(), default);
+        }
+    }
+
+    private async Task CollectRepositoriesAsync(TimeSpan? grace)
+    {
+        foreach (var schedule in Used("schedule/repositories/"))
+        {
+            if (grace is null)
+            {
+                await world.Collector.CollectRepositoriesAsync(schedule, new CollectionCounts(), default);
+            }
+            else
+            {
+                await world.Collector.CollectAllRepositoriesAsync(schedule, grace, dryRun: null, new CollectionCounts(), default);
+            }
+        }
+    }
+
+    private Task CollectShardAsync(int shard, TimeSpan? grace) => world.Collector.CollectShardAsync(shard, grace, new CollectionCounts(), default);
+
+    /// <summary>Schedules that have entries: to ask all 32 would take most of a run's steps.</summary>
+    private List<string> Used(string prefix) =>
+        [.. world.Store.Rows.Where(partition => partition.Key.StartsWith(prefix, StringComparison.Ordinal) && partition.Value.Count > 0).Select(partition => partition.Key["schedule/".Length..])];
+
+    private static PutManifest Manifest(string content, string tag, Digest[] blobs)
+    {
+        var layers = string.Join(',', blobs.Skip(1).Select(blob => $$"""{"mediaType":"a/b","digest":"{{blob}}","size":1}"""));
+        var body = Encoding.ASCII.GetBytes(
+            $$"""{"schemaVersion":2,"mediaType":"{{MediaTypes.OciManifest}}","config":{"mediaType":"a/b","digest":"{{blobs[0]}}","size":1},"layers":[{{layers}}],"content":"{{content}}"}""");
+        return new PutManifest
+        {
+            Digest = Digest.Compute(DigestAlgorithm.Sha256, body),
+            MediaType = MediaTypes.OciManifest,
+            Body = body,
+            Tags = [Tag.Parse(tag)],
+            RequestId = Guid.Empty,
+            Sparse = false,
+            Blobs = blobs,
+            ForeignBlobs = [],
+            Children = [],
+            Annotations = new Dictionary<string, string>(),
+        };
+    }
+
+    private sealed class Stored(string tag)
+    {
+        public string Tag => tag;
+
+        public bool MayBeGone { get; set; }
+
+        public int Deletions { get; set; }
+    }
+}

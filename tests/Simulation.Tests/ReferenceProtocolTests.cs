@@ -1,0 +1,119 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Granary.Storage.Partitions.Memory;
+using Granary.Testing;
+using Xunit.Abstractions;
+
+namespace Granary.Simulation.Tests;
+
+/// <summary>
+/// The reference protocol under random schedules. <c>GRANARY_SCHEDULES</c> sets how many (a long run), <c>GRANARY_SEED</c> the first seed: to see a failing one again, that seed and 1.
+/// </summary>
+public sealed class ReferenceProtocolTests(ITestOutputHelper output)
+{
+    private static int Schedules { get; } = Setting("GRANARY_SCHEDULES", 3000);
+
+    private static int FirstSeed { get; } = Setting("GRANARY_SEED", 0);
+
+    [Fact]
+    public void Nothing_is_lost_and_nothing_is_left_whatever_happens_when()
+    {
+        var violations = Run(FirstSeed, Schedules, rule: null, stopAtFirst: false, out var summary);
+        output.WriteLine(summary);
+        Assert.True(violations.IsEmpty, $"{violations.Count} of {Schedules} schedules: {string.Join('\n', violations.OrderBy(pair => pair.Key).Take(40))}");
+    }
+
+    public static TheoryData<string> Rules => [.. Ablation.Rules];
+
+    [Theory]
+    [MemberData(nameof(Rules))]
+    public void Without_any_one_of_its_rules_the_protocol_fails(string rule)
+    {
+        // Rare is what makes such a bug live for years: some take thousands of schedules.
+        var violations = Run(firstSeed: 0, count: 40_000, rule, stopAtFirst: true, out var summary);
+        output.WriteLine(summary);
+        Assert.NotEmpty(violations);
+        output.WriteLine(violations.First().ToString());
+    }
+
+    [Fact]
+    public void The_same_seed_makes_the_same_run()
+    {
+        Assert.Equal(Fingerprint(7), Fingerprint(7));
+        Assert.NotEqual(Fingerprint(7), Fingerprint(8));
+
+        static (long, long) Fingerprint(int seed)
+        {
+            var world = Make(seed, rule: null);
+            world.Run();
+            return (world.Scheduler.Fingerprint, world.Store.Commits);
+        }
+    }
+
+    /// <summary>Writes down what happens in one run: <c>GRANARY_TRACE=FILE</c> with <c>GRANARY_SEED</c>.</summary>
+    [Fact]
+    public void A_run_can_be_looked_at()
+    {
+        var world = Make(FirstSeed, Environment.GetEnvironmentVariable("GRANARY_RULE"), trace: []);
+        try
+        {
+            world.Run();
+        }
+        catch (ViolationException e)
+        {
+            world.Note(e.Message);
+        }
+
+        Assert.NotEmpty(world.Trace!);
+        if (Environment.GetEnvironmentVariable("GRANARY_TRACE") is { } file)
+        {
+            File.WriteAllLines(file, world.Trace!);
+        }
+    }
+
+    private static ConcurrentDictionary<int, string> Run(int firstSeed, int count, string? rule, bool stopAtFirst, out string summary)
+    {
+        var violations = new ConcurrentDictionary<int, string>();
+        long runs = 0, commits = 0, refused = 0, acknowledged = 0;
+        var next = firstSeed - 1;
+
+        // Threads of their own: a run waits for its store, whose tasks need those of the pool.
+        var threads = Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new Thread(RunSome)).ToList();
+        threads.ForEach(thread => thread.Start());
+        threads.ForEach(thread => thread.Join());
+        summary = $"{rule ?? "all rules"}: {runs} schedules, {violations.Count} violations; {commits} commits, {refused} refused as stale, {acknowledged} manifests acknowledged";
+        return violations;
+
+        void RunSome()
+        {
+            while (Interlocked.Increment(ref next) is var seed && seed < firstSeed + count && !(stopAtFirst && !violations.IsEmpty))
+            {
+                RunOne(seed);
+            }
+        }
+
+        void RunOne(int seed)
+        {
+            var world = Make(seed, rule);
+            try
+            {
+                world.Run();
+            }
+            catch (ViolationException e)
+            {
+                violations[seed] = e.Message;
+            }
+
+            Interlocked.Increment(ref runs);
+            Interlocked.Add(ref commits, world.Store.Commits);
+            Interlocked.Add(ref refused, world.Store.Refused);
+            Interlocked.Add(ref acknowledged, world.Clients.Acknowledged);
+        }
+    }
+
+    private static World Make(int seed, string? rule, List<string>? trace = null) =>
+        new(seed, new MemoryPartitionStore(), time => new MemoryBlobStore(time), rule) { Trace = trace };
+
+    private static int Setting(string name, int otherwise) =>
+        int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : otherwise;
+}

@@ -1,0 +1,107 @@
+using Granary.Protocol;
+using Granary.Storage;
+using Granary.Storage.Blobs;
+
+namespace Granary.Simulation.Tests;
+
+/// <summary>A real blob store, behind pauses and faults; and which objects are in it, for the checks.</summary>
+internal sealed class SimulatedBlobs(World world, IBlobStore inner) : IBlobStore
+{
+    /// <summary>The objects, and the digest of those that are sealed.</summary>
+    public Dictionary<ObjectId, Digest?> Objects { get; } = [];
+
+    /// <summary>Whether anything was deleted since this was last set to false.</summary>
+    public bool HasChanged { get; set; }
+
+    public async ValueTask<IBlobWriter?> TakeAsync(ObjectId id, long epoch, long offset, CancellationToken cancellationToken)
+    {
+        await PauseAsync();
+        var writer = Scheduler.Outside(() => inner.TakeAsync(id, epoch, offset, cancellationToken));
+        if (writer is null)
+        {
+            return null;
+        }
+
+        Objects[id] = null;
+        world.Note($"take {id}");
+        return new Writer(this, writer);
+    }
+
+    public async ValueTask<bool> SealAsync(ObjectId id, Digest digest, CancellationToken cancellationToken)
+    {
+        await PauseAsync();
+        var isSealed = Scheduler.Outside(() => inner.SealAsync(id, digest, cancellationToken));
+        if (isSealed)
+        {
+            Objects[id] = digest;
+            world.Note($"seal {id}");
+        }
+
+        await PauseAsync();
+        return isSealed;
+    }
+
+    public async ValueTask DeleteAsync(ObjectId id, Digest? digest, CancellationToken cancellationToken)
+    {
+        await PauseAsync();
+        Scheduler.Outside(async () =>
+        {
+            await inner.DeleteAsync(id, digest, cancellationToken);
+            return true;
+        });
+
+        // Without its digest a sealed object is not found.
+        if (Objects.TryGetValue(id, out var sealedAs) && (sealedAs is null || sealedAs == digest))
+        {
+            Objects.Remove(id);
+            world.Note($"delete {id}");
+        }
+
+        HasChanged = true;
+        await PauseAsync();
+    }
+
+    public ValueTask<IBlobReader?> OpenAsync(ObjectId id, Digest digest, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public ValueTask<IBlobReader?> OpenTailAsync(ObjectId id, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public ValueTask CheckAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public IAsyncEnumerable<StoredObject> ListAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    private async Task PauseAsync()
+    {
+        await world.Scheduler.PauseAsync();
+        if (world.IsWild && world.Random.NextDouble() < world.FailedCommits)
+        {
+            throw new StorageException(StorageFault.Unavailable, "The storage failed.");
+        }
+    }
+
+    private sealed class Writer(SimulatedBlobs blobs, IBlobWriter inner) : IBlobWriter
+    {
+        public long Length => inner.Length;
+
+        public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+        {
+            await blobs.PauseAsync();
+            Scheduler.Outside(async () =>
+            {
+                await inner.WriteAsync(bytes, cancellationToken);
+                return true;
+            });
+        }
+
+        public async ValueTask FlushAsync(CancellationToken cancellationToken)
+        {
+            await blobs.PauseAsync();
+            Scheduler.Outside(async () =>
+            {
+                await inner.FlushAsync(cancellationToken);
+                return true;
+            });
+        }
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
+    }
+}

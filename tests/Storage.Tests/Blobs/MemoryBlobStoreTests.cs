@@ -1,0 +1,8 @@
+using Granary.Storage.Blobs;
+
+namespace Granary.Storage.Tests.Blobs;
+
+public sealed class MemoryBlobStoreTests : BlobStoreContract
+{
+    protected override IBlobStore Store { get; } = new MemoryBlobStore(TimeProvider.System);
+}
