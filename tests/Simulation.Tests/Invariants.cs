@@ -8,6 +8,8 @@ namespace Granary.Simulation.Tests;
 /// <summary>What is always true of the committed rows and the stored objects.</summary>
 internal sealed class Invariants(World world)
 {
+    private const string Peace = "after all";
+
     private static readonly string[] Shards = ["blobs/00", "blobs/01"];
 
     /// <exception cref="ViolationException">Something is not true.</exception>
@@ -34,39 +36,39 @@ internal sealed class Invariants(World world)
             foreach (var (key, value) in world.Store.Find(partition, RepositoryRows.LinkPrefix))
             {
                 var link = LinkRow.Decode(value);
-                Require(link.Uses > 0, "peace", $"{name} still links {key}, which no manifest uses");
+                Require(link.Uses > 0, Peace, $"{name} still links {key}, which no manifest uses");
                 if (link.Object is { } id)
                 {
                     used.Add(id);
                 }
             }
 
-            Require(!world.Store.Find(partition, RepositoryRows.OutPrefix).Any(), "peace", $"{name} still has references to release");
-            Require(!world.Store.Find(partition, RepositoryRows.DuePrefix).Any(), "peace", $"{name} still has due rows");
+            Require(!world.Store.Find(partition, RepositoryRows.OutPrefix).Any(), Peace, $"{name} still has references to release");
+            Require(!world.Store.Find(partition, RepositoryRows.DuePrefix).Any(), Peace, $"{name} still has due rows");
             var exists = world.Store.Get(partition, RepositoryRows.Meta) is not null;
-            Require(exists == world.Store.Find(partition, RepositoryRows.ManifestPrefix).Any(), "peace", $"{name} is empty and still visible");
-            Require(exists == (world.Store.Get("catalog", CatalogRows.Repository(RepositoryName.Parse(name))) is not null), "peace", $"{name} and the catalog disagree");
+            Require(exists == world.Store.Find(partition, RepositoryRows.ManifestPrefix).Any(), Peace, $"{name} is empty and still visible");
+            Require(exists == (world.Store.Get("catalog", CatalogRows.Repository(RepositoryName.Parse(name))) is not null), Peace, $"{name} and the catalog disagree");
         }
 
         // An object that a client made after its session had gone is the scrub's business.
         var left = world.Blobs.Objects.Where(stored => !used.Contains(stored.Key) && stored.Value is not null).ToList();
-        Require(left.Count == 0, "peace", $"{left.Count} objects are nobody's");
+        Require(left.Count == 0, Peace, $"{left.Count} objects are nobody's");
         foreach (var shard in Shards)
         {
             foreach (var prefix in new[] { "tomb/", "doom/" })
             {
-                Require(!world.Store.Find(shard, prefix).Any(), "peace", $"{shard} remembers something for ever");
+                Require(!world.Store.Find(shard, prefix).Any(), Peace, $"{shard} remembers something for ever");
             }
 
             foreach (var (key, value) in world.Store.Find(shard, BlobRow.Prefix))
             {
-                Require(BlobRow.Decode(value).References > 0, "peace", $"{key} has no references");
+                Require(BlobRow.Decode(value).References > 0, Peace, $"{key} has no references");
             }
         }
 
         var leftovers = world.Store.Rows.Where(partition => partition.Value.Count > 0
             && (partition.Key.StartsWith("upload/", StringComparison.Ordinal) || partition.Key.StartsWith("schedule/", StringComparison.Ordinal))).ToList();
-        Require(leftovers.Count == 0, "peace", $"{leftovers.FirstOrDefault().Key} is still there");
+        Require(leftovers.Count == 0, Peace, $"{leftovers.FirstOrDefault().Key} is still there");
     }
 
     private void CheckRepository(string where, string name)
@@ -158,7 +160,7 @@ internal sealed class Invariants(World world)
     {
         if (!condition)
         {
-            throw new ViolationException($"{where}: {message}");
+            throw new ViolationException($"{where}: {message}", isLoss: where != Peace);
         }
     }
 }

@@ -8,7 +8,12 @@ using Granary.Storage.Partitions;
 namespace Granary.Simulation.Tests;
 
 /// <summary>The protocol does not keep what it promises.</summary>
-public sealed class ViolationException(string message) : Exception(message);
+/// <param name="message">Where, and what.</param>
+/// <param name="isLoss">Whether something is missing that somebody needs; else something is left that nobody needs.</param>
+public sealed class ViolationException(string message, bool isLoss) : Exception(message)
+{
+    public bool IsLoss => isLoss;
+}
 
 /// <summary>
 /// One run: clients push, mount, tag and delete; collections run; activations die, are doubled and see other clocks; commits fail before and after they are done; calls come late or their
@@ -223,7 +228,7 @@ internal sealed class World
             Check(where);
             if (steps > 200_000)
             {
-                throw new ViolationException($"{where}: it never ends.");
+                throw new ViolationException($"{where}: it never ends.", isLoss: false);
             }
         }
 
@@ -235,7 +240,7 @@ internal sealed class World
         Ablation?.AfterStep();
         if (_failure is { } failure)
         {
-            throw failure is ViolationException ? failure : new ViolationException($"{where}: {failure}");
+            throw failure is ViolationException ? failure : new ViolationException($"{where}: {failure}", isLoss: false);
         }
 
         if (Store.HasChanged || Blobs.HasChanged)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Catalog;
 using Granary.Grains.Interfaces.Collection;
@@ -24,12 +25,9 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
     public async Task CollectUploadsAsync(string scheduleKey, CollectionCounts counts, CancellationToken cancellationToken)
     {
         var schedule = grains.GetGrain<IScheduleGrain>(scheduleKey);
-        while (await schedule.Due(StepSize, cancellationToken) is { Length: > 0 } due)
+        await foreach (var entry in DueAsync(schedule, cancellationToken))
         {
-            foreach (var entry in due)
-            {
-                await ExpireAsync(schedule, entry, counts, cancellationToken);
-            }
+            await ExpireAsync(schedule, entry, counts, cancellationToken);
         }
     }
 
@@ -37,14 +35,10 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
     public async Task CollectRepositoriesAsync(string scheduleKey, CollectionCounts counts, CancellationToken cancellationToken)
     {
         var schedule = grains.GetGrain<IScheduleGrain>(scheduleKey);
-        while (await schedule.Due(StepSize, cancellationToken) is { Length: > 0 } due)
+        await foreach (var entry in DueAsync(schedule, cancellationToken))
         {
-            foreach (var entry in due)
-            {
-                var next = await CollectRepositoryAsync(entry.Subject, grace: null, dryRun: null, counts, cancellationToken);
-
-                await FinishAsync(schedule, entry, next, cancellationToken);
-            }
+            var next = await CollectRepositoryAsync(entry.Subject, grace: null, dryRun: null, counts, cancellationToken);
+            await FinishAsync(schedule, entry, next, cancellationToken);
         }
     }
 
@@ -151,6 +145,25 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
             counts.BlobsCollected += due.Orphans.Length;
             counts.BytesCollected += due.Orphans.Sum(orphan => orphan.Size);
             counts.ObjectsDeleted += due.Doomed.Length;
+        }
+    }
+
+    /// <summary>What is due, each subject once: where clocks differ, one that was put off may be due again at once.</summary>
+    private static async IAsyncEnumerable<ScheduledItem> DueAsync(IScheduleGrain schedule, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        while (true)
+        {
+            var entries = (await schedule.Due(StepSize, cancellationToken)).Where(entry => seen.Add(entry.Subject)).ToList();
+            if (entries.Count == 0)
+            {
+                yield break;
+            }
+
+            foreach (var entry in entries)
+            {
+                yield return entry;
+            }
         }
     }
 
