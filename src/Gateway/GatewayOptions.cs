@@ -30,3 +30,10 @@ public sealed record LimitOptions
     /// <summary>Requests handled at once; more get 429 with Retry-After.</summary>
     public int Requests { get; set; } = 2000;
 }
+
+/// <summary>Settings of the section <c>admin</c>.</summary>
+public sealed record AdminOptions
+{
+    /// <summary>Whether the administration's API (/granary/v1, for granary gc, scrub and backup) answers, on the server's own machine.</summary>
+    public bool Enabled { get; set; } = true;
+}

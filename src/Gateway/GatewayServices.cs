@@ -1,3 +1,4 @@
+using Granary.Gateway.Admin;
 using Granary.Gateway.Http;
 using Granary.Gateway.Uploads;
 using Microsoft.AspNetCore.Builder;
@@ -21,6 +22,7 @@ public static class GatewayServices
         services.AddSingleton<BlobPush>();
         services.AddSingleton<RegistryRouter>();
         services.AddSingleton<RequestGate>();
+        services.AddSingleton<AdminApi>();
         foreach (var endpoint in Routes.All.Select(route => route.Endpoint).Distinct())
         {
             services.AddSingleton(endpoint);
@@ -35,5 +37,12 @@ public static class GatewayServices
         var router = app.ApplicationServices.GetRequiredService<RegistryRouter>();
         var gate = app.ApplicationServices.GetRequiredService<RequestGate>();
         return app.Use(next => http => RegistryPath.IsRegistry(RequestTarget.RawPath(http)) ? gate.PassAsync(http, router.HandleAsync) : next(http));
+    }
+
+    /// <summary>Answers the administration's requests, below <c>/granary</c>.</summary>
+    public static IApplicationBuilder UseGranaryAdmin(this IApplicationBuilder app)
+    {
+        var admin = app.ApplicationServices.GetRequiredService<AdminApi>();
+        return app.Use(next => http => http.Request.Path.StartsWithSegments(AdminApi.Prefix, StringComparison.Ordinal) ? admin.HandleAsync(http) : next(http));
     }
 }

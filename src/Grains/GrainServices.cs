@@ -1,3 +1,7 @@
+using Granary.Grains.Collection;
+using Granary.Grains.Operations;
+using Granary.Grains.Repositories;
+using Granary.Grains.Scrubbing;
 using Granary.Grains.Uploads;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -21,5 +25,17 @@ public static class GrainServices
         silo.Services.AddOptions<LifetimeOptions>();
         silo.Configure<GrainCollectionOptions>(options => options.CollectionAge = IdleAfter);
         return silo;
+    }
+
+    /// <summary>Adds what works on the registry beside its clients: the sweep, and the operations that an administrator starts. The host also registers an <c>IBlobStore</c>.</summary>
+    public static IServiceCollection AddGranaryUpkeep(this IServiceCollection services)
+    {
+        services.AddSingleton<GarbageCollector>();
+        services.AddSingleton<IOperation, CollectionOperation>();
+        services.AddSingleton<IOperation, DeletionOperation>();
+        services.AddSingleton<IOperation, ScrubOperation>();
+        services.AddHostedService<Sweeper>();
+        services.AddHostedService<OperationWorker>();
+        return services;
     }
 }

@@ -85,6 +85,19 @@ public sealed record RegistryError(string Code, int Status, string Message)
     /// <summary>The caller may not do this.</summary>
     public static readonly RegistryError Denied = new("DENIED", 403, "Access to this resource is denied.");
 
+    /// <summary>The administration's API was asked from elsewhere.</summary>
+    public static readonly RegistryError AdminOnlyHere = new("DENIED", 403,
+        "The administration's API answers only on the server's own machine: directly on its loopback address, not through a proxy and not for web pages.");
+
+    /// <summary>A request to the administration's API that cannot be read.</summary>
+    public static readonly RegistryError AdminRequestInvalid = new("UNSUPPORTED", 400, "The request is not valid.");
+
+    /// <summary>No such operation.</summary>
+    public static readonly RegistryError OperationUnknown = new("UNSUPPORTED", 404, "There is no such operation (any more).");
+
+    /// <summary>An operation of the same kind is under way.</summary>
+    public static readonly RegistryError OperationInTheWay = new("DENIED", 409, "An operation of this kind is under way; watch it, cancel it or wait for its end.");
+
     /// <summary>The caller did not say who they are.</summary>
     public static readonly RegistryError Unauthorized = new("UNAUTHORIZED", 401, "Sign in first.");
 

@@ -7,6 +7,14 @@ internal static partial class FileSync
 {
     private const int ReadOnly = 0;
 
+    /// <summary>Syncs a file that somebody else wrote.</summary>
+    /// <exception cref="IOException">It cannot be opened or synced.</exception>
+    public static void File(string path)
+    {
+        using var file = System.IO.File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+        RandomAccess.FlushToDisk(file);
+    }
+
     /// <summary>Syncs a directory. On Windows there is nothing to do: its file systems journal names.</summary>
     /// <exception cref="IOException">It cannot be opened or synced.</exception>
     public static void Directory(string path)

@@ -54,12 +54,24 @@ public interface IBlobShardGrain : IGrainWithIntegerKey
     [AlwaysInterleave, Alias("owns")]
     Task<bool> Owns(Digest digest, ObjectId @object, CancellationToken cancellationToken);
 
+    /// <summary>Whether the row of a small blob holds what its digest says.</summary>
+    [AlwaysInterleave, Alias("is-row-whole")]
+    Task<bool> IsRowWhole(Digest digest, CancellationToken cancellationToken);
+
     /// <summary>
     /// Records that the bytes of a blob are not what its digest says, or gone. Nobody can mount it from then on, its repositories are told with the next sweep, and the next
     /// upload of the content takes its place. False: the blob is another object's by now, or has gone.
     /// </summary>
     [AlwaysInterleave, Alias("mark-damaged")]
-    Task<bool> MarkDamaged(Digest digest, ObjectId @object, CancellationToken cancellationToken);
+    Task<bool> MarkDamaged(Digest digest, ObjectId? @object, CancellationToken cancellationToken);
+
+    /// <summary>Makes the row of a blob that cannot be read one of a damaged blob with all its references. False: it can be read.</summary>
+    [AlwaysInterleave, Alias("repair")]
+    Task<bool> Repair(Digest digest, CancellationToken cancellationToken);
+
+    /// <summary>Gives a damaged blob the bytes of an object that nobody owned and that holds them. False: the blob is not damaged, or the object is to be deleted.</summary>
+    [AlwaysInterleave, Alias("adopt")]
+    Task<bool> Adopt(Digest digest, ObjectContent found, CancellationToken cancellationToken);
 }
 
 /// <summary>What a shard knows of a blob.</summary>
@@ -82,10 +94,10 @@ public sealed record ShardBlob(
 
 /// <summary>A page of a shard's blobs.</summary>
 /// <param name="Blobs">In order of their digests.</param>
-/// <param name="Unreadable">Keys of rows that cannot be read: they are damaged, or were written by a newer release.</param>
+/// <param name="Unreadable">Blobs whose rows cannot be read: they are damaged.</param>
 /// <param name="After">Where the next page begins; null: this was the last.</param>
 [GenerateSerializer, Immutable, Alias("granary.shard-page")]
-public sealed record ShardPage([property: Id(0)] ShardBlob[] Blobs, [property: Id(1)] string[] Unreadable, [property: Id(2)] Digest? After);
+public sealed record ShardPage([property: Id(0)] ShardBlob[] Blobs, [property: Id(1)] Digest[] Unreadable, [property: Id(2)] Digest? After);
 
 /// <summary>A blob whose repositories have to be told which content counts.</summary>
 /// <param name="Digest">The blob.</param>

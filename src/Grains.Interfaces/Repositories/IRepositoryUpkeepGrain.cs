@@ -42,6 +42,10 @@ public interface IRepositoryUpkeepGrain : IGrainWithStringKey
     [AlwaysInterleave, Alias("list-links")]
     Task<LinkedBlob[]> ListLinks(Digest? after, int limit, CancellationToken cancellationToken);
 
+    /// <summary>Checks that manifests are what their digests say, in the order of these.</summary>
+    [AlwaysInterleave, Alias("check-manifests")]
+    Task<CheckManifestsAnswer> CheckManifests(Digest? after, int limit, CancellationToken cancellationToken);
+
     /// <summary>Tells which content of a blob counts now, or that it is damaged: then the repository answers as if it had no such blob, so that clients push it again.</summary>
     [AlwaysInterleave, Alias("correct")]
     Task Correct(Digest digest, BlobContent content, bool isDamaged, CancellationToken cancellationToken);
@@ -157,3 +161,10 @@ public sealed record RepositoryExplanation
     [Id(10)]
     public bool IsDamaged { get; init; }
 }
+
+/// <summary>What came of a check of manifests.</summary>
+/// <param name="Checked">How many there were.</param>
+/// <param name="Damaged">Those whose rows cannot be read, or do not hold what the digest says.</param>
+/// <param name="After">Where the next check begins; null: this was the last.</param>
+[GenerateSerializer, Immutable, Alias("granary.check-manifests-answer")]
+public sealed record CheckManifestsAnswer([property: Id(0)] int Checked, [property: Id(1)] Digest[] Damaged, [property: Id(2)] Digest? After);

@@ -69,9 +69,10 @@ internal static class BlobRows
 internal sealed record BlobRow(ObjectId? Object, long Size, int References, DateTimeOffset? OrphanDue, bool IsDamaged = false)
 {
     public const string Prefix = "blob/";
+    public const byte Version = 2;
 
     public ReadOnlyMemory<byte> Encode() =>
-        new RowWriter(2).Text(Object?.Value).Number(Size).Number(References).Number(OrphanDue?.UtcTicks ?? 0).Flag(IsDamaged).ToValue();
+        new RowWriter(Version).Text(Object?.Value).Number(Size).Number(References).Number(OrphanDue?.UtcTicks ?? 0).Flag(IsDamaged).ToValue();
 
     public static BlobRow? Find(RowView rows, Digest digest)
     {
@@ -80,13 +81,13 @@ internal sealed record BlobRow(ObjectId? Object, long Size, int References, Date
 
     public static BlobRow Decode(ReadOnlyMemory<byte> value)
     {
-        var reader = new RowReader(value, 2);
-        var (@object, size, references, due) = (reader.Text(), reader.Number(), (int)reader.Number(), reader.Number());
+        var reader = new RowReader(value, Version);
+        var (@object, size, references, due) = (reader.Text(), reader.Number(), (int)reader.Number(), reader.TimeOrNull());
         return new BlobRow(
             @object is null ? null : ObjectId.Parse(@object),
             size,
             references,
-            due == 0 ? null : new DateTimeOffset(due, TimeSpan.Zero),
+            due,
             reader.Version > 1 && reader.Flag());
     }
 }

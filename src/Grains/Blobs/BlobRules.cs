@@ -21,7 +21,7 @@ internal static class BlobRules
         }
 
         var before = BlobRow.Find(rows, command.Digest);
-        if ((before is { IsDamaged: true } damaged ? Replace(rows, command, damaged, now, lifetimes) : before ?? Create(rows, command)) is not { } blob)
+        if ((before is { IsDamaged: true } damaged ? Replace(rows, command.Digest, command.Content, damaged, now, lifetimes) : before ?? Create(rows, command.Digest, command.Content)) is not { } blob)
         {
             return new AcquireUnknown();
         }
@@ -131,7 +131,7 @@ internal static class BlobRules
     }
 
     /// <summary>Notes that the blob's object does not hold what it should; false if the blob is another object's.</summary>
-    public static bool MarkDamaged(RowBatch rows, Digest digest, ObjectId id, DateTimeOffset now)
+    public static bool MarkDamaged(RowBatch rows, Digest digest, ObjectId? id, DateTimeOffset now)
     {
         if (BlobRow.Find(rows, digest) is not { } blob || blob.Object != id)
         {
@@ -141,6 +141,41 @@ internal static class BlobRules
         rows.Put(BlobRows.Blob(digest), (blob with { IsDamaged = true }).Encode());
         rows.Put(BlobRows.DueCorrection(now, digest), BlobRows.Mark);
         return true;
+    }
+
+    /// <summary>Gives a damaged blob whole bytes that were found; false if it needs none, or they are to be deleted.</summary>
+    public static bool Adopt(RowBatch rows, Digest digest, ObjectContent found, DateTimeOffset now, LifetimeOptions lifetimes)
+    {
+        if (rows.Has(BlobRows.Tombstone(found.Object)) || rows.Has(BlobRows.Doom(found.Object))
+            || BlobRow.Find(rows, digest) is not { IsDamaged: true } damaged
+            || Replace(rows, digest, found, damaged, now, lifetimes) is not { } whole)
+        {
+            return false;
+        }
+
+        Store(rows, digest, damaged, whole);
+        return true;
+    }
+
+    /// <summary>Makes a row that cannot be read one of a damaged blob, which the next upload, or an object that is found, mends; false if it can be read.</summary>
+    public static bool Repair(RowBatch rows, Digest digest, int references, DateTimeOffset now, LifetimeOptions lifetimes)
+    {
+        try
+        {
+            _ = BlobRow.Find(rows, digest);
+            return false;
+        }
+        catch (FormatException) when (rows.Get(BlobRows.Blob(digest)) is not { IsEmpty: false } row || row.Span[0] <= BlobRow.Version)
+        {
+            // What it says is lost, also which object it was: that has no owner now, and can be adopted by its name.
+            Store(rows, digest, before: null, new BlobRow(Object: null, Size: 0, references, references == 0 ? now + lifetimes.BlobGrace : null, IsDamaged: true));
+            return true;
+        }
+        catch (FormatException)
+        {
+            // A newer release wrote it, and can read it.
+            return false;
+        }
     }
 
     /// <summary>Where a blob's bytes are; null if there is no such blob.</summary>
@@ -234,30 +269,38 @@ internal static class BlobRules
     }
 
     /// <summary>The row of a blob that is new; null for a mount, which cannot make one.</summary>
-    private static BlobRow? Create(RowBatch rows, AcquireBlob command)
+    private static BlobRow? Create(RowBatch rows, Digest digest, BlobContent? content)
     {
-        if (command.Content is InlineContent inline)
+        if (content is InlineContent inline)
         {
-            rows.Put(BlobRows.Bytes(command.Digest), BlobBytesRow.Encode(inline));
+            rows.Put(BlobRows.Bytes(digest), BlobBytesRow.Encode(inline));
         }
 
-        return command.Content is { } content ? new BlobRow((content as ObjectContent)?.Object, content.Size, References: 0, OrphanDue: null) : null;
+        return content is null ? null : new BlobRow((content as ObjectContent)?.Object, content.Size, References: 0, OrphanDue: null);
     }
 
     /// <summary>
     /// The row of a blob whose object is damaged, with the content that just came in its place; null if none came. Its repositories are told by the sweep; until then they
     /// answer as if they had no such blob.
     /// </summary>
-    private static BlobRow? Replace(RowBatch rows, AcquireBlob command, BlobRow damaged, DateTimeOffset now, LifetimeOptions lifetimes)
+    private static BlobRow? Replace(RowBatch rows, Digest digest, BlobContent? content, BlobRow damaged, DateTimeOffset now, LifetimeOptions lifetimes)
     {
-        if (command.Content is null || (command.Content is ObjectContent { Object: var id } && id == damaged.Object) || damaged.Object is not { } old)
+        if (content is null || (content is ObjectContent { Object: var id } && id == damaged.Object))
         {
             return null;
         }
 
-        DoomObject(rows, command.Digest, old, now, lifetimes);
-        rows.Put(BlobRows.DueCorrection(now, command.Digest), BlobRows.Mark);
-        return Create(rows, command)! with { References = damaged.References, OrphanDue = damaged.OrphanDue };
+        if (damaged.Object is { } old)
+        {
+            DoomObject(rows, digest, old, now, lifetimes);
+        }
+        else if (content is ObjectContent)
+        {
+            rows.Delete(BlobRows.Bytes(digest));
+        }
+
+        rows.Put(BlobRows.DueCorrection(now, digest), BlobRows.Mark);
+        return Create(rows, digest, content)! with { References = damaged.References, OrphanDue = damaged.OrphanDue };
     }
 
     /// <summary>The content that counts. The caller's own object, if there is another, is left to Renounce (<c>own</c>).</summary>

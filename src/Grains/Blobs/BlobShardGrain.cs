@@ -122,20 +122,25 @@ internal sealed class BlobShardGrain(
             [],
             rows => new ShardDue(
                 [.. references
-                    .Select(due => (Due: due, Row: ReferenceRow.Find(rows, due.Item1, due.Item2)))
-                    .Where(pair => pair.Row is not null && pair.Row.LeaseUntil <= now)
+                    .Select(due => (Due: due, Row: Readable(() => ReferenceRow.Find(rows, due.Item1, due.Item2))))
+                    .Where(pair => pair.Row is not null && pair.Row.LeaseUntil <= now && Readable(() => BlobRow.Find(rows, pair.Due.Item1)) is not null)
                     .Select(pair => new DueReference(pair.Due.Item1, pair.Due.Item2, pair.Row!.Sequence, pair.Row.LeaseUntil))],
                 [.. orphans
-                    .Select(due => (Due: due, Row: BlobRow.Find(rows, due.Item2)))
+                    .Select(due => (Due: due, Row: Readable(() => BlobRow.Find(rows, due.Item2))))
                     .Where(pair => pair.Row?.OrphanDue == pair.Due.Item1)
                     .Select(pair => new Orphan(pair.Due.Item2, pair.Row!.Size, pair.Due.Item1))],
                 [.. doomed
-                    .Select(id => (Id: id, Row: DoomRow.Find(rows, id)))
+                    .Select(id => (Id: id, Row: Readable(() => DoomRow.Find(rows, id))))
                     .Where(pair => pair.Row is { IsDeleted: false })
                     .Select(pair => new DoomedObject(pair.Id, pair.Row!.Digest))],
                 [.. remembered],
                 [.. corrections
-                    .Select(due => new Correction(due.Item2, due.Item1, BlobRules.Content(rows, due.Item2), BlobRow.Find(rows, due.Item2) is { IsDamaged: true }))]),
+                    .Select(due => Readable(() => new Correction(
+                        due.Item2,
+                        due.Item1,
+                        BlobRules.Content(rows, due.Item2),
+                        BlobRow.Find(rows, due.Item2) is { IsDamaged: true })))
+                    .OfType<Correction>()]),
             cancellationToken);
     }
 
@@ -180,7 +185,7 @@ internal sealed class BlobShardGrain(
     /// <inheritdoc/>
     public async Task<ShardPage> List(Digest? after, int limit, CancellationToken cancellationToken)
     {
-        var (blobs, unreadable) = (new List<ShardBlob>(), new List<string>());
+        var (blobs, unreadable) = (new List<ShardBlob>(), new List<Digest>());
         await foreach (var row in Rows.ScanAsync(BlobRow.Prefix, after is { } last ? BlobRows.Blob(last) : null, cancellationToken))
         {
             var digest = Digest.Parse(row.Key[BlobRow.Prefix.Length..]);
@@ -190,7 +195,7 @@ internal sealed class BlobShardGrain(
             }
             catch (FormatException)
             {
-                unreadable.Add(row.Key);
+                unreadable.Add(digest);
             }
 
             if (blobs.Count + unreadable.Count == limit)
@@ -209,10 +214,47 @@ internal sealed class BlobShardGrain(
         cancellationToken);
 
     /// <inheritdoc/>
-    public Task<bool> MarkDamaged(Digest digest, ObjectId @object, CancellationToken cancellationToken)
+    public async Task<bool> IsRowWhole(Digest digest, CancellationToken cancellationToken) => await Rows.ReadAsync(
+        [BlobRows.Bytes(digest)],
+        rows => BlobBytesRow.Find(rows, digest) is { } content && Digest.Compute(digest.Algorithm, content.Bytes) == digest,
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<bool> MarkDamaged(Digest digest, ObjectId? @object, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
         return Rows.DecideAsync([BlobRows.Blob(digest)], rows => BlobRules.MarkDamaged(rows, digest, @object, now), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task<bool> Adopt(Digest digest, ObjectContent found, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        string[] needs = [BlobRows.Blob(digest), BlobRows.Tombstone(found.Object), BlobRows.Doom(found.Object)];
+        return Rows.DecideAsync(needs, rows => BlobRules.Adopt(rows, digest, found, now, _lifetimes), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> Repair(Digest digest, CancellationToken cancellationToken)
+    {
+        // Nothing can change them meanwhile: whoever does has to read the row.
+        var references = await Rows.ScanAsync(BlobRows.ReferencePrefix(digest), after: null, cancellationToken).CountAsync(cancellationToken);
+        var now = time.GetUtcNow();
+        return await Rows.DecideAsync([BlobRows.Blob(digest)], rows => BlobRules.Repair(rows, digest, references, now, _lifetimes), cancellationToken);
+    }
+
+    /// <summary>A row, or null if it cannot be read: one damaged row must not keep the others from being seen to. The scrub tells of it.</summary>
+    private static T? Readable<T>(Func<T?> find)
+        where T : class
+    {
+        try
+        {
+            return find();
+        }
+        catch (FormatException)
+        {
+            return null;
+        }
     }
 
     private static ShardBlob Describe(Digest digest, BlobRow blob, DueReference[] leases) =>

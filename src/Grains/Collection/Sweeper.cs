@@ -1,4 +1,5 @@
 using Granary.Grains.Interfaces.Collection;
+using Granary.Grains.Interfaces.Operations;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -8,32 +9,53 @@ namespace Granary.Grains.Collection;
 /// <summary>Collects garbage, always: looks every few minutes at what is due. One in each silo.</summary>
 public sealed partial class Sweeper(
     GarbageCollector collector,
+    IGrainFactory grains,
     IOptions<CollectionOptions> options,
     TimeProvider time,
     ILogger<Sweeper> logger) : BackgroundService
 {
-    /// <summary>Does everything that is due now.</summary>
+    /// <summary>Does everything that is due now. What fails does not stop the rest.</summary>
     /// <returns>How much that was.</returns>
+    /// <exception cref="AggregateException">Some of it failed, and is due again next time.</exception>
     public async Task<CollectionCounts> SweepAsync(CancellationToken cancellationToken)
     {
         var counts = new CollectionCounts();
+        var failures = new List<Exception>();
         foreach (var schedule in Schedules.Uploads)
         {
-            await collector.CollectUploadsAsync(schedule, counts, cancellationToken);
+            await TryAsync(() => collector.CollectUploadsAsync(schedule, counts, cancellationToken));
         }
 
         foreach (var schedule in Schedules.Repositories)
         {
-            await collector.CollectRepositoriesAsync(schedule, counts, cancellationToken);
+            await TryAsync(() => collector.CollectRepositoriesAsync(schedule, counts, cancellationToken));
         }
 
-        await collector.CollectCatalogAsync(cancellationToken);
+        await TryAsync(() => collector.CollectCatalogAsync(cancellationToken));
         for (var shard = 0; shard < GarbageCollector.Shards; shard++)
         {
-            await collector.CollectShardAsync(shard, grace: null, counts, cancellationToken);
+            var number = shard;
+            await TryAsync(() => collector.CollectShardAsync(number, grace: null, counts, cancellationToken));
         }
 
-        return counts;
+        if (counts.IsWorthTelling)
+        {
+            LogSwept(logger, counts.BlobsUnlinked, counts.BlobsCollected, counts.BytesCollected, counts.ObjectsDeleted, counts.UploadsExpired, counts.ManifestsRemoved);
+        }
+
+        return failures.Count == 0 ? counts : throw new AggregateException(failures);
+
+        async Task TryAsync(Func<Task> step)
+        {
+            try
+            {
+                await step();
+            }
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+            {
+                failures.Add(e);
+            }
+        }
     }
 
     /// <inheritdoc/>
@@ -45,11 +67,17 @@ public sealed partial class Sweeper(
         {
             try
             {
-                var counts = await SweepAsync(stoppingToken);
-                if (counts.IsWorthTelling)
+                await SweepAsync(stoppingToken);
+                if (options.Value.Untagged)
                 {
-                    LogSwept(logger, counts.BlobsUnlinked, counts.BlobsCollected, counts.BytesCollected, counts.ObjectsDeleted, counts.UploadsExpired, counts.ManifestsRemoved);
+                    // It walks through all manifests: once a day, by one of all servers.
+                    var request = new OperationRequest { Kind = OperationKind.Collection, UntaggedAge = options.Value.UntaggedAge, AtMostEvery = TimeSpan.FromDays(1) };
+                    await grains.GetGrain<IOperationsGrain>(0).Start(request, stoppingToken);
                 }
+            }
+            catch (AggregateException e) when (!stoppingToken.IsCancellationRequested)
+            {
+                LogPartly(logger, e.InnerExceptions.Count, e.InnerExceptions[0].Message);
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
@@ -60,6 +88,9 @@ public sealed partial class Sweeper(
 
     [LoggerMessage(1201, LogLevel.Information, "Collected: {Unlinked} blobs left their repositories, {Blobs} ({Bytes} bytes) the registry; {Objects} objects were deleted, {Uploads} uploads given up, {Manifests} manifests removed")]
     private static partial void LogSwept(ILogger logger, long unlinked, long blobs, long bytes, long objects, long uploads, long manifests);
+
+    [LoggerMessage(1203, LogLevel.Warning, "{Count} steps of the collection of garbage failed and are done again next time; the first one: {Reason}")]
+    private static partial void LogPartly(ILogger logger, int count, string reason);
 
     [LoggerMessage(1202, LogLevel.Warning, "The collection of garbage did not get to its end and goes on next time: {Reason}")]
     private static partial void LogFailed(ILogger logger, string reason);

@@ -80,6 +80,8 @@ internal struct RowWriter
 /// <summary>Reads what <see cref="RowWriter"/> wrote.</summary>
 internal ref struct RowReader
 {
+    private const long MaxTicks = 3155378975999999999;
+
     private ReadOnlySpan<byte> _rest;
 
     /// <exception cref="FormatException">The row is of a newer version: it was written by a newer release, or is damaged.</exception>
@@ -99,7 +101,10 @@ internal ref struct RowReader
 
     public long Number() => BinaryPrimitives.ReadInt64LittleEndian(Take(sizeof(long)));
 
-    public DateTimeOffset Time() => new(Number(), TimeSpan.Zero);
+    public DateTimeOffset Time() => Number() is >= 0 and <= MaxTicks and var ticks ? new DateTimeOffset(ticks, TimeSpan.Zero) : throw new FormatException("A row has a time that is none.");
+
+    /// <summary>A time, or null where there is none (0).</summary>
+    public DateTimeOffset? TimeOrNull() => Time() is { Ticks: > 0 } time ? time : null;
 
     public bool Flag() => Take(1)[0] != 0;
 

@@ -244,6 +244,10 @@ internal sealed class RepositoryGrain(
     public Task<LinkedBlob[]> ListLinks(Digest? after, int limit, CancellationToken cancellationToken) => _upkeep!.ListLinksAsync(after, limit, cancellationToken);
 
     /// <inheritdoc/>
+    public Task<CheckManifestsAnswer> CheckManifests(Digest? after, int limit, CancellationToken cancellationToken) =>
+        _upkeep!.CheckManifestsAsync(after, limit, cancellationToken);
+
+    /// <inheritdoc/>
     public Task Correct(Digest digest, BlobContent content, bool isDamaged, CancellationToken cancellationToken) =>
         _upkeep!.CorrectAsync(digest, content, isDamaged, cancellationToken);
 

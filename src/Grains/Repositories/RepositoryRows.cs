@@ -170,13 +170,13 @@ internal sealed record LinkRow(ObjectId? Object, long Size, int Uses, DateTimeOf
     public static LinkRow Decode(ReadOnlyMemory<byte> value)
     {
         var reader = new RowReader(value, 2);
-        var (@object, size, uses, renewed, due) = (reader.Text(), reader.Number(), (int)reader.Number(), reader.Time(), reader.Number());
+        var (@object, size, uses, renewed, due) = (reader.Text(), reader.Number(), (int)reader.Number(), reader.Time(), reader.TimeOrNull());
         return new LinkRow(
             @object is null ? null : ObjectId.Parse(@object),
             size,
             uses,
             renewed,
-            due == 0 ? null : new DateTimeOffset(due, TimeSpan.Zero),
+            due,
             reader.Version > 1 && reader.Flag());
     }
 

@@ -235,6 +235,28 @@ internal sealed class RepositoryUpkeep(
         return [.. links];
     }
 
+    /// <inheritdoc cref="IRepositoryUpkeepGrain.CheckManifests"/>
+    public async Task<CheckManifestsAnswer> CheckManifestsAsync(Digest? after, int limit, CancellationToken cancellationToken)
+    {
+        var (damaged, seen, last) = (new List<Digest>(), 0, default(Digest?));
+        await foreach (var row in rows.ScanAsync(RepositoryRows.ManifestPrefix, after is { } start ? RepositoryRows.Manifest(start) : null, cancellationToken))
+        {
+            var digest = Digest.Parse(row.Key[RepositoryRows.ManifestPrefix.Length..]);
+            if (!await IsWholeAsync(digest, row.Value, cancellationToken))
+            {
+                damaged.Add(digest);
+            }
+
+            last = digest;
+            if (++seen == limit)
+            {
+                break;
+            }
+        }
+
+        return new CheckManifestsAnswer(seen, [.. damaged], seen == limit ? last : null);
+    }
+
     /// <inheritdoc cref="IRepositoryUpkeepGrain.Correct"/>
     public Task CorrectAsync(Digest digest, BlobContent content, bool isDamaged, CancellationToken cancellationToken) => rows.DecideAsync(
         [RepositoryRows.Link(digest)],
@@ -275,6 +297,25 @@ internal sealed class RepositoryUpkeep(
         {
             await rows.DecideAsync([RepositoryRows.Meta], Leave, cancellationToken);
             await releases.DrainAsync();
+        }
+    }
+
+    private async Task<bool> IsWholeAsync(Digest digest, ReadOnlyMemory<byte> row, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var manifest = ManifestRow.Decode(row);
+            string[] needs = [.. Enumerable.Range(0, manifest.Pieces).Select(piece => RepositoryRows.Body(digest, piece))];
+
+            // One that was deleted meanwhile is no fault.
+            return await rows.ReadAsync(
+                [RepositoryRows.Manifest(digest), .. needs],
+                view => !view.Has(RepositoryRows.Manifest(digest)) || (needs.All(view.Has) && Digest.Compute(digest.Algorithm, ManifestRules.Body(view, digest, manifest)) == digest),
+                cancellationToken);
+        }
+        catch (Exception e) when (e is FormatException or ArgumentException or OverflowException)
+        {
+            return false;
         }
     }
 

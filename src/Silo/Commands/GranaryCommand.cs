@@ -9,7 +9,16 @@ public static class GranaryCommand
     /// <returns>The exit status: 0, or 1 with a message on standard error.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
-        var root = new RootCommand("Granary, an OCI and Docker container registry.") { ServeCommand.Create() };
+        var root = new RootCommand("Granary, an OCI and Docker container registry.")
+        {
+            ServeCommand.Create(),
+            GcCommand.Create(),
+            OperationCommands.CreateScrub(),
+            OperationCommands.CreateBackup(),
+            RestoreCommand.Create(),
+            OperationCommands.CreateRepository(),
+            OperationCommands.CreateOperation(),
+        };
         var isServing = args.Length == 0 || (args[0].StartsWith('-') && args[0] is not ("-h" or "-?" or "--help" or "--version"));
         return await root.Parse(isServing ? [ServeCommand.Name, .. args] : args).InvokeAsync();
     }

@@ -1,6 +1,7 @@
 using Granary.Gateway;
 using Granary.Grains;
 using Granary.Grains.Collection;
+using Granary.Grains.Scrubbing;
 
 namespace Granary.Silo.Configuration;
 
@@ -43,6 +44,12 @@ public sealed class GranarySettings
 
     /// <summary>The section <c>collection</c>.</summary>
     public CollectionOptions Collection => Section<CollectionOptions>();
+
+    /// <summary>The section <c>scrub</c>.</summary>
+    public ScrubOptions Scrub => Section<ScrubOptions>();
+
+    /// <summary>The section <c>admin</c>.</summary>
+    public AdminOptions Admin => Section<AdminOptions>();
 
     /// <summary>Reads the settings: the command line counts first, then the environment, then the file.</summary>
     /// <param name="file">A YAML or JSON file; null for the one that GRANARY_CONFIG names, or none.</param>

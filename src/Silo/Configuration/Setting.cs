@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Reflection;
+using Granary.Gateway;
 
 namespace Granary.Silo.Configuration;
 

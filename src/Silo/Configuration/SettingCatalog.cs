@@ -2,6 +2,7 @@ using System.Reflection;
 using Granary.Gateway;
 using Granary.Grains;
 using Granary.Grains.Collection;
+using Granary.Grains.Scrubbing;
 
 namespace Granary.Silo.Configuration;
 
@@ -21,6 +22,8 @@ public static class SettingCatalog
         ("uploads", () => new UploadOptions()),
         ("lifetimes", () => new LifetimeOptions()),
         ("collection", () => new CollectionOptions()),
+        ("scrub", () => new ScrubOptions()),
+        ("admin", () => new AdminOptions()),
     ];
 
     /// <summary>The durations that may be nothing; with any other one the server would do nothing else, or nothing at all.</summary>

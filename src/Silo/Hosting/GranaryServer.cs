@@ -1,7 +1,9 @@
 using Granary.Gateway;
 using Granary.Gateway.Hosting;
-using Granary.Grains.Collection;
+using Granary.Grains;
+using Granary.Grains.Operations;
 using Granary.Silo.Configuration;
+using Granary.Silo.Operations;
 using Granary.Storage.Blobs;
 using Granary.Storage.Data;
 using Granary.Storage.Partitions;
@@ -37,7 +39,7 @@ public sealed partial class GranaryServer : IAsyncDisposable
     public static GranaryServer Create(GranarySettings settings, TimeProvider? time = null)
     {
         var addresses = ListenAddress.Parse(settings.Server.Urls);
-        var data = DataDirectory.Open(settings.Server.Data);
+        var data = DataDirectory.Open(settings.Server.Data, time);
         try
         {
             return new GranaryServer(settings, data, Build(settings, data, addresses, time ?? TimeProvider.System));
@@ -90,8 +92,11 @@ public sealed partial class GranaryServer : IAsyncDisposable
         services.AddSingleton(Options.Create(settings.Limits));
         services.AddSingleton(Options.Create(settings.Lifetimes));
         services.AddSingleton(Options.Create(settings.Collection));
-        services.AddSingleton<GarbageCollector>();
-        services.AddHostedService<Sweeper>();
+        services.AddSingleton(Options.Create(settings.Scrub));
+        services.AddSingleton(Options.Create(settings.Admin));
+        services.AddGranaryUpkeep();
+        services.AddSingleton(data);
+        services.AddSingleton<IOperation, BackupOperation>();
         services.AddSingleton<Health>();
         services.Configure<HostOptions>(options => options.ShutdownTimeout = settings.Shutdown.Timeout);
         AddLogging(builder.Logging, settings.Log);
@@ -187,6 +192,7 @@ public sealed partial class GranaryServer : IAsyncDisposable
         var health = app.Services.GetRequiredService<Health>();
         app.Use(next => http => accessLog.HandleAsync(http, next));
         app.UseGranaryGateway();
+        app.UseGranaryAdmin();
         app.Use(_ => http => (http.Request.Path.Value switch
         {
             "/healthz" => Health.AliveAsync(http),

@@ -20,6 +20,9 @@ public sealed class DataDirectory : IDisposable
     /// <summary>The version of the layout that this program reads and writes.</summary>
     public const int FormatVersion = 1;
 
+    internal const string MetadataFile = "metadata.db";
+    internal const string FormatFile = "format";
+
     private const string FormatHeader = "granary-data ";
     private const string ClusterHeader = "cluster ";
 
@@ -48,7 +51,7 @@ public sealed class DataDirectory : IDisposable
 
     /// <summary>Opens a data directory, or makes one where there is none or an empty one.</summary>
     /// <exception cref="DataDirectoryException">It cannot be used; the message says why and what to do.</exception>
-    public static DataDirectory Open(string path)
+    public static DataDirectory Open(string path, TimeProvider? time = null)
     {
         path = System.IO.Path.GetFullPath(path);
         FileStream? held = null;
@@ -57,8 +60,8 @@ public sealed class DataDirectory : IDisposable
             Directory.CreateDirectory(path);
             held = Lock(path);
             var clusterId = ReadFormat(path) ?? Create(path);
-            var blobs = FileSystemBlobStore.Open(path);
-            var partitions = new SqlitePartitionStore(System.IO.Path.Combine(path, "metadata.db"));
+            var blobs = FileSystemBlobStore.Open(path, time);
+            var partitions = new SqlitePartitionStore(System.IO.Path.Combine(path, MetadataFile));
             FileSync.Directory(path);
             return new DataDirectory(path, held, clusterId, partitions, blobs);
         }
@@ -85,7 +88,7 @@ public sealed class DataDirectory : IDisposable
         _lock.Dispose();
     }
 
-    private static FileStream Lock(string path)
+    internal static FileStream Lock(string path)
     {
         var file = System.IO.Path.Combine(path, "lock");
         try
@@ -99,9 +102,9 @@ public sealed class DataDirectory : IDisposable
         }
     }
 
-    private static Guid? ReadFormat(string path)
+    internal static Guid? ReadFormat(string path)
     {
-        var file = System.IO.Path.Combine(path, "format");
+        var file = System.IO.Path.Combine(path, FormatFile);
         if (!File.Exists(file))
         {
             return null;
@@ -143,7 +146,7 @@ public sealed class DataDirectory : IDisposable
             file.Flush(flushToDisk: true);
         }
 
-        File.Move(unfinished, System.IO.Path.Combine(path, "format"));
+        File.Move(unfinished, System.IO.Path.Combine(path, FormatFile));
         FileSync.Directory(path);
         if (Directory.GetParent(path) is { } parent)
         {

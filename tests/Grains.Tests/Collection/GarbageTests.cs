@@ -235,6 +235,6 @@ public sealed class GarbageTests : GrainTest, IDisposable
     private async Task<CollectionCounts> SweepAfterAsync(TimeSpan later)
     {
         Time.Advance(later);
-        return await new Sweeper(Collector, Options.Create(Collection), Time, NullLogger<Sweeper>.Instance).SweepAsync(default);
+        return await new Sweeper(Collector, Cluster.Grains, Options.Create(Collection), Time, NullLogger<Sweeper>.Instance).SweepAsync(default);
     }
 }

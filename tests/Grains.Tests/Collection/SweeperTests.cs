@@ -165,7 +165,7 @@ public sealed class SweeperTests : GrainTest, IDisposable
         var (_, second) = await PushAsync("two", "same");
         Assert.True(await ExistsAsync(second, digest));
 
-        await SweepAfterAsync(Lifetimes.UploadExpiry + TimeSpan.FromMinutes(1));
+        await SweepAfterAsync(Lifetimes.UploadExpiry + TimeSpan.FromHours(2));
 
         Assert.True(await ExistsAsync(first, digest));
         Assert.False(await ExistsAsync(second, digest));
@@ -317,7 +317,7 @@ public sealed class SweeperTests : GrainTest, IDisposable
         return await Sweeper().SweepAsync(default);
     }
 
-    private Sweeper Sweeper() => new(new GarbageCollector(Cluster.Grains, _blobs, Time), Options.Create(new CollectionOptions()), Time, NullLogger<Sweeper>.Instance);
+    private Sweeper Sweeper() => new(new GarbageCollector(Cluster.Grains, _blobs, Time), Cluster.Grains, Options.Create(new CollectionOptions()), Time, NullLogger<Sweeper>.Instance);
 
     /// <summary>Pushes a blob as the gateway does: session, object, seal, link.</summary>
     private async Task<(Digest Digest, ObjectId Object)> PushAsync(string repository, string content)

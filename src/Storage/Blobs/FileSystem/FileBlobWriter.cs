@@ -21,7 +21,7 @@ internal sealed class FileBlobWriter : IBlobWriter
     public long Length { get; private set; }
 
     /// <summary>Opens or creates the file, and cuts off what does not count. The caller has the lock of <paramref name="tail"/>.</summary>
-    public static FileBlobWriter? Open(ObjectId id, ObjectPaths paths, FileTail tail, long epoch, long offset)
+    public static FileBlobWriter? Open(ObjectId id, ObjectPaths paths, FileTail tail, long epoch, long offset, DateTimeOffset now)
     {
         var path = paths.Upload(id);
         var isNew = offset == 0 && !File.Exists(path);
@@ -45,6 +45,12 @@ internal sealed class FileBlobWriter : IBlobWriter
         if (length > offset)
         {
             RandomAccess.SetLength(file, offset);
+        }
+
+        // Whoever takes an object will need it: to a scrub that is as good as a write.
+        if (!isNew)
+        {
+            File.SetLastWriteTimeUtc(file, now.UtcDateTime);
         }
 
         // A file that an earlier process made, and did not live to sync, has no durable name either.

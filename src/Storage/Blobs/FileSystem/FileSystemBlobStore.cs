@@ -11,16 +11,18 @@ namespace Granary.Storage.Blobs.FileSystem;
 public sealed class FileSystemBlobStore : IBlobStore
 {
     private readonly ObjectPaths _paths;
+    private readonly TimeProvider _time;
+    private readonly DeletionHold _hold = new();
 
     // The newest epoch of each object that was taken since the start and is not sealed or deleted yet.
     private readonly ConcurrentDictionary<ObjectId, FileTail> _tails = new();
 
-    private FileSystemBlobStore(ObjectPaths paths) => _paths = paths;
+    private FileSystemBlobStore(ObjectPaths paths, TimeProvider time) => (_paths, _time) = (paths, time);
 
     /// <summary>Opens the store in a directory, and makes what is missing.</summary>
     /// <exception cref="IOException">The directories cannot be made.</exception>
     /// <exception cref="UnauthorizedAccessException">The directories cannot be made.</exception>
-    public static FileSystemBlobStore Open(string root)
+    public static FileSystemBlobStore Open(string root, TimeProvider? time = null)
     {
         var paths = new ObjectPaths(root);
         var parents = new HashSet<string>(StringComparer.Ordinal);
@@ -38,7 +40,7 @@ public sealed class FileSystemBlobStore : IBlobStore
             FileSync.Directory(parent);
         }
 
-        return new FileSystemBlobStore(paths);
+        return new FileSystemBlobStore(paths, time ?? TimeProvider.System);
     }
 
     /// <inheritdoc/>
@@ -56,7 +58,7 @@ public sealed class FileSystemBlobStore : IBlobStore
             tail.Epoch = epoch;
             try
             {
-                return ValueTask.FromResult<IBlobWriter?>(FileBlobWriter.Open(id, _paths, tail, epoch, offset));
+                return ValueTask.FromResult<IBlobWriter?>(FileBlobWriter.Open(id, _paths, tail, epoch, offset, _time.GetUtcNow()));
             }
             catch (Exception e) when (StorageErrors.IsFileSystem(e))
             {
@@ -97,6 +99,9 @@ public sealed class FileSystemBlobStore : IBlobStore
         }
     }
 
+    /// <summary>From now on no sealed object is deleted, until the answer is disposed: deletions wait.</summary>
+    public IDisposable HoldDeletions() => _hold.Enter();
+
     /// <inheritdoc/>
     public ValueTask<IBlobReader?> OpenAsync(ObjectId id, Digest digest, CancellationToken cancellationToken) =>
         Open(id, _paths.Blob(id, digest), cancellationToken);
@@ -105,9 +110,14 @@ public sealed class FileSystemBlobStore : IBlobStore
     public ValueTask<IBlobReader?> OpenTailAsync(ObjectId id, CancellationToken cancellationToken) => Open(id, _paths.Upload(id), cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask DeleteAsync(ObjectId id, Digest? digest, CancellationToken cancellationToken)
+    public async ValueTask DeleteAsync(ObjectId id, Digest? digest, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        if (digest is not null)
+        {
+            await _hold.WaitAsync(cancellationToken);
+        }
+
         try
         {
             Fence(id);
@@ -118,7 +128,6 @@ public sealed class FileSystemBlobStore : IBlobStore
             }
 
             _tails.TryRemove(id, out _);
-            return ValueTask.CompletedTask;
         }
         catch (Exception e) when (StorageErrors.IsFileSystem(e))
         {

@@ -112,6 +112,36 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
         }
     }
 
+    /// <summary>Writes all partitions as they stand at one moment into a database file of their own, durably, while reads and commits go on.</summary>
+    /// <param name="path">The file; it does not exist yet.</param>
+    /// <exception cref="StorageException">It cannot be written.</exception>
+    public void CopyTo(string path)
+    {
+        using var database = SqliteDatabase.Open(_path, writable: false);
+        using (var copy = database.Prepare("VACUUM INTO ?1"))
+        {
+            copy.Bind(1, path).Run();
+        }
+
+        // SQLite leaves that to the system.
+        FileSync.File(path);
+    }
+
+    /// <summary>Whether a database file is whole; null, or what SQLite finds wrong with it.</summary>
+    public static string? FindFault(string path)
+    {
+        try
+        {
+            using var database = SqliteDatabase.Open(path, writable: false);
+            using var check = database.Prepare("PRAGMA integrity_check(1)");
+            return check.Step() && check.Text(0) is not "ok" and var fault ? fault : null;
+        }
+        catch (StorageException e)
+        {
+            return e.Message;
+        }
+    }
+
     /// <summary>Finishes what is queued and closes the file.</summary>
     public void Dispose()
     {

@@ -1,9 +1,9 @@
 using System.Globalization;
 
-namespace Granary.Silo.Configuration;
+namespace Granary.Gateway;
 
 /// <summary>Durations as people write them: a number and a unit (<c>ms</c>, <c>s</c>, <c>m</c>, <c>h</c>, <c>d</c>).</summary>
-internal static class Durations
+public static class Durations
 {
     private static readonly (string Unit, TimeSpan Length)[] Units =
     [
@@ -14,6 +14,7 @@ internal static class Durations
         ("d", TimeSpan.FromDays(1)),
     ];
 
+    /// <summary>Reads one of at most ten years.</summary>
     public static bool TryParse(string text, out TimeSpan duration)
     {
         duration = default;
@@ -30,6 +31,7 @@ internal static class Durations
         return false;
     }
 
+    /// <summary>Writes one in its largest unit without a remainder.</summary>
     public static string Text(TimeSpan duration)
     {
         foreach (var (unit, length) in Units.Reverse())

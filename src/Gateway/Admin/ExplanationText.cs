@@ -1,0 +1,96 @@
+using System.Globalization;
+using Granary.Grains.Interfaces.Blobs;
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Protocol;
+
+namespace Granary.Gateway.Admin;
+
+/// <summary>Says in sentences why content is kept, or when it goes.</summary>
+internal static class ExplanationText
+{
+    public static string[] Of(RepositoryName repository, Digest digest, RepositoryExplanation here, ShardBlob? blob)
+    {
+        var lines = new List<string>();
+        if (here.Pushed is null && here.BlobSize is null)
+        {
+            lines.Add($"{repository} has neither a manifest nor a blob {digest}.");
+        }
+
+        if (here.Pushed is { } pushed)
+        {
+            ExplainManifest(lines, repository, here, pushed);
+        }
+
+        if (here.BlobSize is { } size)
+        {
+            ExplainLink(lines, repository, here, size);
+        }
+
+        if (blob is not null)
+        {
+            ExplainBlob(lines, blob);
+        }
+        else if (here.Pushed is null)
+        {
+            lines.Add("The registry has no such blob.");
+        }
+
+        return [.. lines];
+    }
+
+    private static void ExplainManifest(List<string> lines, RepositoryName repository, RepositoryExplanation here, DateTimeOffset pushed)
+    {
+        lines.Add($"It is a manifest of {repository}, pushed {Text(pushed)}.");
+        Say(lines, here.Tags, "Tags point at it: ");
+        Say(lines, here.UsedBy, "Indexes name it: ");
+        Say(lines, here.Referrers, "Manifests refer to it: ");
+        if (here.Subject is { } subject)
+        {
+            lines.Add(here.IsSubjectHere ? $"It refers to {subject}, and goes with it." : $"It refers to {subject}, which is not here.");
+        }
+
+        if (here.Tags is [] && here.UsedBy is [] && !here.IsSubjectHere)
+        {
+            lines.Add(here.Referrers is []
+                ? "No tag leads to it. It stays, unless untagged manifests are collected (collection.untagged, or a collection that is asked to)."
+                : "No tag points at it. It stays as long as one leads to a manifest that refers to it, or untagged manifests are not collected.");
+        }
+    }
+
+    private static void ExplainLink(List<string> lines, RepositoryName repository, RepositoryExplanation here, long size)
+    {
+        lines.Add($"It is a blob of {repository}, of {size} bytes{(here.IsDamaged ? ", which are DAMAGED: clients are told that it is not there, and the next push mends it" : "")}.");
+        if (here.Uses > 0)
+        {
+            lines.Add($"Manifests that use it, {here.Uses} in all: {string.Join(", ", here.UsedBy)}{(here.Uses > here.UsedBy.Length ? ", …" : "")}. As long as there is one, it stays.");
+        }
+        else if (here.Due is { } due)
+        {
+            lines.Add($"No manifest uses it. It was last pushed or asked for {Text(here.Renewed)}, and leaves the repository after {Text(due)}, unless somebody asks for it or uses it before.");
+        }
+    }
+
+    private static void ExplainBlob(List<string> lines, ShardBlob blob)
+    {
+        lines.Add(blob.Content is { } id ? $"The registry keeps it in object {id}." : "The registry keeps it in a row.");
+        if (blob.References > 0)
+        {
+            var leases = blob.Leases.Select(lease => $"{lease.Repository} (asked again {Text(lease.LeaseUntil)})");
+            lines.Add($"Repositories that refer to it, {blob.References} in all: {string.Join(", ", leases)}{(blob.References > blob.Leases.Length ? ", …" : "")}. As long as there is one, its bytes stay.");
+        }
+        else
+        {
+            lines.Add($"No repository refers to it: its bytes go after {Text(blob.OrphanDue)}.");
+        }
+    }
+
+    private static void Say<T>(List<string> lines, T[] items, string what)
+    {
+        if (items.Length > 0)
+        {
+            lines.Add(what + string.Join(", ", items) + ".");
+        }
+    }
+
+    private static string Text(DateTimeOffset? time) => time?.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture) ?? "soon";
+}

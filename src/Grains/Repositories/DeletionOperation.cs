@@ -1,0 +1,25 @@
+using Granary.Grains.Interfaces.Operations;
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Operations;
+
+namespace Granary.Grains.Repositories;
+
+/// <summary>Removes a repository with all that it has. Its blobs go with the next collections, unless other repositories have them.</summary>
+public sealed class DeletionOperation(IGrainFactory grains) : IOperation
+{
+    private const int StepSize = 100;
+
+    /// <inheritdoc/>
+    public OperationKind Kind => OperationKind.Deletion;
+
+    /// <inheritdoc/>
+    public async Task RunAsync(OperationRun run, CancellationToken cancellationToken)
+    {
+        var repository = grains.GetGrain<IRepositoryUpkeepGrain>(run.Request.Repository!);
+        while (await repository.Clear(StepSize, cancellationToken) is > 0 and var removed)
+        {
+            run.Add("removed", removed);
+            await run.StepAsync();
+        }
+    }
+}

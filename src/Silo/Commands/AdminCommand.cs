@@ -1,0 +1,121 @@
+using System.CommandLine;
+using Granary.Gateway;
+using Granary.Gateway.Admin;
+using Granary.Grains.Interfaces.Operations;
+
+namespace Granary.Silo.Commands;
+
+/// <summary>What the commands that speak to a running server have in common.</summary>
+internal static class AdminCommand
+{
+    public const int Done = 0;
+    public const int Failed = 1;
+
+    /// <summary>The operation ran to its end and found something that somebody should look at.</summary>
+    public const int Found = 2;
+
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(300);
+
+    public static Option<string> Server() => new("--server")
+    {
+        Description = $"The address of the server, on its own machine. Default: {AdminClient.DefaultServer}.",
+        HelpName = "URL",
+        DefaultValueFactory = _ => AdminClient.DefaultServer,
+    };
+
+    public static Option<bool> Json() => new("--json") { Description = "Answer in JSON: one line each time something changes, the last one is the end." };
+
+    public static Option<bool> NoWait() => new("--no-wait") { Description = "Do not wait for the end: print the operation's id, and watch it later." };
+
+    public static Option<TimeSpan?> Duration(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "DURATION",
+        CustomParser = result =>
+        {
+            if (Durations.TryParse(result.Tokens[0].Value, out var duration))
+            {
+                return duration;
+            }
+
+            result.AddError($"{name}: '{result.Tokens[0].Value}' is not a duration, such as 90m, 12h or 0s.");
+            return null;
+        },
+    };
+
+    /// <summary>Makes a command that fails with a message instead of a stack trace.</summary>
+    public static Command Create(string name, string description, IEnumerable<Symbol> symbols, Func<ParseResult, CancellationToken, Task<int>> action)
+    {
+        var command = new Command(name, description);
+        foreach (var symbol in symbols)
+        {
+            if (symbol is Option option)
+            {
+                command.Options.Add(option);
+            }
+            else
+            {
+                command.Arguments.Add((Argument)symbol);
+            }
+        }
+
+        command.SetAction(async (result, cancellationToken) =>
+        {
+            try
+            {
+                return await action(result, cancellationToken);
+            }
+            catch (CommandException e)
+            {
+                await Console.Error.WriteLineAsync("granary: " + e.Message);
+                return Failed;
+            }
+            catch (OperationCanceledException)
+            {
+                await Console.Error.WriteLineAsync("granary: stopped waiting.");
+                return Failed;
+            }
+        });
+        return command;
+    }
+
+    /// <summary>Starts an operation and waits for its end, unless told not to.</summary>
+    public static async Task<int> RunAsync(string server, StartRequest request, bool isWaiting, bool isJson, CancellationToken cancellationToken)
+    {
+        using var client = new AdminClient(server);
+        var started = await client.StartAsync(request, cancellationToken);
+        if (!isWaiting)
+        {
+            Console.WriteLine(isJson ? OperationText.Json(started) : started.Id);
+            return Done;
+        }
+
+        return await WatchAsync(client, started, isJson, cancellationToken);
+    }
+
+    /// <summary>Shows an operation until it ends.</summary>
+    public static async Task<int> WatchAsync(AdminClient client, OperationStatus operation, bool isJson, CancellationToken cancellationToken)
+    {
+        try
+        {
+            operation = await OperationDisplay.Choose(isJson).ShowAsync(operation, NextAsync);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new CommandException($"The {OperationText.Name(operation.Request.Kind)} goes on in the server. See 'granary operation watch {operation.Id}' and 'granary operation cancel {operation.Id}'.");
+        }
+
+        return operation switch
+        {
+            { State: not OperationState.Done } => Failed,
+            { Progress.Findings.Length: > 0 } => Found,
+            _ => Done,
+        };
+
+        async Task<OperationStatus> NextAsync()
+        {
+            await Task.Delay(PollInterval, TimeProvider.System, cancellationToken);
+            return await client.FindAsync(operation.Id, cancellationToken);
+        }
+    }
+}
