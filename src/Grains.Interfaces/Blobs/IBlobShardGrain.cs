@@ -54,6 +54,14 @@ public interface IBlobShardGrain : IGrainWithIntegerKey
     [AlwaysInterleave, Alias("owns")]
     Task<bool> Owns(Digest digest, ObjectId @object, CancellationToken cancellationToken);
 
+    /// <summary>Whether a repository's reference to a blob is known, and the blob's content is what the repository believes.</summary>
+    /// <param name="digest">The blob.</param>
+    /// <param name="repository">Who refers to it.</param>
+    /// <param name="object">Its object; null for a small blob.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    [AlwaysInterleave, Alias("is-held")]
+    Task<bool> IsHeld(Digest digest, RepositoryName repository, ObjectId? @object, CancellationToken cancellationToken);
+
     /// <summary>Whether the row of a small blob holds what its digest says.</summary>
     [AlwaysInterleave, Alias("is-row-whole")]
     Task<bool> IsRowWhole(Digest digest, CancellationToken cancellationToken);

@@ -214,6 +214,12 @@ internal sealed class BlobShardGrain(
         cancellationToken);
 
     /// <inheritdoc/>
+    public async Task<bool> IsHeld(Digest digest, RepositoryName repository, ObjectId? @object, CancellationToken cancellationToken) => await Rows.ReadAsync(
+        [BlobRows.Blob(digest), BlobRows.Reference(digest, repository)],
+        rows => BlobRow.Find(rows, digest) is { } blob && blob.Object == @object && ReferenceRow.Find(rows, digest, repository) is not null,
+        cancellationToken);
+
+    /// <inheritdoc/>
     public async Task<bool> IsRowWhole(Digest digest, CancellationToken cancellationToken) => await Rows.ReadAsync(
         [BlobRows.Bytes(digest)],
         rows => BlobBytesRow.Find(rows, digest) is { } content && Digest.Compute(digest.Algorithm, content.Bytes) == digest,

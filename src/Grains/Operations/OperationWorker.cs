@@ -12,7 +12,7 @@ public sealed partial class OperationWorker(IGrainFactory grains, IEnumerable<IO
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
 
     // Well below the time after which somebody else takes over.
-    private static readonly TimeSpan SignOfLife = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan SignOfLife = TimeSpan.FromSeconds(2);
 
     private readonly Guid _id = Guid.NewGuid();
 

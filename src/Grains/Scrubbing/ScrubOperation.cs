@@ -89,6 +89,9 @@ public sealed class ScrubOperation(
                 after = page.After;
             }
             while (after is not null);
+
+            // What it has to tell repositories is no fault of theirs.
+            await collector.CollectShardAsync(number, grace: null, new CollectionCounts(), cancellationToken);
             await run.ReportAsync();
         }
     }
@@ -214,11 +217,11 @@ public sealed class ScrubOperation(
         {
             foreach (var link in links)
             {
-                var blob = await grains.GetGrain<IBlobShardGrain>(link.Digest.FirstByte).Find(link.Digest, cancellationToken);
-                if ((blob is null || blob.Content != link.Object || blob.References == 0) && await repository.PinAgain(link.Digest, cancellationToken))
+                var shard = grains.GetGrain<IBlobShardGrain>(link.Digest.FirstByte);
+                if (!await shard.IsHeld(link.Digest, name, link.Object, cancellationToken) && await repository.PinAgain(link.Digest, cancellationToken))
                 {
                     run.Add("pinned", 1);
-                    run.Find($"{name}: the registry's rows of blob {link.Digest} were lost; they were made again from the repository's.");
+                    run.Find($"{name}: the registry's rows of blob {link.Digest} were lost or damaged; they were made again from the repository's.");
                 }
             }
 

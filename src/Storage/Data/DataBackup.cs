@@ -12,8 +12,9 @@ namespace Granary.Storage.Data;
 /// </summary>
 public static class DataBackup
 {
+    internal const string RestoreMarker = "restore.unfinished";
+
     private const string Unfinished = ".unfinished";
-    private const string RestoreMarker = "restore.unfinished";
     private const int BufferSize = 1024 * 1024;
 
     /// <summary>Backs up a data directory that is in use. No object is deleted from it meanwhile.</summary>

@@ -131,6 +131,11 @@ public sealed class DataDirectory : IDisposable
     /// <summary>Makes the format file first, durably: whatever is found beside it later has a known format.</summary>
     private static Guid Create(string path)
     {
+        if (File.Exists(System.IO.Path.Combine(path, DataBackup.RestoreMarker)))
+        {
+            throw new DataDirectoryException($"A backup was being restored to the data directory '{path}', and that broke off. Run 'granary restore' again.");
+        }
+
         if (Directory.EnumerateFileSystemEntries(path).FirstOrDefault(entry => System.IO.Path.GetFileName(entry) is not ("lock" or "lost+found" or "format.new")) is { } stranger)
         {
             throw new DataDirectoryException(

@@ -1,0 +1,231 @@
+namespace Granary.Upkeep.Tests;
+
+/// <summary>The administration's API over HTTP: who may ask, what bad requests get, and what an operation says while it runs.</summary>
+public sealed class AdminApiTests : IAsyncLifetime
+{
+    private readonly ShiftedTime _time = new();
+    private TestRegistry _registry = null!;
+
+    private RegistryClient Client => _registry.Client;
+
+    public async Task InitializeAsync() => _registry = await TestRegistry.StartAsync(time: _time);
+
+    public async Task DisposeAsync() => await _registry.DisposeAsync();
+
+    [Theory]
+    [InlineData("X-Forwarded-For", "127.0.0.1")]
+    [InlineData("Forwarded", "for=127.0.0.1")]
+    [InlineData("X-Forwarded-Host", "localhost")]
+    [InlineData("X-Real-IP", "127.0.0.1")]
+    [InlineData("Via", "1.1 proxy")]
+    [InlineData("Origin", "http://127.0.0.1")]
+    [InlineData("Host", "registry.example.com")]
+    public async Task Whoever_forwards_for_others_and_web_pages_are_refused(string header, string value)
+    {
+        using var start = await Client.PostAsync("""{"kind":"collection"}""", (header, value));
+        using var list = await Client.SendAsync("GET", Admin.Operations, headers: (header, value));
+
+        Assert.Equal(HttpStatusCode.Forbidden, start.StatusCode);
+        Assert.Equal(["DENIED"], await RegistryClient.ErrorCodesAsync(start));
+        Assert.Equal(HttpStatusCode.Forbidden, list.StatusCode);
+        Assert.Empty((await Client.GetJsonAsync(Admin.Operations))["operations"]!.AsArray());
+    }
+
+    [Fact]
+    public async Task It_can_be_turned_off()
+    {
+        await using var registry = await TestRegistry.StartAsync(new Dictionary<string, string> { ["admin.enabled"] = "false" });
+
+        using var answer = await registry.Client.SendAsync("GET", Admin.Operations);
+
+        Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("null")]
+    [InlineData("[]")]
+    [InlineData("{")]
+    [InlineData("{}")]
+    [InlineData("""{"kind":"holiday"}""")]
+    [InlineData("""{"kind":"collection","grace":"-1h"}""")]
+    [InlineData("""{"kind":"collection","grace":"soon"}""")]
+    [InlineData("""{"kind":"collection","grace":3600}""")]
+    [InlineData("""{"kind":"collection","untaggedAge":"1w"}""")]
+    [InlineData("""{"kind":"collection","dryrun!":true}""")]
+    [InlineData("""{"kind":"deletion"}""")]
+    [InlineData("""{"kind":"deletion","repository":"No/Such Name"}""")]
+    [InlineData("""{"kind":"backup"}""")]
+    [InlineData("""{"kind":"backup","directory":"relative/path"}""")]
+    [InlineData("""{"kind":"scrub","bytesPerSecond":0}""")]
+    public async Task A_request_that_makes_no_sense_is_400_and_starts_nothing(string request)
+    {
+        using var answer = await Client.PostAsync(request);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal(["UNSUPPORTED"], await RegistryClient.ErrorCodesAsync(answer));
+        Assert.Empty((await Client.GetJsonAsync(Admin.Operations))["operations"]!.AsArray());
+    }
+
+    [Theory]
+    [InlineData("GET", "/granary/v1/operations/none", 404)]
+    [InlineData("DELETE", "/granary/v1/operations/none", 404)]
+    [InlineData("PUT", "/granary/v1/operations", 404)]
+    [InlineData("GET", "/granary/v2", 404)]
+    [InlineData("GET", "/granary/v1/operations?kind=holiday", 400)]
+    [InlineData("GET", "/granary/v1/explain", 400)]
+    [InlineData("GET", "/granary/v1/explain?repository=app&digest=sha256:12", 400)]
+    [InlineData("GET", "/granary/v1/explain?repository=APP&digest=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", 400)]
+    public async Task What_is_not_there_is_said_to_be_so(string method, string path, int status)
+    {
+        using var answer = await Client.SendAsync(method, path);
+
+        Assert.Equal(status, (int)answer.StatusCode);
+        Assert.Single(await RegistryClient.ErrorCodesAsync(answer));
+    }
+
+    [Fact]
+    public async Task A_dry_run_tells_what_a_collection_then_does()
+    {
+        var (kept, _, _) = await Client.PushLargeAsync("app", "v1");
+        var (gone, layer, _) = await Client.PushLargeAsync("app", "v2");
+        using (var mount = await Client.SendAsync("POST", $"/v2/other/blobs/uploads/?mount={layer}&from=app"))
+        {
+            Assert.Equal(HttpStatusCode.Created, mount.StatusCode);
+        }
+
+        var (only, _, _) = await Client.PushLargeAsync("app", "v3");
+        await Client.DeleteAsync($"/v2/app/manifests/{gone}");
+        await Client.DeleteAsync($"/v2/app/manifests/{only}");
+
+        var nothing = await Client.RunAsync("""{"kind":"collection","dryRun":true}""");
+        var told = await Client.RunAsync("""{"kind":"collection","dryRun":true,"grace":"0s"}""");
+        Assert.Equal(3, Admin.Objects(_registry.Data).Length);
+        var done = await Client.RunAsync("""{"kind":"collection","grace":"0s"}""");
+
+        Assert.Equal(0, nothing.Count("unlinked"));
+        Assert.All((JsonNode[])[told, done], operation =>
+        {
+            Assert.Equal("done", operation.State());
+            Assert.Equal(5, operation.Count("unlinked"));
+            Assert.Equal(4, operation.Count("blobs"));
+            Assert.Equal(200_100, operation.Count("bytes"));
+            Assert.Empty(operation.Findings());
+        });
+        Assert.Single(Admin.Objects(_registry.Data));
+        Assert.Equal(HttpStatusCode.NotFound, await Client.HeadAsync($"/v2/other/blobs/{layer}"));
+        Assert.Equal(HttpStatusCode.OK, await Client.HeadAsync($"/v2/app/manifests/{kept}"));
+    }
+
+    [Fact]
+    public async Task A_collection_can_be_asked_to_take_untagged_manifests_of_an_age()
+    {
+        var (old, _, _) = await Client.PushLargeAsync("app", "latest");
+        _time.Advance(TimeSpan.FromDays(3));
+        await Client.PushLargeAsync("app", "latest");
+        var (young, _, _) = await Client.PushLargeAsync("app", "other");
+        await Client.DeleteAsync("/v2/app/manifests/other");
+
+        var plain = await Client.RunAsync("""{"kind":"collection"}""");
+        var told = await Client.RunAsync("""{"kind":"collection","untaggedAge":"2d","dryRun":true}""");
+        Assert.Equal(HttpStatusCode.OK, await Client.HeadAsync($"/v2/app/manifests/{old}"));
+        var done = await Client.RunAsync("""{"kind":"collection","untaggedAge":"2d"}""");
+
+        Assert.Equal((0, 1, 1), (plain.Count("manifests"), told.Count("manifests"), done.Count("manifests")));
+        Assert.Equal(HttpStatusCode.NotFound, await Client.HeadAsync($"/v2/app/manifests/{old}"));
+        Assert.Equal(HttpStatusCode.OK, await Client.HeadAsync($"/v2/app/manifests/{young}"));
+        Assert.Equal(HttpStatusCode.OK, await Client.HeadAsync("/v2/app/manifests/latest"));
+    }
+
+    [Fact]
+    public async Task One_of_a_kind_runs_at_a_time_and_can_be_cancelled_in_the_middle_of_a_step()
+    {
+        await Client.PushLargeAsync("app", "v1");
+        var scrub = (await Client.StartAsync("""{"kind":"scrub","bytesPerSecond":1}"""))["id"]!.GetValue<string>();
+        await Client.WaitAsync(scrub, operation => operation.State() == "running");
+
+        using (var second = await Client.PostAsync("""{"kind":"scrub"}"""))
+        {
+            Assert.Equal(HttpStatusCode.Conflict, second.StatusCode);
+            Assert.Equal(scrub, JsonNode.Parse(await second.Content.ReadAsStringAsync())!["errors"]![0]!["detail"]!["id"]!.GetValue<string>());
+        }
+
+        // Another kind is not in its way.
+        Assert.Equal("done", (await Client.RunAsync("""{"kind":"collection"}""")).State());
+
+        using (var cancel = await Client.SendAsync("DELETE", $"{Admin.Operations}/{scrub}"))
+        {
+            Assert.Equal(HttpStatusCode.OK, cancel.StatusCode);
+        }
+
+        Assert.Equal("cancelled", (await Client.WaitAsync(scrub)).State());
+        Assert.Equal("done", (await Client.RunAsync("""{"kind":"scrub"}""")).State());
+        var list = (await Client.GetJsonAsync($"{Admin.Operations}?kind=scrub&limit=10"))["operations"]!.AsArray();
+        Assert.Equal(["done", "cancelled"], list.Select(operation => operation!.State()));
+    }
+
+    [Fact]
+    public async Task Of_many_starts_at_once_one_is_told_yes()
+    {
+        var answers = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Client.PostAsync("""{"kind":"collection"}""")));
+
+        Assert.Single(answers, answer => answer.StatusCode == HttpStatusCode.Accepted);
+        Assert.All(answers.Where(answer => answer.StatusCode != HttpStatusCode.Accepted), answer => Assert.Equal(HttpStatusCode.Conflict, answer.StatusCode));
+        foreach (var answer in answers)
+        {
+            answer.Dispose();
+        }
+    }
+
+    [Fact]
+    public async Task A_repository_is_removed_as_a_whole()
+    {
+        await Client.PushLargeAsync("app", "v1");
+        var (_, layer, content) = await Client.PushLargeAsync("app", "v2");
+        await Client.PushLargeAsync("other", "v1", content);
+
+        var deletion = await Client.RunAsync("""{"kind":"deletion","repository":"app"}""");
+
+        Assert.Equal("done", deletion.State());
+        Assert.Equal(["other"], (await Client.GetJsonAsync("/v2/_catalog"))["repositories"]!.AsArray().Select(name => name!.GetValue<string>()));
+        Assert.Equal(HttpStatusCode.NotFound, await Client.HeadAsync("/v2/app/manifests/v1"));
+        await Client.RunAsync("""{"kind":"collection","grace":"0s"}""");
+        Assert.Single(Admin.Objects(_registry.Data));
+        Assert.Equal(content, await Client.GetBytesAsync($"/v2/other/blobs/{layer}"));
+
+        // One that never was is as good as removed.
+        Assert.Equal("done", (await Client.RunAsync("""{"kind":"deletion","repository":"never/was"}""")).State());
+    }
+
+    [Fact]
+    public async Task It_explains_what_holds_content_and_when_it_goes()
+    {
+        var (manifest, layer, _) = await Client.PushLargeAsync("app", "v1");
+        var index = Manifests.Index([Manifests.Descriptor(manifest, 500, MediaTypes.OciManifest)]);
+        using (var answer = await Client.PushManifestAsync("app", "all", index, MediaTypes.OciIndex))
+        {
+            Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
+        }
+
+        var ofManifest = await ExplainAsync("app", manifest);
+        var ofLayer = await ExplainAsync("app", layer);
+        Assert.Contains("Tags point at it: v1.", ofManifest, StringComparison.Ordinal);
+        Assert.Contains($"Indexes name it: {RegistryClient.DigestOf(index)}.", ofManifest, StringComparison.Ordinal);
+        Assert.Contains(manifest.Value, ofLayer, StringComparison.Ordinal);
+        Assert.Contains("Repositories that refer to it, 1 in all: app", ofLayer, StringComparison.Ordinal);
+
+        await Client.DeleteAsync($"/v2/app/manifests/{RegistryClient.DigestOf(index)}");
+        await Client.DeleteAsync($"/v2/app/manifests/{manifest}");
+        Assert.Contains("leaves the repository after", await ExplainAsync("app", layer), StringComparison.Ordinal);
+        Assert.Contains("has neither a manifest nor a blob", await ExplainAsync("app", manifest), StringComparison.Ordinal);
+
+        var blob = await Client.PushBlobAsync("app", RegistryClient.RandomBytes(100));
+        Assert.Contains("The registry keeps it in a row.", await ExplainAsync("app", blob), StringComparison.Ordinal);
+    }
+
+    private async Task<string> ExplainAsync(string repository, Digest digest)
+    {
+        var explanation = await Client.GetJsonAsync($"/granary/v1/explain?repository={repository}&digest={digest}");
+        return string.Join('\n', explanation["text"]!.AsArray().Select(line => line!.GetValue<string>()));
+    }
+}

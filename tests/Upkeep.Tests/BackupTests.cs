@@ -1,0 +1,163 @@
+namespace Granary.Upkeep.Tests;
+
+/// <summary>Backups of a registry that serves, and what can be made of them.</summary>
+public sealed class BackupTests : IAsyncLifetime
+{
+    private readonly ShiftedTime _time = new();
+    private readonly TemporaryDirectory _directory = new();
+    private TestRegistry _registry = null!;
+
+    private RegistryClient Client => _registry.Client;
+
+    private string Backup => _directory.Combine("backup");
+
+    private string Restored => _directory.Combine("restored");
+
+    public async Task InitializeAsync() => _registry = await TestRegistry.StartAsync(time: _time);
+
+    public async Task DisposeAsync()
+    {
+        await _registry.DisposeAsync();
+        _directory.Dispose();
+    }
+
+    [Fact]
+    public async Task A_backup_made_while_pushes_and_collections_run_holds_all_that_was_acknowledged_before()
+    {
+        var acknowledged = new List<(string Tag, Digest Layer, byte[] Content)>();
+        for (var i = 0; i < 10; i++)
+        {
+            var (_, layer, content) = await Client.PushLargeAsync("app", $"before{i}");
+            acknowledged.Add(($"before{i}", layer, content));
+        }
+
+        using var stop = new CancellationTokenSource();
+        var busy = Task.WhenAll(PushAndDeleteAsync(stop.Token), CollectAsync(stop.Token));
+        var backup = await BackupAsync();
+        await stop.CancelAsync();
+        await busy;
+
+        Assert.Equal("done", backup.State());
+        Assert.Empty(backup.Findings());
+        var (status, output) = await GranaryProcess.RunAsync("restore", Backup, "--data", Restored);
+        Assert.True(status == 0, output);
+        await using var restored = await TestRegistry.StartAsync(new Dictionary<string, string> { ["data"] = Restored }, _time);
+        foreach (var (tag, layer, content) in acknowledged)
+        {
+            Assert.Equal(HttpStatusCode.OK, await restored.Client.HeadAsync($"/v2/app/manifests/{tag}"));
+            Assert.Equal(content, await restored.Client.GetBytesAsync($"/v2/app/blobs/{layer}"));
+        }
+
+        // Every manifest that is there has its layers: the rows are those of one moment, and no object of theirs was missed.
+        var scrub = await restored.Client.RunAsync("""{"kind":"scrub","bytesPerSecond":1000000000}""");
+        Assert.Empty(scrub.Findings());
+        await restored.Client.PushLargeAsync("app", "after");
+    }
+
+    [Fact]
+    public async Task A_second_backup_copies_what_is_new_and_removes_what_has_gone()
+    {
+        var (first, gone, _) = await Client.PushLargeAsync("app", "v1");
+        await BackupAsync();
+        var (_, layer, content) = await Client.PushLargeAsync("app", "v2");
+        await Client.PushLargeAsync("app", "v3");
+        await Client.DeleteAsync($"/v2/app/manifests/{first}");
+        await Client.RunAsync("""{"kind":"collection","grace":"0s"}""");
+
+        var second = await BackupAsync();
+
+        Assert.Equal((2, 2), (second.Count("objects"), second.Count("copied")));
+        Assert.Equal(0, (await BackupAsync()).Count("copied"));
+        Assert.Equal(content, await File.ReadAllBytesAsync(Admin.ObjectOf(Backup, layer)));
+        Assert.DoesNotContain(Admin.Objects(Backup), file => file.Contains(gone.Encoded.ToString(), StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_is_damaged_is_said_by_the_backup_and_by_the_restore()
+    {
+        var (_, layer, content) = await Client.PushLargeAsync("app", "v1");
+        content[10] ^= 1;
+        await File.WriteAllBytesAsync(Admin.ObjectOf(_registry.Data, layer), content);
+
+        var backup = await BackupAsync();
+        var (status, output) = await GranaryProcess.RunAsync("restore", Backup, "--data", Restored);
+
+        Assert.Equal(1, backup.Count("damaged"));
+        Assert.Contains(layer.Encoded.ToString(), Assert.Single(backup.Findings()), StringComparison.Ordinal);
+        Assert.Equal(2, status);
+        Assert.Contains(layer.Encoded.ToString(), output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_restore_that_broke_off_is_repeated_and_serves_nothing_before()
+    {
+        var (_, layer, content) = await Client.PushLargeAsync("app", "v1");
+        await BackupAsync();
+
+        // As it stands when it was killed while it copied.
+        Directory.CreateDirectory(Restored);
+        await File.WriteAllTextAsync(Path.Combine(Restored, "restore.unfinished"), "");
+        Directory.CreateDirectory(Path.Combine(Restored, "blobs/sha256", layer.Encoded[..2].ToString()));
+        await File.WriteAllBytesAsync(Path.Combine(Restored, "blobs/sha256", layer.Encoded[..2].ToString(), Path.GetFileName(Admin.ObjectOf(Backup, layer))) + ".unfinished", content[..100]);
+
+        var (served, message) = await GranaryProcess.RunAsync("serve", "--urls", "http://127.0.0.1:0", "--data", Restored);
+        Assert.Equal(1, served);
+        Assert.Contains("granary restore", message, StringComparison.Ordinal);
+        Assert.Equal(0, (await GranaryProcess.RunAsync("restore", Backup, "--data", Restored)).Status);
+        await using var restored = await TestRegistry.StartAsync(new Dictionary<string, string> { ["data"] = Restored }, _time);
+        Assert.Equal(content, await restored.Client.GetBytesAsync($"/v2/app/blobs/{layer}"));
+    }
+
+    [Fact]
+    public async Task Directories_that_cannot_be_right_are_refused_with_a_reason()
+    {
+        await Client.PushLargeAsync("app", "v1");
+        var inside = await Client.RunAsync($$"""{"kind":"backup","directory":"{{Path.Combine(_registry.Data, "backup")}}"}""");
+        Assert.Equal("failed", inside.State());
+        Assert.Contains("inside the other", inside["error"]!.GetValue<string>(), StringComparison.Ordinal);
+
+        var file = _directory.Combine("file");
+        await File.WriteAllTextAsync(file, "");
+        var onFile = await Client.RunAsync($$"""{"kind":"backup","directory":"{{file}}"}""");
+        Assert.Equal("failed", onFile.State());
+        Assert.Contains(file, onFile["error"]!.GetValue<string>(), StringComparison.Ordinal);
+
+        var (none, noBackup) = await GranaryProcess.RunAsync("restore", _directory.Path, "--data", Restored);
+        Assert.Equal(1, none);
+        Assert.Contains("is not a backup", noBackup, StringComparison.Ordinal);
+
+        await BackupAsync();
+        Directory.CreateDirectory(Restored);
+        await File.WriteAllTextAsync(Path.Combine(Restored, "letter"), "");
+        var (full, notEmpty) = await GranaryProcess.RunAsync("restore", Backup, "--data", Restored);
+        Assert.Equal(1, full);
+        Assert.Contains("is not empty", notEmpty, StringComparison.Ordinal);
+
+        var (same, inUse) = await GranaryProcess.RunAsync("restore", _registry.Data, "--data", _directory.Combine("copy"));
+        Assert.Equal(1, same);
+        Assert.Contains("in use by another process", inUse, StringComparison.Ordinal);
+    }
+
+    private Task<JsonNode> BackupAsync() => Client.RunAsync($$"""{"kind":"backup","directory":"{{Backup}}"}""");
+
+    private async Task PushAndDeleteAsync(CancellationToken stop)
+    {
+        for (var i = 0; !stop.IsCancellationRequested; i++)
+        {
+            var (manifest, _, _) = await Client.PushLargeAsync("app", $"while{i}");
+            if (i % 2 == 0)
+            {
+                await Client.DeleteAsync($"/v2/app/manifests/{manifest}");
+            }
+        }
+    }
+
+    private async Task CollectAsync(CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            // A second of grace: pushes that run do not have to begin again.
+            await Client.RunAsync("""{"kind":"collection","grace":"1s"}""");
+        }
+    }
+}

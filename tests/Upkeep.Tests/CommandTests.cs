@@ -1,0 +1,113 @@
+namespace Granary.Upkeep.Tests;
+
+/// <summary>The command line, as somebody at a shell or in a script uses it.</summary>
+public sealed class CommandTests : IAsyncLifetime
+{
+    private TestRegistry _registry = null!;
+
+    private RegistryClient Client => _registry.Client;
+
+    public async Task InitializeAsync() => _registry = await TestRegistry.StartAsync();
+
+    public async Task DisposeAsync() => await _registry.DisposeAsync();
+
+    [Fact]
+    public async Task Gc_collects_waits_and_says_what_it_did()
+    {
+        var (manifest, layer, _) = await Client.PushLargeAsync("app", "v1");
+        var (kept, keptOutput) = await RunAsync("gc", "explain", "app", manifest.Value);
+        Assert.Equal(0, kept);
+        Assert.Contains("Tags point at it: v1.", keptOutput, StringComparison.Ordinal);
+        await Client.DeleteAsync($"/v2/app/manifests/{manifest}");
+
+        var (dry, dryOutput) = await RunAsync("gc", "run", "--dry-run", "--grace", "0s");
+        Assert.Equal(0, dry);
+        Assert.Contains("What a collection would remove: 2 blobs left their repositories, 2 blobs, 100.1 KB of them.", dryOutput, StringComparison.Ordinal);
+        var (done, output) = await RunAsync("gc", "run", "--grace", "0s");
+        Assert.Equal(0, done);
+        Assert.Contains("The collection is done: 2 blobs left their repositories, 2 blobs", output, StringComparison.Ordinal);
+        Assert.Empty(Admin.Objects(_registry.Data));
+
+        var (status, list) = await RunAsync("gc", "status");
+        Assert.Equal(0, status);
+        Assert.Equal(2, list.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+        var (watched, json) = await RunAsync("gc", "watch", "--json");
+        Assert.Equal(0, watched);
+        Assert.Equal("done", JsonNode.Parse(json)!["state"]!.GetValue<string>());
+        var (gone, goneOutput) = await RunAsync("gc", "explain", "app", layer.Value, "--json");
+        Assert.Equal(0, gone);
+        Assert.Equal(layer.Value, JsonNode.Parse(goneOutput)!["digest"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public async Task A_scrub_that_finds_something_ends_with_2_and_can_be_left_alone_and_cancelled()
+    {
+        var (_, layer, _) = await Client.PushLargeAsync("app", "v1");
+        Assert.Equal(0, (await RunAsync("scrub")).Status);
+        File.Delete(Admin.ObjectOf(_registry.Data, layer));
+
+        var (found, output) = await RunAsync("scrub");
+        Assert.Equal(2, found);
+        Assert.Contains($"! Blob {layer} is damaged: object", output, StringComparison.Ordinal);
+
+        await Client.PushLargeAsync("app", "v2", RegistryClient.RandomBytes(10_000_000));
+        var (left, id) = await RunAsync("scrub", "--no-wait", "--megabytes-per-second", "1");
+        Assert.Equal(0, left);
+        Assert.Equal(0, (await RunAsync("operation", "cancel", id.Trim())).Status);
+        var (cancelled, last) = await RunAsync("operation", "watch", id.Trim());
+        Assert.Equal(1, cancelled);
+        Assert.Contains("was cancelled", last, StringComparison.Ordinal);
+        var (again, message) = await RunAsync("operation", "cancel", id.Trim());
+        Assert.Equal(1, again);
+        Assert.Contains("has ended already", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Backup_and_repository_delete_do_what_they_say()
+    {
+        using var directory = new TemporaryDirectory();
+        await Client.PushLargeAsync("app", "v1");
+
+        var (status, output) = await RunAsync("backup", directory.Combine("b"));
+        Assert.True(status == 0, output);
+        Assert.Contains("1 objects copied", output, StringComparison.Ordinal);
+        Assert.Single(Admin.Objects(directory.Combine("b")));
+
+        var (asked, question) = await RunAsync("repository", "delete", "app");
+        Assert.Equal(1, asked);
+        Assert.Contains("--yes", question, StringComparison.Ordinal);
+        Assert.Equal(0, (await RunAsync("repository", "delete", "app", "--yes")).Status);
+        Assert.Equal(HttpStatusCode.NotFound, await Client.HeadAsync("/v2/app/manifests/v1"));
+    }
+
+    [Theory]
+    [InlineData("gc run --grace soon", "is not a duration")]
+    [InlineData("gc watch none", "There is no such operation")]
+    [InlineData("gc cancel", "There was none yet")]
+    [InlineData("gc explain APP sha256:12", "repository has to be")]
+    [InlineData("repository delete APP --yes", "is not a repository's name")]
+    public async Task What_cannot_be_done_is_said_in_a_line(string arguments, string message)
+    {
+        var (status, output) = await RunAsync(arguments.Split(' '));
+
+        Assert.Equal(1, status);
+        Assert.Contains(message, output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("http://127.0.0.1:1", "cannot be reached")]
+    [InlineData("localhost", "is not an address")]
+    public async Task A_server_that_is_not_there_is_said_in_a_line(string server, string message)
+    {
+        var (status, output) = await GranaryProcess.RunAsync("gc", "run", "--server", server);
+
+        Assert.Equal(1, status);
+        Assert.Contains(message, output, StringComparison.Ordinal);
+        Assert.Contains("--server", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+    }
+
+    private Task<(int Status, string Output)> RunAsync(params string[] arguments) =>
+        GranaryProcess.RunAsync([.. arguments, "--server", _registry.Address.ToString()]);
+}
