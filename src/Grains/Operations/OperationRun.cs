@@ -23,7 +23,7 @@ public sealed class OperationRun(OperationStatus status, Func<OperationProgress,
     /// <summary>How many there are.</summary>
     public long Total { get; set; } = status.Progress.Total;
 
-    /// <summary>How far it was when it last said so; any thread may look.</summary>
+    /// <summary>How far it was after its last step; any thread may look.</summary>
     public OperationProgress Latest { get; private set; } = status.Progress;
 
     /// <summary>How far it is.</summary>
@@ -57,6 +57,7 @@ public sealed class OperationRun(OperationStatus status, Func<OperationProgress,
     public async Task StepAsync()
     {
         Done++;
+        Latest = Progress;
         await ReportAsync();
     }
 
@@ -66,7 +67,6 @@ public sealed class OperationRun(OperationStatus status, Func<OperationProgress,
     {
         if (_reported == 0 || time.GetElapsedTime(_reported) >= ReportInterval)
         {
-            Latest = Progress;
             await report(Latest);
             _reported = time.GetTimestamp();
         }

@@ -1,0 +1,198 @@
+using System.Collections.Concurrent;
+using Granary.Grains.Collection;
+using Granary.Grains.Interfaces.Blobs;
+using Granary.Grains.Interfaces.Collection;
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Tests.Cluster;
+using Granary.Protocol;
+using Granary.Storage.Blobs.FileSystem;
+using Granary.Storage.Partitions.Memory;
+using Granary.Testing;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace Granary.Grains.Tests.Collection;
+
+/// <summary>What becomes of collections when things go wrong: two at once, clocks that jump, commits that fail, silos that die.</summary>
+public sealed class FaultTests : GrainTest, IDisposable
+{
+    private static readonly LifetimeOptions Lifetimes = new();
+
+    private readonly TemporaryDirectory _directory = new();
+    private readonly FileSystemBlobStore _blobs;
+
+    public FaultTests() => _blobs = FileSystemBlobStore.Open(_directory.Path);
+
+    private IRepositoryGrain Repository => Cluster.Repository("app");
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task Four_collections_at_once_collect_what_one_would()
+    {
+        var (kept, gone) = (new List<byte[]>(), new List<byte[]>());
+        for (var i = 0; i < 100; i++)
+        {
+            var content = Bytes($"blob {i}");
+            await GrainCluster.LinkAsync(Repository, content);
+            (i % 2 == 0 ? kept : gone).Add(content);
+        }
+
+        Assert.IsType<ManifestStored>(await Repository.PutManifest(Commands.Put("m", ["v1"], blobs: [.. kept.Select(Digest)]), default));
+        for (var hours = 0; hours < 60; hours += 15)
+        {
+            Time.Advance(TimeSpan.FromHours(15));
+            await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Sweeper().SweepAsync(default)));
+        }
+
+        foreach (var content in kept)
+        {
+            Assert.NotNull(await Cluster.Grains.GetGrain<IBlobShardGrain>(Digest(content).FirstByte).Find(Digest(content), default));
+        }
+
+        foreach (var content in gone)
+        {
+            Assert.Null(await Cluster.Grains.GetGrain<IBlobShardGrain>(Digest(content).FirstByte).Find(Digest(content), default));
+        }
+    }
+
+    [Fact]
+    public async Task A_clock_that_jumps_takes_no_manifest_anything_and_a_collection_that_is_asked_for_finds_the_rest()
+    {
+        var (used, unused) = (Bytes("used"), Bytes("unused"));
+        await GrainCluster.LinkAsync(Repository, used);
+        await Repository.PutManifest(Commands.Put("m", ["v1"], blobs: [Digest(used)]), default);
+
+        // Ten years ahead and back: whoever was to be looked at then will be in ten years.
+        Time.Advance(TimeSpan.FromDays(3650));
+        await Sweeper().SweepAsync(default);
+        await GrainCluster.LinkAsync(Repository, Bytes("of the future"));
+        Time.Advance(-TimeSpan.FromDays(3650));
+        await Sweeper().SweepAsync(default);
+        await GrainCluster.LinkAsync(Repository, unused);
+
+        // A year back, as if a battery was empty.
+        Time.Advance(-TimeSpan.FromDays(365));
+        await Sweeper().SweepAsync(default);
+        Assert.NotNull(await Repository.FindBlobSize(Digest(used), default));
+        Assert.NotNull(await Repository.FindBlobSize(Digest(unused), default));
+        Time.Advance(TimeSpan.FromDays(365));
+
+        await SweepAfterAsync(Lifetimes.LinkGrace + TimeSpan.FromHours(1));
+        foreach (var schedule in Schedules.Repositories)
+        {
+            await new GarbageCollector(Cluster.Grains, _blobs, Time).CollectAllRepositoriesAsync(schedule, Lifetimes.LinkGrace, dryRun: null, new CollectionCounts(), default);
+        }
+
+        await SweepAfterAsync(Lifetimes.BlobGrace + TimeSpan.FromHours(1));
+        Assert.NotNull(await Repository.FindBlobSize(Digest(used), default));
+        Assert.Null(await ShardOf(unused).Find(Digest(unused), default));
+        Assert.NotNull(await ShardOf(used).Find(Digest(used), default));
+    }
+
+    [Fact]
+    public async Task A_sweep_does_what_it_can_while_a_partition_fails_and_the_rest_next_time()
+    {
+        var store = new FaultyPartitionStore(new MemoryPartitionStore());
+        await using var cluster = await GrainCluster.StartAsync(store, time: Time);
+        var contents = Enumerable.Range(0, 20).Select(i => Bytes($"fault {i}")).ToList();
+        foreach (var (content, i) in contents.Select((content, i) => (content, i)))
+        {
+            await GrainCluster.LinkAsync(cluster.Repository($"app{i % 4}"), content);
+        }
+
+        store.OnCommit = partition => partition.Value == "repository/app1" ? CommitFault.Before : CommitFault.None;
+        Time.Advance(Lifetimes.LinkGrace + TimeSpan.FromHours(1));
+        await Assert.ThrowsAsync<AggregateException>(() => Sweeper(cluster).SweepAsync(default));
+        Assert.Equal(5, await CountAsync());
+
+        store.OnCommit = _ => CommitFault.None;
+        await Sweeper(cluster).SweepAsync(default);
+        Assert.Equal(0, await CountAsync());
+
+        async Task<int> CountAsync()
+        {
+            var count = 0;
+            for (var i = 0; i < contents.Count; i++)
+            {
+                count += (await cluster.Grains.GetGrain<IRepositoryUpkeepGrain>($"app{i % 4}").ListLinks(after: null, limit: 100, default)).Count(link => link.Digest == Digest(contents[i]));
+            }
+
+            return count;
+        }
+    }
+
+    [Fact]
+    public async Task A_collection_goes_on_where_it_was_when_silos_die_under_it()
+    {
+        var store = new MemoryPartitionStore();
+        await using var cluster = await GrainCluster.StartAsync(store, silos: 3, time: Time);
+        var kept = new ConcurrentBag<Digest>();
+        await Parallel.ForEachAsync(Enumerable.Range(0, 300), async (i, _) =>
+        {
+            var repository = cluster.Repository($"app{i % 10}");
+            await GrainCluster.LinkAsync(repository, Bytes($"kill {i}"));
+            if (i % 3 == 0)
+            {
+                await repository.PutManifest(Commands.Put($"kill {i}", [$"t{i}"], blobs: [Digest(Bytes($"kill {i}"))]), default);
+                kept.Add(Digest(Bytes($"kill {i}")));
+            }
+        });
+
+        for (var round = 0; round < 2; round++)
+        {
+            Time.Advance(Lifetimes.LinkGrace + TimeSpan.FromHours(1));
+            var sweep = SweepThroughAsync(cluster);
+            await cluster.KillAsync(cluster.Silos[^1]);
+            await sweep;
+        }
+
+        for (var round = 0; round < 3; round++)
+        {
+            Time.Advance(Lifetimes.BlobGrace + TimeSpan.FromHours(1));
+            await SweepThroughAsync(cluster);
+        }
+
+        var left = new List<Digest>();
+        for (var shard = 0; shard < 256; shard++)
+        {
+            left.AddRange((await cluster.Grains.GetGrain<IBlobShardGrain>(shard).List(after: null, 1000, default)).Blobs.Select(blob => blob.Digest));
+        }
+
+        Assert.Equal(kept.Order(), left.Order());
+    }
+
+    private IBlobShardGrain ShardOf(byte[] content) => Cluster.Grains.GetGrain<IBlobShardGrain>(Digest(content).FirstByte);
+
+    /// <summary>Sweeps until one gets to its end: calls to a silo that has just died fail.</summary>
+    private async Task SweepThroughAsync(GrainCluster cluster)
+    {
+        using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await Sweeper(cluster).SweepAsync(default);
+                return;
+            }
+            catch (AggregateException) when (attempt < 100)
+            {
+                await pause.WaitForNextTickAsync();
+            }
+        }
+    }
+
+    private async Task SweepAfterAsync(TimeSpan later)
+    {
+        Time.Advance(later);
+        await Sweeper().SweepAsync(default);
+    }
+
+    private Sweeper Sweeper(GrainCluster? cluster = null)
+    {
+        var grains = (cluster ?? Cluster).Grains;
+        return new Sweeper(new GarbageCollector(grains, _blobs, Time), grains, Options.Create(new CollectionOptions()), Time, NullLogger<Sweeper>.Instance);
+    }
+
+    private static Digest Digest(byte[] content) => Protocol.Digest.Compute(DigestAlgorithm.Sha256, content);
+}
