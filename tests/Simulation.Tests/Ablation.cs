@@ -22,6 +22,14 @@ internal sealed class Ablation(World world, string rule)
     /// <summary><c>seal</c>: the object becomes a blob although its session is open, and will give it up.</summary>
     public bool SkipsSeal => rule == "seal";
 
+    /// <summary>Whether it is hardly ever seen, unless calls come late and speak of the same content.</summary>
+    public bool NeedsLateCalls => rule == "own";
+
+    /// <summary>
+    /// <c>seal</c> is seen by what is left: a sealed object bears its digest, so that whoever gives up an open session does not find it to delete it, and nobody else ever does.
+    /// </summary>
+    public bool IsSeenByLoss => rule != "seal";
+
     /// <summary><c>own</c>: whoever pushed what was there already deletes what it has pushed.</summary>
     public bool DeletesOwnDuplicate => rule == "own";
 

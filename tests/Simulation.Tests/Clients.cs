@@ -31,7 +31,7 @@ internal sealed class Clients(World world)
     {
         var random = world.Random;
         var (repository, other) = random.Next(2) == 0 ? (World.Repositories[0], World.Repositories[1]) : (World.Repositories[1], World.Repositories[0]);
-        var content = World.Contents[random.Next(World.Contents.Count)];
+        var content = World.Contents[random.Next(world.Ablation?.NeedsLateCalls == true ? 1 : World.Contents.Count)];
         return random.Next(100) switch
         {
             < 30 => world.Spawn("push", () => PushAsync(repository, content)),

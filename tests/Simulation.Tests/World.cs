@@ -53,7 +53,7 @@ internal sealed class World
         _clients = new Clients(this);
         _invariants = new Invariants(this);
         FailedCommits = Draw(0, 0.01, 0.03);
-        LateCalls = Draw(0, 0.01, 0.04);
+        LateCalls = Ablation?.NeedsLateCalls == true ? 0.3 : Draw(0, 0.01, 0.04);
         LostAnswers = Draw(0, 0.01);
         DuplicateActivations = Draw(0, 0.02, 0.2);
     }

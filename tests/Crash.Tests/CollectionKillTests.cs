@@ -1,0 +1,113 @@
+using System.Globalization;
+using Xunit.Abstractions;
+
+namespace Granary.Crash.Tests;
+
+/// <summary>
+/// The real program is killed at random moments while clients push and delete and garbage is collected. What was acknowledged is there afterwards, byte for byte, and what was deleted
+/// is reclaimed. <c>GRANARY_CRASHES</c> sets how many times (a long run).
+/// </summary>
+public sealed class CollectionKillTests(ITestOutputHelper output) : IDisposable
+{
+    private const int Clients = 6;
+
+    // Graces short enough that garbage goes while clients work on it.
+    private static readonly string[] Settings =
+    [
+        "--log.access", "false", "--collection.interval", "1s", "--lifetimes.linkGrace", "2s", "--lifetimes.blobGrace", "1s", "--lifetimes.firstLease", "1s",
+    ];
+
+    private readonly TemporaryDirectory _directory = new();
+
+    private static int Crashes { get; } = int.TryParse(Environment.GetEnvironmentVariable("GRANARY_CRASHES"), NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? count : 6;
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task Nothing_acknowledged_is_lost_and_nothing_deleted_stays_whenever_it_is_killed()
+    {
+        var images = new Images();
+        var (random, acknowledged, checkedWrites) = (new Random(1), 0L, 0L);
+        for (var crash = 0; crash < Crashes; crash++)
+        {
+            await using (var granary = await GranaryProcess.StartAsync(_directory.Path, Settings))
+            {
+                using var client = new RegistryClient(granary.Address);
+                var clients = Enumerable.Range(0, Clients).Select(number => new ImageClient(client, images, (crash * 100) + number).RunAsync()).ToList();
+                clients.Add(CollectAsync(client));
+                using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(random.Next(500, 3000)));
+                await timer.WaitForNextTickAsync();
+                await granary.KillAsync();
+                await Task.WhenAll(clients);
+                Assert.DoesNotContain(" error ", granary.Output, StringComparison.Ordinal);
+            }
+
+            await using (var granary = await GranaryProcess.StartAsync(_directory.Path, Settings))
+            {
+                using var client = new RegistryClient(granary.Address);
+                checkedWrites += await images.CheckAsync(client);
+            }
+
+            acknowledged = images.Acknowledged;
+        }
+
+        var (left, needed) = await CollectEverythingAsync(images);
+        output.WriteLine($"{Crashes} crashes, {acknowledged} acknowledged pushes and deletions, {checkedWrites} checks of images byte for byte, 0 lost; {left - needed} bytes not reclaimed of {left}");
+        Assert.True(acknowledged > 50, $"{acknowledged} acknowledged writes are too few to mean much.");
+        Assert.Equal(needed, left);
+    }
+
+    /// <summary>Days later: what no manifest needs has gone, and what they need is all there is.</summary>
+    private async Task<(long Left, long Needed)> CollectEverythingAsync(Images images)
+    {
+        var time = new ShiftedTime();
+        await using var registry = await TestRegistry.StartAsync(new Dictionary<string, string> { ["data"] = _directory.Path }, time);
+        for (var day = 0; day < 4; day++)
+        {
+            time.Advance(TimeSpan.FromHours(30));
+            await RunAsync(registry.Client, """{"kind":"collection"}""");
+        }
+
+        // What a killed server had begun to write, and no session knows.
+        await RunAsync(registry.Client, """{"kind":"scrub","bytesPerSecond":1000000000}""");
+        await images.CheckAsync(registry.Client);
+        var left = new DirectoryInfo(Path.Combine(_directory.Path, "blobs")).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length)
+            + new DirectoryInfo(Path.Combine(_directory.Path, "uploads")).EnumerateFiles().Sum(file => file.Length);
+        return (left, await Images.NeededAsync(registry.Client));
+    }
+
+    private static async Task CollectAsync(RegistryClient client)
+    {
+        try
+        {
+            while (true)
+            {
+                await RunAsync(client, """{"kind":"collection","grace":"1s"}""");
+            }
+        }
+        catch (HttpRequestException)
+        {
+            // Killed.
+        }
+    }
+
+    private static async Task RunAsync(RegistryClient client, string request)
+    {
+        using var body = new StringContent(request, System.Text.Encoding.UTF8, "application/json");
+        using var started = await client.SendAsync("POST", "/granary/v1/operations", body);
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        if (started.StatusCode != HttpStatusCode.Accepted)
+        {
+            // The one that the last server was killed in goes on in this one.
+            Assert.Equal(HttpStatusCode.Conflict, started.StatusCode);
+            await timer.WaitForNextTickAsync();
+            return;
+        }
+
+        var path = started.Headers.Location!.ToString();
+        while (!(await client.GetJsonAsync(path))["isOver"]!.GetValue<bool>())
+        {
+            await timer.WaitForNextTickAsync();
+        }
+    }
+}
