@@ -5,10 +5,10 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-# The registry clients that the end-to-end tests run.
-clients=(docker.io skopeo buildah podman containerd ca-certificates)
+# The registry clients that the end-to-end tests run, and what shows which bytes were synced when.
+tools=(docker.io skopeo buildah podman containerd ca-certificates strace)
 missing=()
-for package in "${clients[@]}"; do
+for package in "${tools[@]}"; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
 done
 if [ ${#missing[@]} -gt 0 ]; then

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using Granary.Storage.Blobs.FileSystem;
 using Granary.Storage.Partitions.Memory;
+using Granary.Storage.Partitions.Sqlite;
 using Granary.Testing;
 using Xunit.Abstractions;
 
@@ -32,6 +34,22 @@ public sealed class ReferenceProtocolTests(ITestOutputHelper output)
         var violations = Run(FirstSeed, Schedules, rule: null, stopAtFirst: false, out var summary);
         output.WriteLine(summary);
         Assert.True(violations.IsEmpty, $"{violations.Count} of {Schedules} schedules: {string.Join('\n', violations.OrderBy(pair => pair.Key).Take(40))}");
+    }
+
+    /// <summary>The same with SQLite and files; fewer, since each commit is one of a disk.</summary>
+    [Fact]
+    public void The_stores_of_the_real_program_do_as_those_in_memory()
+    {
+        for (var seed = FirstSeed; seed < FirstSeed + Math.Max(20, Schedules / 100); seed++)
+        {
+            using var directory = new TemporaryDirectory();
+            using var rows = new SqlitePartitionStore(directory.Combine("rows.db"));
+            var world = new World(seed, rows, time => FileSystemBlobStore.Open(directory.Path, time));
+            world.Run();
+            var inMemory = Make(seed, rule: null);
+            inMemory.Run();
+            Assert.Equal((inMemory.Scheduler.Fingerprint, inMemory.Store.Commits), (world.Scheduler.Fingerprint, world.Store.Commits));
+        }
     }
 
     public static TheoryData<string> Rules => [.. Ablation.Rules];

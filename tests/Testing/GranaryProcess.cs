@@ -46,9 +46,15 @@ public sealed class GranaryProcess : IAsyncDisposable
 
     /// <summary>Starts the program and waits until it serves.</summary>
     /// <exception cref="InvalidOperationException">It ended before; the message is what it wrote.</exception>
-    public static async Task<GranaryProcess> StartAsync(string data, params string[] arguments)
+    public static Task<GranaryProcess> StartAsync(string data, params string[] arguments) => StartAsync([], data, arguments);
+
+    /// <summary>The same, watched by another program: the process stays this one's child.</summary>
+    /// <param name="watcher">That program and its arguments.</param>
+    /// <param name="data">The data directory.</param>
+    /// <param name="arguments">Settings.</param>
+    public static async Task<GranaryProcess> StartAsync(string[] watcher, string data, params string[] arguments)
     {
-        var granary = Start(["serve", "--urls", "http://127.0.0.1:0", "--data", data, .. arguments]);
+        var granary = Start(["serve", "--urls", "http://127.0.0.1:0", "--data", data, .. arguments], watcher);
         await foreach (var line in granary._lines.Reader.ReadAllAsync())
         {
             if (line.IndexOf(Listening, StringComparison.Ordinal) is >= 0 and var at)
@@ -101,15 +107,21 @@ public sealed class GranaryProcess : IAsyncDisposable
         _process.Dispose();
     }
 
-    private static GranaryProcess Start(IEnumerable<string> arguments)
+    private static GranaryProcess Start(IEnumerable<string> arguments, params string[] watcher)
     {
-        var start = new ProcessStartInfo("dotnet")
+        string[] command = [.. watcher, "dotnet"];
+        var start = new ProcessStartInfo(command[0])
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = Path.GetTempPath(),
         };
+        foreach (var part in command[1..])
+        {
+            start.ArgumentList.Add(part);
+        }
+
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "granary.dll"));
         foreach (var argument in arguments)
         {
