@@ -174,7 +174,7 @@ public sealed class PullBlobTests(RegistryFixture fixture) : RegistryTest(fixtur
         Assert.Equal("registry/2.0", Header(answer, "Docker-Distribution-Api-Version"));
     }
 
-    private static List<(string Range, byte[] Content)> Parts(byte[] body, string boundary)
+    internal static List<(string Range, byte[] Content)> Parts(byte[] body, string boundary)
     {
         var text = System.Text.Encoding.Latin1.GetString(body);
         Assert.EndsWith($"\r\n--{boundary}--\r\n", text, StringComparison.Ordinal);
