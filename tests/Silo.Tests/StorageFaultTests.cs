@@ -52,6 +52,28 @@ public sealed class StorageFaultTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_collection_on_a_full_disk_says_so_and_is_done_when_there_is_room()
+    {
+        await using var granary = await GranaryProcess.StartAsync(Data);
+        using var client = new RegistryClient(granary.Address);
+        var (_, manifest) = await client.PushImageAsync("app", "v1", layerSize: 100_000);
+        string[] collect = ["gc", "run", "--grace", "0s", "--server", granary.Address.ToString()];
+        using var large = (await PushUntilRefusedAsync(granary, client, 500_000)).Answer;
+        using var small = (await PushUntilRefusedAsync(granary, client, 20_000)).Answer;
+
+        // The disk is full of what nobody uses; there is no room for saying that it goes.
+        var (full, message) = await GranaryProcess.RunAsync(collect);
+        await RunAsync("mount", "-o", "remount,size=8m", Data);
+        var (done, output) = await GranaryProcess.RunAsync(collect);
+
+        Assert.Equal(1, full);
+        Assert.Contains("full", message, StringComparison.OrdinalIgnoreCase);
+        Assert.True(done == 0, output);
+        Assert.Single(Directory.GetFiles(Path.Combine(Data, "blobs"), "*", SearchOption.AllDirectories));
+        Assert.Equal(manifest, await client.GetBytesAsync("/v2/app/manifests/v1"));
+    }
+
+    [Fact]
     public async Task A_disk_that_has_become_read_only_is_503_and_can_still_be_read()
     {
         byte[] manifest;

@@ -42,7 +42,7 @@ internal sealed partial class AdminApi(IGrainFactory grains, IOptions<AdminOptio
         catch (Exception e) when (e is PartitionUnavailableException or SiloUnavailableException or TimeoutException && !http.Response.HasStarted)
         {
             LogUnavailable(logger, http.Request.Method, http.Request.Path, e.Message);
-            await ErrorResponse.WriteAsync(http, RegistryError.Unavailable);
+            await ErrorResponse.WriteAsync(http, e is PartitionUnavailableException { Fault: var fault } ? ErrorResponse.Of(fault) : RegistryError.Unavailable);
         }
         catch (JsonException e)
         {
@@ -153,6 +153,6 @@ internal sealed partial class AdminApi(IGrainFactory grains, IOptions<AdminOptio
         return http.Response.WriteAsJsonAsync(value, AdminJson.Options, http.RequestAborted);
     }
 
-    [LoggerMessage(2201, LogLevel.Error, "{Method} {Path} was refused, and the administrator told to try again: {Reason}")]
+    [LoggerMessage(2201, LogLevel.Error, "{Method} {Path} could not be answered, and the administrator was told so: {Reason}")]
     private static partial void LogUnavailable(ILogger logger, string method, PathString path, string reason);
 }

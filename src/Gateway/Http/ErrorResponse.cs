@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Granary.Grains.Interfaces;
 using Granary.Protocol;
 using Microsoft.AspNetCore.Http;
 
@@ -11,6 +12,15 @@ public static class ErrorResponse
     private const string RetryAfterSeconds = "2";
 
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web) { Encoder = JsonResponse.Encoder };
+
+    /// <summary>What a fault of the metadata's storage is to a client.</summary>
+    internal static RegistryError Of(PartitionFault fault) => fault switch
+    {
+        PartitionFault.Full => RegistryError.StorageFull,
+        PartitionFault.ReadOnly => RegistryError.StorageReadOnly,
+        PartitionFault.Damaged => RegistryError.Internal,
+        _ => RegistryError.Unavailable,
+    };
 
     /// <summary>Writes one error. Headers that the caller has set stay. HEAD gets no body.</summary>
     /// <param name="http">The connection; nothing was written to it yet.</param>

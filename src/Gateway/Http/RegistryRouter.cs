@@ -105,13 +105,7 @@ internal sealed partial class RegistryRouter
 
             case PartitionUnavailableException { Fault: var fault }:
                 LogUnavailable(http.Request.Method, http.Request.Path, exception.Message);
-                return (fault switch
-                {
-                    PartitionFault.Full => RegistryError.StorageFull,
-                    PartitionFault.ReadOnly => RegistryError.StorageReadOnly,
-                    PartitionFault.Damaged => RegistryError.Internal,
-                    _ => RegistryError.Unavailable,
-                }, null);
+                return (ErrorResponse.Of(fault), null);
 
             case StorageException { Fault: var fault }:
                 LogUnavailable(http.Request.Method, http.Request.Path, exception.Message);
