@@ -5,7 +5,7 @@ namespace Granary.Crash.Tests;
 
 /// <summary>
 /// The real program is killed at random moments while clients push and delete and garbage is collected. What was acknowledged is there afterwards, byte for byte, and what was deleted
-/// is reclaimed. <c>GRANARY_CRASHES</c> sets how many times (a long run).
+/// is reclaimed. <c>CRASH_ROUNDS</c> sets how many times (a long run).
 /// </summary>
 public sealed class CollectionKillTests(ITestOutputHelper output) : IDisposable
 {
@@ -19,7 +19,7 @@ public sealed class CollectionKillTests(ITestOutputHelper output) : IDisposable
 
     private readonly TemporaryDirectory _directory = new();
 
-    private static int Crashes { get; } = int.TryParse(Environment.GetEnvironmentVariable("GRANARY_CRASHES"), NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? count : 6;
+    private static int Crashes { get; } = int.TryParse(Environment.GetEnvironmentVariable("CRASH_ROUNDS"), NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? count : 6;
 
     public void Dispose() => _directory.Dispose();
 

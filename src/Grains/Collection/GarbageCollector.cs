@@ -25,9 +25,9 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
     public async Task CollectUploadsAsync(string scheduleKey, CollectionCounts counts, CancellationToken cancellationToken)
     {
         var schedule = grains.GetGrain<IScheduleGrain>(scheduleKey);
-        await foreach (var entry in DueAsync(schedule, cancellationToken))
+        await foreach (var entries in DueAsync(schedule, cancellationToken))
         {
-            await ExpireAsync(schedule, entry, counts, cancellationToken);
+            await FinishAsync(schedule, entries, await ExpireAsync(entries[0].Subject, counts, cancellationToken), cancellationToken);
         }
     }
 
@@ -35,10 +35,10 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
     public async Task CollectRepositoriesAsync(string scheduleKey, CollectionCounts counts, CancellationToken cancellationToken)
     {
         var schedule = grains.GetGrain<IScheduleGrain>(scheduleKey);
-        await foreach (var entry in DueAsync(schedule, cancellationToken))
+        await foreach (var entries in DueAsync(schedule, cancellationToken))
         {
-            var next = await CollectRepositoryAsync(entry.Subject, grace: null, dryRun: null, counts, cancellationToken);
-            await FinishAsync(schedule, entry, next, cancellationToken);
+            var next = await CollectRepositoryAsync(entries[0].Subject, grace: null, dryRun: null, counts, cancellationToken);
+            await FinishAsync(schedule, entries, next, cancellationToken);
         }
     }
 
@@ -148,38 +148,41 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
         }
     }
 
-    /// <summary>What is due, each subject once: where clocks differ, one that was put off may be due again at once.</summary>
-    private static async IAsyncEnumerable<ScheduledItem> DueAsync(IScheduleGrain schedule, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>
+    /// What is due, each subject once, with all its entries that were there before anybody looks at it: commands that died may have left several. Entries that come up later are for the next look:
+    /// where clocks differ, one that was put off may be due again at once.
+    /// </summary>
+    private static async IAsyncEnumerable<ScheduledItem[]> DueAsync(IScheduleGrain schedule, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var seen = new HashSet<string>(StringComparer.Ordinal);
         while (true)
         {
-            var entries = (await schedule.Due(StepSize, cancellationToken)).Where(entry => seen.Add(entry.Subject)).ToList();
-            if (entries.Count == 0)
+            var due = (await schedule.Due(StepSize, cancellationToken)).GroupBy(entry => entry.Subject).Where(group => seen.Add(group.Key)).ToList();
+            if (due.Count == 0)
             {
                 yield break;
             }
 
-            foreach (var entry in entries)
+            foreach (var entries in due)
             {
-                yield return entry;
+                yield return [.. entries];
             }
         }
     }
 
-    private async Task ExpireAsync(IScheduleGrain schedule, ScheduledItem entry, CollectionCounts counts, CancellationToken cancellationToken)
+    /// <summary>Looks at an upload session. Answers when to look again; null for never.</summary>
+    private async Task<DateTimeOffset?> ExpireAsync(string id, CollectionCounts counts, CancellationToken cancellationToken)
     {
-        var session = grains.GetGrain<IUploadSessionGrain>(entry.Subject);
+        var session = grains.GetGrain<IUploadSessionGrain>(id);
         switch (await session.Expire(cancellationToken))
         {
             case ExpireLater later:
-                await FinishAsync(schedule, entry, later.Due, cancellationToken);
-                return;
+                return later.Due;
 
             case ExpireOpen { Object: var stored }:
-                if (stored is { } id)
+                if (stored is { } @object)
                 {
-                    await store.DeleteAsync(id, digest: null, cancellationToken);
+                    await store.DeleteAsync(@object, digest: null, cancellationToken);
                     counts.ObjectsDeleted++;
                 }
 
@@ -199,20 +202,23 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
                 break;
         }
 
-        await FinishAsync(schedule, entry, next: null, cancellationToken);
+        return null;
     }
 
     /// <summary>Plans the next look before this one is forgotten; never under the same entry, which clocks that differ would make of it.</summary>
-    private async Task FinishAsync(IScheduleGrain schedule, ScheduledItem entry, DateTimeOffset? next, CancellationToken cancellationToken)
+    private async Task FinishAsync(IScheduleGrain schedule, ScheduledItem[] entries, DateTimeOffset? next, CancellationToken cancellationToken)
     {
         if (next is { } due)
         {
-            var now = time.GetUtcNow();
-            var soonest = (now > entry.Due ? now : entry.Due) + TimeSpan.FromSeconds(1);
-            await schedule.Schedule(entry.Subject, due > soonest ? due : soonest, cancellationToken);
+            var (now, last) = (time.GetUtcNow(), entries.Max(entry => entry.Due));
+            var soonest = (now > last ? now : last) + TimeSpan.FromSeconds(1);
+            await schedule.Schedule(entries[0].Subject, due > soonest ? due : soonest, cancellationToken);
         }
 
-        await schedule.Remove(entry, cancellationToken);
+        foreach (var entry in entries)
+        {
+            await schedule.Remove(entry, cancellationToken);
+        }
     }
 
     private async Task<DateTimeOffset?> CollectRepositoryAsync(string name, TimeSpan? grace, DryRun? dryRun, CollectionCounts counts, CancellationToken cancellationToken)

@@ -7,6 +7,9 @@ namespace Granary.Silo.Commands;
 /// <summary><c>granary gc</c>: garbage is collected all the time; this is for who wants it now, wants to know what would go, or why something stays.</summary>
 internal static class GcCommand
 {
+    // A push that asked for a layer, and was told that it is there, names it in a manifest within this.
+    private static readonly TimeSpan SafeGrace = TimeSpan.FromMinutes(10);
+
     public static Command Create() => new("gc", "Collects garbage now, tells what would go, or why something stays.")
     {
         CreateRun(),
@@ -22,18 +25,26 @@ internal static class GcCommand
         var dryRun = new Option<bool>("--dry-run") { Description = "Only tell what would go." };
         var grace = AdminCommand.Duration(
             "--grace",
-            "How long blobs stay that no manifest uses, in their repositories and after them, instead of lifetimes.linkGrace and lifetimes.blobGrace. 0s: not at all; clients that push just now may have to push a layer again.");
+            "How long blobs stay that no manifest uses, in their repositories and after them, instead of lifetimes.linkGrace and lifetimes.blobGrace. Under 10m, clients that push just now may have to push a layer again.");
         var untagged = AdminCommand.Duration("--untagged-age", "Also remove manifests that no tag leads to and that were pushed longer ago than this.");
         return AdminCommand.Create(
             "run",
             "Collects what is garbage by now, and waits for the end. Exit status 0: done.",
             [dryRun, grace, untagged, noWait, json, server],
-            (result, cancellationToken) => AdminCommand.RunAsync(
-                result.GetValue(server)!,
-                new StartRequest(OperationKind.Collection, result.GetValue(dryRun), result.GetValue(grace), result.GetValue(untagged)),
-                isWaiting: !result.GetValue(noWait),
-                result.GetValue(json),
-                cancellationToken));
+            async (result, cancellationToken) =>
+            {
+                if (result.GetValue(grace) < SafeGrace && !result.GetValue(dryRun))
+                {
+                    await Console.Error.WriteLineAsync($"granary: with a grace under {SafeGrace.TotalMinutes} minutes, clients that push just now may have to push a layer again.");
+                }
+
+                return await AdminCommand.RunAsync(
+                    result.GetValue(server)!,
+                    new StartRequest(OperationKind.Collection, result.GetValue(dryRun), result.GetValue(grace), result.GetValue(untagged)),
+                    isWaiting: !result.GetValue(noWait),
+                    result.GetValue(json),
+                    cancellationToken);
+            });
     }
 
     private static Command CreateExplain()

@@ -1,0 +1,55 @@
+using System.Diagnostics;
+using Granary.CollectionBench;
+
+// What a collection costs, and what clients notice of it; beside "docker-registry garbage-collect" of the same garbage.
+//   dotnet run -c Release --project bench/CollectionBench -- GRANARY-PROGRAM [DOCKER-REGISTRY-PROGRAM]
+if (args.Length is 0 or > 2)
+{
+    Console.Error.WriteLine("usage: CollectionBench GRANARY-PROGRAM [DOCKER-REGISTRY-PROGRAM]");
+    return 1;
+}
+
+const int Garbage = 10_000;
+Console.WriteLine($"{"",-24} {"blobs",8} {"garbage",8} {"seconds",9} {"CPU s",9}");
+foreach (var total in (int[])[20_000, 100_000])
+{
+    await using (var granary = await Server.StartGranaryAsync(args[0]))
+    {
+        var garbage = await Load.FillAsync(granary, total, Garbage);
+        await Load.DeleteAsync(granary, garbage);
+        var (watch, cpu) = (Stopwatch.StartNew(), granary.CpuSeconds);
+        await granary.RunAsync("gc", "run", "--grace", "0s", "--server", granary.Address.ToString());
+        Report("granary", total, watch.Elapsed.TotalSeconds, granary.CpuSeconds - cpu);
+    }
+
+    if (args.Length == 2)
+    {
+        await using var peer = await Server.StartPeerAsync(args[1]);
+        var garbage = await Load.FillAsync(peer, total, Garbage);
+        await Load.DeleteAsync(peer, garbage);
+        peer.Stop();
+        var watch = Stopwatch.StartNew();
+        var cpu = await peer.RunAsync("garbage-collect", peer.Configuration);
+        Report("docker-registry (stopped)", total, watch.Elapsed.TotalSeconds, cpu);
+    }
+}
+
+await using (var granary = await Server.StartGranaryAsync(args[0]))
+{
+    Console.WriteLine();
+    Console.WriteLine($"{"ms, 4 clients",-24} {"push p50",9} {"push p99",9} {"pull p50",9} {"pull p99",9} {"requests",9}");
+    for (var round = 0; round < 3; round++)
+    {
+        var garbage = await Load.FillAsync(granary, Garbage * 2, Garbage);
+        await Load.DeleteAsync(granary, garbage);
+        var without = await Load.MeasureAsync(granary, Task.Delay(TimeSpan.FromSeconds(5), TimeProvider.System));
+        var with = await Load.MeasureAsync(granary, granary.RunAsync("gc", "run", "--grace", "0s", "--server", granary.Address.ToString()));
+        Console.WriteLine($"{"without a collection",-24} {without}");
+        Console.WriteLine($"{"with one",-24} {with}");
+    }
+}
+
+return 0;
+
+static void Report(string name, int total, double seconds, double cpu) =>
+    Console.WriteLine($"{name,-24} {total,8} {Garbage,8} {seconds,9:0.00} {cpu,9:0.00}");
