@@ -72,6 +72,37 @@ public sealed class BackupTests : IAsyncLifetime
         Assert.DoesNotContain(Admin.Objects(Backup), file => file.Contains(gone.Encoded.ToString(), StringComparison.Ordinal));
     }
 
+    /// <summary>What docs/operations.md tells those to do who have lost their rows, and have an older backup of them.</summary>
+    [Fact]
+    public async Task Rows_of_an_older_backup_and_newer_objects_make_a_whole_again()
+    {
+        using var data = new TemporaryDirectory();
+        var settings = new Dictionary<string, string> { ["data"] = data.Path };
+        byte[] layer = RegistryClient.RandomBytes(100_000), lost = RegistryClient.RandomBytes(90_000);
+        await using (var before = await TestRegistry.StartAsync(settings, _time))
+        {
+            await before.Client.PushLargeAsync("app", "v1", layer);
+            await before.Client.PushLargeAsync("app", "v2", lost);
+            Assert.Equal("done", (await before.Client.RunAsync($$"""{"kind":"backup","directory":"{{Backup}}"}""")).State());
+
+            // One layer is collected and pushed again, as another object; one is collected for good.
+            await before.Client.RunAsync("""{"kind":"deletion","repository":"app"}""");
+            await before.Client.RunAsync("""{"kind":"collection","grace":"0s"}""");
+            await before.Client.PushLargeAsync("other", "v1", layer);
+        }
+
+        File.Copy(Path.Combine(Backup, "metadata.db"), Path.Combine(data.Path, "metadata.db"), overwrite: true);
+        File.Delete(Path.Combine(data.Path, "metadata.db-wal"));
+        File.Delete(Path.Combine(data.Path, "metadata.db-shm"));
+        await using var after = await TestRegistry.StartAsync(settings, _time);
+        var scrub = await after.Client.RunAsync("""{"kind":"scrub","bytesPerSecond":1000000000}""");
+
+        Assert.Equal((2, 1), (scrub.Count("damaged"), scrub.Count("mended")));
+        Assert.Equal(layer, await after.Client.GetBytesAsync($"/v2/app/blobs/{RegistryClient.DigestOf(layer)}"));
+        Assert.Equal(HttpStatusCode.OK, await after.Client.HeadAsync("/v2/app/manifests/v1"));
+        Assert.Equal(HttpStatusCode.NotFound, await after.Client.HeadAsync($"/v2/app/blobs/{RegistryClient.DigestOf(lost)}"));
+    }
+
     [Fact]
     public async Task What_is_damaged_is_said_by_the_backup_and_by_the_restore()
     {

@@ -72,6 +72,26 @@ public sealed class GarbageTests : GrainTest, IDisposable
     }
 
     [Fact]
+    public async Task A_manifest_with_thousands_of_references_holds_them_all_and_sets_them_all_free()
+    {
+        string[] contents = [.. Enumerable.Range(0, 3000).Select(i => $"reference {i}")];
+        await Parallel.ForEachAsync(contents, async (content, _) => await GrainCluster.LinkAsync(Repository, Bytes(content)));
+        var manifest = await PutAsync(Commands.Put("large", ["v1"], blobs: [.. contents.Select(content => Commands.DigestOf(content))]));
+
+        Assert.Equal(0, (await SweepAfterAsync(TimeSpan.FromDays(40))).BlobsUnlinked);
+        await Repository.DeleteManifest(manifest, default);
+        Assert.Equal(3000, (await SweepAfterAsync(Lifetimes.LinkGrace + TimeSpan.FromMinutes(1))).BlobsUnlinked);
+        await SweepAfterAsync(Lifetimes.BlobGrace + TimeSpan.FromMinutes(1));
+        await SweepAfterAsync(Lifetimes.BlobGrace + TimeSpan.FromMinutes(1));
+
+        Assert.Empty(await CatalogAsync());
+        for (var shard = 0; shard < GarbageCollector.Shards; shard++)
+        {
+            Assert.Empty(await KeysAsync($"blobs/{shard:x2}", "blob/"));
+        }
+    }
+
+    [Fact]
     public async Task Referrers_go_with_their_subject_and_theirs_with_them()
     {
         var image = await PutAsync(Commands.Put("image", ["v1"]));
