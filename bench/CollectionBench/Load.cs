@@ -47,6 +47,19 @@ internal static class Load
         }
     }
 
+    /// <summary>Runs a collection, without a program beside the server that takes a part of the machine.</summary>
+    public static async Task CollectAsync(Server server)
+    {
+        using var body = new StringContent("""{"kind":"collection","grace":"0s"}""", Encoding.UTF8, "application/json");
+        using var start = await server.Client.PostAsync(new Uri("/granary/v1/operations", UriKind.Relative), body);
+        Expect(start, HttpStatusCode.Accepted);
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
+        while (!(await server.Client.GetStringAsync(start.Headers.Location)).Contains("\"isOver\":true", StringComparison.Ordinal))
+        {
+            await timer.WaitForNextTickAsync();
+        }
+    }
+
     /// <summary>Pushes and pulls manifests with four clients until something else has ended.</summary>
     public static async Task<Latencies> MeasureAsync(Server server, Task until)
     {

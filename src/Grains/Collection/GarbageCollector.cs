@@ -19,7 +19,7 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
     public const int Shards = 256;
 
     // One commit's worth: some milliseconds, and then pushes have their turn.
-    private const int StepSize = 200;
+    private const int StepSize = 32;
 
     /// <summary>Upload sessions of a schedule whose time has come: what was never closed is deleted, what was closed is the shard's to decide (rule 8).</summary>
     public async Task CollectUploadsAsync(string scheduleKey, CollectionCounts counts, CancellationToken cancellationToken)

@@ -10,7 +10,7 @@ namespace Granary.Grains.Repositories;
 internal sealed partial class ReleaseQueue(Partition rows, RepositoryName name, IGrainFactory grains, ILogger logger)
 {
     // At once: their shards' commits merge. All of one step are removed in one commit.
-    private const int StepSize = 128;
+    private const int StepSize = 16;
 
     private Task _work = Task.CompletedTask;
     private bool _isAsked;
