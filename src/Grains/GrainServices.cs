@@ -30,6 +30,7 @@ public static class GrainServices
     /// <summary>Adds what works on the registry beside its clients: the sweep, and the operations that an administrator starts. The host also registers an <c>IBlobStore</c>.</summary>
     public static IServiceCollection AddGranaryUpkeep(this IServiceCollection services)
     {
+        services.AddSingleton<StepRest>();
         services.AddSingleton<GarbageCollector>();
         services.AddSingleton<IOperation, CollectionOperation>();
         services.AddSingleton<IOperation, DeletionOperation>();

@@ -13,7 +13,7 @@ namespace Granary.Grains.Collection;
 /// The steps of a collection, each of bounded size, and each of which can be repeated (docs/garbage-collection.md). Not a grain, since no grain may wait for a grain above it. Two at once do
 /// the same work twice, and no harm.
 /// </summary>
-public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, TimeProvider time)
+public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, TimeProvider time, StepRest? rest = null)
 {
     /// <summary>How many shards there are.</summary>
     public const int Shards = 256;
@@ -27,7 +27,8 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
         var schedule = grains.GetGrain<IScheduleGrain>(scheduleKey);
         await foreach (var entries in DueAsync(schedule, cancellationToken))
         {
-            await FinishAsync(schedule, entries, await ExpireAsync(entries[0].Subject, counts, cancellationToken), cancellationToken);
+            var next = await StepAsync(() => ExpireAsync(entries[0].Subject, counts, cancellationToken), cancellationToken);
+            await FinishAsync(schedule, entries, next, cancellationToken);
         }
     }
 
@@ -80,7 +81,8 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
             Digest? after = null;
             do
             {
-                var answer = await upkeep.CollectUntagged(new CollectUntagged(pushedBefore, StepSize, after, dryRun), cancellationToken);
+                var from = after;
+                var answer = await StepAsync(() => upkeep.CollectUntagged(new CollectUntagged(pushedBefore, StepSize, from, dryRun), cancellationToken), cancellationToken);
                 removed += answer.Removed;
                 after = answer.After;
             }
@@ -114,38 +116,44 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
         var shard = grains.GetGrain<IBlobShardGrain>(number);
         while (await shard.Due(StepSize, grace, cancellationToken) is { Count: > 0 } due)
         {
-            // :: Step 1: what do the repositories say?
-            var (held, dropped) = (new List<DueReference>(), new List<DueReference>());
-            foreach (var group in due.References.GroupBy(reference => reference.Repository))
-            {
-                DueReference[] asked = [.. group];
-                var answers = await grains.GetGrain<IRepositoryUpkeepGrain>(group.Key.Value).Holds([.. asked.Select(reference => reference.Digest)], cancellationToken);
-                for (var i = 0; i < asked.Length; i++)
-                {
-                    (answers[i] ? held : dropped).Add(asked[i]);
-                }
-            }
-
-            // :: Step 2: bytes whose hold is over.
-            foreach (var (id, digest) in due.Doomed)
-            {
-                await store.DeleteAsync(id, digest, cancellationToken);
-            }
-
-            // :: Step 3: who has to know that other bytes count now.
-            foreach (var correction in due.Corrections)
-            {
-                await CorrectAsync(shard, correction, cancellationToken);
-            }
-
-            // :: Step 4: all of it in one commit of the shard.
-            await shard.Settle(new ShardSettlement([.. held], [.. dropped], due.Orphans, due.Doomed, due.Remembered, due.Corrections), cancellationToken);
-            counts.ReferencesAsked += due.References.Length;
-            counts.ReferencesDropped += dropped.Count;
-            counts.BlobsCollected += due.Orphans.Length;
-            counts.BytesCollected += due.Orphans.Sum(orphan => orphan.Size);
-            counts.ObjectsDeleted += due.Doomed.Length;
+            await StepAsync(() => SeeToAsync(shard, due, counts, cancellationToken), cancellationToken);
         }
+    }
+
+    private async Task<bool> SeeToAsync(IBlobShardGrain shard, ShardDue due, CollectionCounts counts, CancellationToken cancellationToken)
+    {
+        // :: Step 1: what do the repositories say?
+        var (held, dropped) = (new List<DueReference>(), new List<DueReference>());
+        foreach (var group in due.References.GroupBy(reference => reference.Repository))
+        {
+            DueReference[] asked = [.. group];
+            var answers = await grains.GetGrain<IRepositoryUpkeepGrain>(group.Key.Value).Holds([.. asked.Select(reference => reference.Digest)], cancellationToken);
+            for (var i = 0; i < asked.Length; i++)
+            {
+                (answers[i] ? held : dropped).Add(asked[i]);
+            }
+        }
+
+        // :: Step 2: bytes whose hold is over.
+        foreach (var (id, digest) in due.Doomed)
+        {
+            await store.DeleteAsync(id, digest, cancellationToken);
+        }
+
+        // :: Step 3: who has to know that other bytes count now.
+        foreach (var correction in due.Corrections)
+        {
+            await CorrectAsync(shard, correction, cancellationToken);
+        }
+
+        // :: Step 4: all of it in one commit of the shard.
+        await shard.Settle(new ShardSettlement([.. held], [.. dropped], due.Orphans, due.Doomed, due.Remembered, due.Corrections), cancellationToken);
+        counts.ReferencesAsked += due.References.Length;
+        counts.ReferencesDropped += dropped.Count;
+        counts.BlobsCollected += due.Orphans.Length;
+        counts.BytesCollected += due.Orphans.Sum(orphan => orphan.Size);
+        counts.ObjectsDeleted += due.Doomed.Length;
+        return true;
     }
 
     /// <summary>
@@ -227,7 +235,8 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
         string? after = null;
         while (true)
         {
-            var answer = await upkeep.Collect(new CollectLinks(StepSize, grace, after, dryRun is not null), cancellationToken);
+            var from = after;
+            var answer = await StepAsync(() => upkeep.Collect(new CollectLinks(StepSize, grace, from, dryRun is not null), cancellationToken), cancellationToken);
             dryRun?.Unlink(answer.Unlinked);
             counts.BlobsUnlinked += answer.Unlinked.Length;
             counts.ManifestsRemoved += answer.Manifests;
@@ -239,6 +248,8 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
             after = answer.After;
         }
     }
+
+    private Task<T> StepAsync<T>(Func<Task<T>> step, CancellationToken cancellationToken) => rest is null ? step() : rest.DoAsync(step, cancellationToken);
 
     private async Task CorrectAsync(IBlobShardGrain shard, Correction correction, CancellationToken cancellationToken)
     {
