@@ -1,4 +1,5 @@
 using Granary.Grains.Interfaces;
+using Orleans.Runtime.Messaging;
 
 namespace Granary.Gateway;
 
@@ -33,5 +34,5 @@ internal static class GrainCalls
     }
 
     private static bool IsWorthRepeating(Exception exception) =>
-        exception is SiloUnavailableException or OrleansMessageRejectionException or PartitionUnavailableException { Fault: PartitionFault.Unavailable };
+        exception is SiloUnavailableException or OrleansMessageRejectionException or ConnectionFailedException or PartitionUnavailableException { Fault: PartitionFault.Unavailable };
 }

@@ -10,6 +10,7 @@ using Granary.Protocol;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Orleans.Runtime.Messaging;
 
 namespace Granary.Gateway.Admin;
 
@@ -39,7 +40,7 @@ internal sealed partial class AdminApi(IGrainFactory grains, IOptions<AdminOptio
         {
             await (IsAllowed(http) ? RouteAsync(http) : ErrorResponse.WriteAsync(http, RegistryError.AdminOnlyHere));
         }
-        catch (Exception e) when (e is PartitionUnavailableException or SiloUnavailableException or TimeoutException && !http.Response.HasStarted)
+        catch (Exception e) when (e is PartitionUnavailableException or SiloUnavailableException or OrleansMessageRejectionException or ConnectionFailedException or TimeoutException && !http.Response.HasStarted)
         {
             LogUnavailable(logger, http.Request.Method, http.Request.Path, e.Message);
             await ErrorResponse.WriteAsync(http, e is PartitionUnavailableException { Fault: var fault } ? ErrorResponse.Of(fault) : RegistryError.Unavailable);

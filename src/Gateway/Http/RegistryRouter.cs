@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Orleans.Runtime.Messaging;
 
 namespace Granary.Gateway.Http;
 
@@ -117,7 +118,7 @@ internal sealed partial class RegistryRouter
                     _ => RegistryError.Unavailable,
                 }, null);
 
-            case SiloUnavailableException or OrleansMessageRejectionException or TimeoutException:
+            case SiloUnavailableException or OrleansMessageRejectionException or ConnectionFailedException or TimeoutException:
                 LogUnavailable(http.Request.Method, http.Request.Path, exception.Message);
                 return (RegistryError.Unavailable, null);
 

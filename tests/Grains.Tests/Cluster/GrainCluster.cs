@@ -7,6 +7,7 @@ using Granary.Storage.Partitions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
+using Orleans.Runtime.Messaging;
 using Orleans.TestingHost;
 
 namespace Granary.Grains.Tests.Cluster;
@@ -69,7 +70,7 @@ internal sealed class GrainCluster : IAsyncDisposable
             {
                 return await call();
             }
-            catch (Exception e) when (attempt < 2000 && e is PartitionUnavailableException or SiloUnavailableException or OrleansMessageRejectionException or TimeoutException)
+            catch (Exception e) when (attempt < 2000 && e is PartitionUnavailableException or SiloUnavailableException or OrleansMessageRejectionException or ConnectionFailedException or TimeoutException)
             {
                 await pause.WaitForNextTickAsync();
             }

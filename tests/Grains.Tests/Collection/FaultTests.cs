@@ -156,7 +156,9 @@ public sealed class FaultTests : GrainTest, IDisposable
         var left = new List<Digest>();
         for (var shard = 0; shard < 256; shard++)
         {
-            left.AddRange((await cluster.Grains.GetGrain<IBlobShardGrain>(shard).List(after: null, 1000, default)).Blobs.Select(blob => blob.Digest));
+            var number = shard;
+            var page = await GrainCluster.PersistAsync(() => cluster.Grains.GetGrain<IBlobShardGrain>(number).List(after: null, 1000, default));
+            left.AddRange(page.Blobs.Select(blob => blob.Digest));
         }
 
         Assert.Equal(kept.Order(), left.Order());
