@@ -33,6 +33,9 @@ internal static class GrainCalls
         }
     }
 
+    /// <summary>Whether the silo that had to answer is gone, or cannot be reached.</summary>
+    public static bool IsClusterFault(Exception exception) => exception is SiloUnavailableException or OrleansMessageRejectionException or ConnectionFailedException;
+
     private static bool IsWorthRepeating(Exception exception) =>
-        exception is SiloUnavailableException or OrleansMessageRejectionException or ConnectionFailedException or PartitionUnavailableException { Fault: PartitionFault.Unavailable };
+        IsClusterFault(exception) || exception is PartitionUnavailableException { Fault: PartitionFault.Unavailable };
 }

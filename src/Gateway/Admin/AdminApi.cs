@@ -10,7 +10,6 @@ using Granary.Protocol;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Orleans.Runtime.Messaging;
 
 namespace Granary.Gateway.Admin;
 
@@ -40,7 +39,7 @@ internal sealed partial class AdminApi(IGrainFactory grains, IOptions<AdminOptio
         {
             await (IsAllowed(http) ? RouteAsync(http) : ErrorResponse.WriteAsync(http, RegistryError.AdminOnlyHere));
         }
-        catch (Exception e) when (e is PartitionUnavailableException or SiloUnavailableException or OrleansMessageRejectionException or ConnectionFailedException or TimeoutException && !http.Response.HasStarted)
+        catch (Exception e) when ((e is PartitionUnavailableException or TimeoutException || GrainCalls.IsClusterFault(e)) && !http.Response.HasStarted)
         {
             LogUnavailable(logger, http.Request.Method, http.Request.Path, e.Message);
             await ErrorResponse.WriteAsync(http, e is PartitionUnavailableException { Fault: var fault } ? ErrorResponse.Of(fault) : RegistryError.Unavailable);
@@ -87,13 +86,13 @@ internal sealed partial class AdminApi(IGrainFactory grains, IOptions<AdminOptio
         }
 
         var asked = await JsonSerializer.DeserializeAsync<StartRequest>(http.Request.Body, AdminJson.Options, http.RequestAborted);
-        if (asked is null || asked.FindFault() is not null)
+        if ((asked is null ? "The body is null." : asked.FindFault()) is { } wrong)
         {
-            await ErrorResponse.WriteAsync(http, RegistryError.AdminRequestInvalid, asked?.FindFault() ?? "The body is null.");
+            await ErrorResponse.WriteAsync(http, RegistryError.AdminRequestInvalid, wrong);
             return;
         }
 
-        var started = await Operations.Start(asked.ToRequest(), http.RequestAborted);
+        var started = await Operations.Start(asked!.ToRequest(), http.RequestAborted);
         if (!started.IsNew)
         {
             await ErrorResponse.WriteAsync(http, RegistryError.OperationInTheWay, detail: new { id = started.Operation.Id });

@@ -6,7 +6,6 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Orleans.Runtime.Messaging;
 
 namespace Granary.Gateway.Http;
 
@@ -118,7 +117,7 @@ internal sealed partial class RegistryRouter
                     _ => RegistryError.Unavailable,
                 }, null);
 
-            case SiloUnavailableException or OrleansMessageRejectionException or ConnectionFailedException or TimeoutException:
+            case var fault when GrainCalls.IsClusterFault(fault) || fault is TimeoutException:
                 LogUnavailable(http.Request.Method, http.Request.Path, exception.Message);
                 return (RegistryError.Unavailable, null);
 

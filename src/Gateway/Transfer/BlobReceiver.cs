@@ -1,4 +1,4 @@
-using Granary.Gateway.Uploads;
+using Granary.Protocol;
 using Granary.Storage.Blobs;
 
 namespace Granary.Gateway.Transfer;

@@ -1,3 +1,5 @@
+using Granary.Protocol;
+
 namespace Granary.Gateway.Uploads;
 
 /// <summary>

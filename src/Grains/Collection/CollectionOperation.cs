@@ -3,15 +3,12 @@ using Granary.Grains.Interfaces.Catalog;
 using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Interfaces.Operations;
 using Granary.Grains.Operations;
-using Granary.Protocol;
 
 namespace Granary.Grains.Collection;
 
 /// <summary>A collection that somebody asked for: everything that is garbage by now, with a grace of its own if so wished, or only the tale of it.</summary>
 public sealed class CollectionOperation(GarbageCollector collector, IGrainFactory grains, TimeProvider time) : IOperation
 {
-    private const int PageSize = 500;
-
     /// <inheritdoc/>
     public OperationKind Kind => OperationKind.Collection;
 
@@ -81,42 +78,24 @@ public sealed class CollectionOperation(GarbageCollector collector, IGrainFactor
 
     private async Task CollectUntaggedAsync(OperationRun run, DateTimeOffset pushedBefore, CollectionCounts counts, CancellationToken cancellationToken)
     {
-        string? after = null;
-        while (true)
+        await foreach (var repository in grains.GetGrain<ICatalogGrain>(0).AllAsync(cancellationToken))
         {
-            var page = await grains.GetGrain<ICatalogGrain>(0).List(after, PageSize, cancellationToken);
-            foreach (var repository in page.Repositories)
-            {
-                await collector.CollectUntaggedAsync(repository, pushedBefore, run.Request.DryRun, counts, cancellationToken);
-                await run.ReportAsync();
-            }
-
-            if (!page.More)
-            {
-                return;
-            }
-
-            after = page.Repositories[^1].Value;
+            await collector.CollectUntaggedAsync(repository, pushedBefore, run.Request.DryRun, counts, cancellationToken);
+            await run.ReportAsync();
         }
     }
 
     /// <summary>Counts the blobs of a shard that have no reference, or would lose their last one.</summary>
     private async Task EstimateAsync(int number, DryRun dryRun, CollectionCounts counts, CancellationToken cancellationToken)
     {
-        var shard = grains.GetGrain<IBlobShardGrain>(number);
-        Digest? after = null;
-        do
+        await foreach (var page in grains.GetGrain<IBlobShardGrain>(number).PagesAsync(cancellationToken))
         {
-            var page = await shard.List(after, PageSize, cancellationToken);
             foreach (var blob in page.Blobs.Where(blob => blob.References <= dryRun.Blobs.GetValueOrDefault(blob.Digest).Repositories))
             {
                 counts.BlobsCollected++;
                 counts.BytesCollected += blob.Size;
             }
-
-            after = page.After;
         }
-        while (after is not null);
     }
 
     private static void Publish(OperationRun run, CollectionCounts counts, IReadOnlyDictionary<string, long> before)

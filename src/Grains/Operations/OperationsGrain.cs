@@ -106,7 +106,7 @@ internal sealed class OperationsGrain(IPartitionStore store, TimeProvider time, 
     public async Task<bool> Report(string id, Guid worker, OperationProgress progress, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        if (!IsFree(id, now) && _workers[id].Worker != worker)
+        if (IsAnothers(id, worker, now))
         {
             return false;
         }
@@ -120,7 +120,7 @@ internal sealed class OperationsGrain(IPartitionStore store, TimeProvider time, 
     public async Task Finish(string id, Guid worker, OperationProgress progress, string? error, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        if (!IsFree(id, now) && _workers[id].Worker != worker)
+        if (IsAnothers(id, worker, now))
         {
             return;
         }
@@ -139,6 +139,8 @@ internal sealed class OperationsGrain(IPartitionStore store, TimeProvider time, 
             cancellationToken);
         _workers.Remove(id);
     }
+
+    private bool IsAnothers(string id, Guid worker, DateTimeOffset now) => !IsFree(id, now) && _workers[id].Worker != worker;
 
     private bool IsFree(string id, DateTimeOffset now) => !_workers.TryGetValue(id, out var held) || held.Until < now;
 

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Granary.Grains.Collection;
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Catalog;
@@ -74,10 +73,8 @@ public sealed class ScrubOperation(
         for (var number = 0; number < GarbageCollector.Shards; number++)
         {
             var shard = grains.GetGrain<IBlobShardGrain>(number);
-            Digest? after = null;
-            do
+            await foreach (var page in shard.PagesAsync(cancellationToken))
             {
-                var page = await shard.List(after, PageSize, cancellationToken);
                 foreach (var digest in page.Unreadable)
                 {
                     run.Add("damagedRows", 1);
@@ -85,10 +82,7 @@ public sealed class ScrubOperation(
                         ? $"The row of blob {digest} could not be read: it is damaged. Its references were counted again; if its object is not found, pushing it again mends it."
                         : $"The row of blob {digest} cannot be read: a newer release wrote it. Run that one.");
                 }
-
-                after = page.After;
             }
-            while (after is not null);
 
             // What it has to tell repositories is no fault of theirs.
             await collector.CollectShardAsync(number, grace: null, new CollectionCounts(), cancellationToken);
@@ -99,19 +93,14 @@ public sealed class ScrubOperation(
     private async Task CheckShardAsync(int number, OperationRun run, Pace pace, CancellationToken cancellationToken)
     {
         var shard = grains.GetGrain<IBlobShardGrain>(number);
-        Digest? after = null;
-        do
+        await foreach (var page in shard.PagesAsync(cancellationToken))
         {
-            var page = await shard.List(after, PageSize, cancellationToken);
             foreach (var blob in page.Blobs)
             {
                 await CheckBlobAsync(shard, blob, run, pace, cancellationToken);
                 await run.ReportAsync();
             }
-
-            after = page.After;
         }
-        while (after is not null);
 
         // Repositories learn of it now, and not with the next sweep.
         await collector.CollectShardAsync(number, grace: null, new CollectionCounts(), cancellationToken);
@@ -146,7 +135,7 @@ public sealed class ScrubOperation(
             return $"object {id} has {reader.Length} bytes and not {size}";
         }
 
-        using var hash = IncrementalHash.CreateHash(digest.Algorithm == DigestAlgorithm.Sha512 ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256);
+        using var hash = new RunningHash(digest.Algorithm);
         var buffer = new byte[Math.Min(ReadSize, Math.Max(size, 1))];
         for (var offset = 0L; ;)
         {
@@ -156,39 +145,27 @@ public sealed class ScrubOperation(
                 break;
             }
 
-            hash.AppendData(buffer, 0, count);
+            hash.Append(buffer.AsSpan(0, count));
             offset += count;
             await pace.WaitAsync(count, cancellationToken);
         }
 
-        return Convert.ToHexStringLower(hash.GetHashAndReset()) == digest.Encoded.ToString() ? null : $"the bytes of object {id} are not what the digest says";
+        return hash.ToDigest() == digest ? null : $"the bytes of object {id} are not what the digest says";
     }
 
     private async Task CheckRepositoriesAsync(OperationRun run, CancellationToken cancellationToken)
     {
-        string? after = null;
-        while (true)
+        await foreach (var repository in grains.GetGrain<ICatalogGrain>(0).AllAsync(cancellationToken))
         {
-            var page = await grains.GetGrain<ICatalogGrain>(0).List(after, PageSize, cancellationToken);
-            foreach (var repository in page.Repositories)
+            try
             {
-                try
-                {
-                    await CheckRepositoryAsync(repository, run, cancellationToken);
-                }
-                catch (FormatException e)
-                {
-                    run.Add("damagedRows", 1);
-                    run.Find($"{repository}: a row cannot be read: {e.Message} Delete the repository and push it again, or restore a backup.");
-                }
+                await CheckRepositoryAsync(repository, run, cancellationToken);
             }
-
-            if (!page.More)
+            catch (FormatException e)
             {
-                return;
+                run.Add("damagedRows", 1);
+                run.Find($"{repository}: a row cannot be read: {e.Message} Delete the repository and push it again, or restore a backup.");
             }
-
-            after = page.Repositories[^1].Value;
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Security.Cryptography;
 using Granary.Protocol;
 using Granary.Storage.Blobs.FileSystem;
 using Granary.Storage.Partitions.Sqlite;
@@ -151,13 +150,13 @@ public static class DataBackup
     {
         try
         {
-            using var hash = IncrementalHash.CreateHash(digest.Algorithm == DigestAlgorithm.Sha512 ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256);
+            using var hash = new RunningHash(digest.Algorithm);
             using (var source = File.OpenHandle(from, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan))
             using (var target = File.OpenHandle(to + Unfinished, FileMode.Create, FileAccess.Write))
             {
                 for (var offset = 0L; await RandomAccess.ReadAsync(source, buffer, offset, cancellationToken) is > 0 and var count; offset += count)
                 {
-                    hash.AppendData(buffer, 0, count);
+                    hash.Append(buffer.AsSpan(0, count));
                     RandomAccess.Write(target, buffer.AsSpan(0, count), offset);
                 }
 
@@ -165,7 +164,7 @@ public static class DataBackup
             }
 
             File.Move(to + Unfinished, to, overwrite: true);
-            return Convert.ToHexStringLower(hash.GetHashAndReset()) == digest.Encoded.ToString() ? null : $"The bytes of '{from}' are not what its name says: it is damaged.";
+            return hash.ToDigest() == digest ? null : $"The bytes of '{from}' are not what its name says: it is damaged.";
         }
         catch (Exception e) when (StorageErrors.IsFileSystem(e))
         {

@@ -1,9 +1,8 @@
 using System.Security.Cryptography;
-using Granary.Protocol;
 
-namespace Granary.Gateway.Uploads;
+namespace Granary.Protocol;
 
-/// <summary>The hash of an upload's bytes so far.</summary>
+/// <summary>The hash of bytes that come one after the other.</summary>
 public sealed class RunningHash(DigestAlgorithm algorithm) : IDisposable
 {
     private readonly IncrementalHash _hash =
