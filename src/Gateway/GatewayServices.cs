@@ -1,6 +1,7 @@
 using Granary.Gateway.Admin;
 using Granary.Gateway.Http;
 using Granary.Gateway.Uploads;
+using Granary.Grains.Interfaces;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -15,6 +16,7 @@ public static class GatewayServices
     /// </summary>
     public static IServiceCollection AddGranaryGateway(this IServiceCollection services)
     {
+        services.AddGranaryInterfaces();
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<UploadSessions>();
         services.AddSingleton<UploadTails>();

@@ -1,4 +1,5 @@
 using Granary.Grains.Collection;
+using Granary.Grains.Interfaces;
 using Granary.Grains.Operations;
 using Granary.Grains.Repositories;
 using Granary.Grains.Scrubbing;
@@ -20,6 +21,7 @@ public static class GrainServices
     /// </summary>
     public static ISiloBuilder AddGranaryGrains(this ISiloBuilder silo)
     {
+        silo.Services.AddGranaryInterfaces();
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.TryAddSingleton<ObjectIdSource>();
         silo.Services.AddOptions<LifetimeOptions>();

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Granary.Protocol;
 using Granary.Storage;
 using Granary.Storage.Blobs;
@@ -82,7 +83,7 @@ internal sealed class SimulatedBlobs(World world, IBlobStore inner) : IBlobStore
     {
         public long Length => inner.Length;
 
-        public async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+        public async ValueTask WriteAsync(ReadOnlySequence<byte> bytes, CancellationToken cancellationToken)
         {
             await blobs.PauseAsync();
             Scheduler.Outside(async () =>

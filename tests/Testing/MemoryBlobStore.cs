@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using Granary.Protocol;
 using Granary.Storage.Blobs;
@@ -114,14 +115,14 @@ public sealed class MemoryBlobStore(TimeProvider time) : IBlobStore
     {
         public long Length { get; private set; } = stored.Length;
 
-        public ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+        public ValueTask WriteAsync(ReadOnlySequence<byte> bytes, CancellationToken cancellationToken)
         {
             lock (store._lock)
             {
                 CheckEpoch();
                 var grown = new byte[Length + bytes.Length];
                 stored.Bytes.AsSpan(0, (int)Length).CopyTo(grown);
-                bytes.CopyTo(grown.AsMemory((int)Length));
+                bytes.CopyTo(grown.AsSpan((int)Length));
                 (stored.Bytes, stored.Length, stored.LastWrite) = (grown, grown.Length, store.Now);
                 Length = grown.Length;
             }

@@ -32,13 +32,17 @@ internal static class BlobReceiver
 
             try
             {
-                foreach (var block in read.Buffer)
+                if (hash is not null)
                 {
-                    hash?.Append(block.Span);
-
-                    // Not cancelled with the connection: what was received is kept.
-                    await writer.WriteAsync(block, CancellationToken.None);
+                    foreach (var block in read.Buffer)
+                    {
+                        hash.Append(block.Span);
+                    }
                 }
+
+                // All that has arrived in one call. Waiting for more would save nothing that can be measured, and lose what is there when the client breaks off.
+                // Not cancelled with the connection: what was received is kept.
+                await writer.WriteAsync(read.Buffer, CancellationToken.None);
             }
             finally
             {

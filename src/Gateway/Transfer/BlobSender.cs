@@ -65,8 +65,9 @@ internal static class BlobSender
         PipeWriter writer = http.Response.BodyWriter;
         for (long done = 0; done < range.Length;)
         {
-            var memory = writer.GetMemory(BlockSize);
-            var wanted = (int)Math.Min(memory.Length, range.Length - done);
+            // No more than is needed: what fits goes into the block of the connection that holds the headers already.
+            var memory = writer.GetMemory((int)Math.Min(BlockSize, range.Length - done));
+            var wanted = (int)Math.Min(Math.Min(memory.Length, BlockSize), range.Length - done);
             var count = await source.ReadAsync(range.Offset + done, memory[..wanted], http.RequestAborted);
             if (count == 0)
             {
@@ -75,6 +76,12 @@ internal static class BlobSender
 
             writer.Advance(count);
             done += count;
+            if (done == range.Length && done == count)
+            {
+                // All there is: the server sends it with the end of the answer.
+                return;
+            }
+
             if ((await writer.FlushAsync(http.RequestAborted)).IsCompleted)
             {
                 // Nobody is listening any more.

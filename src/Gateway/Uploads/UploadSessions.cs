@@ -27,7 +27,7 @@ public sealed class UploadSessions(IGrainFactory grains, IOptions<UploadOptions>
     /// <summary>What is known of a session; null if it is over, or was never stored and is too old to begin.</summary>
     public async ValueTask<UploadStatus?> FindAsync(UploadId id, CancellationToken cancellationToken)
     {
-        var status = await GrainCalls.RetryOnceAsync(() => Grain(id).Status(cancellationToken));
+        var status = await GrainCalls.RetryOnceAsync(() => grains.GetGrain<IUploadStatusGrain>(0).Find(id.Text, cancellationToken));
         return status is CancelledUpload || (status is UploadUnstored && IsExpired(id)) ? null : status;
     }
 

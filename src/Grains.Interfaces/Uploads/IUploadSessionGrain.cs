@@ -11,10 +11,6 @@ namespace Granary.Grains.Interfaces.Uploads;
 [Alias("granary.upload-session")]
 public interface IUploadSessionGrain : IGrainWithStringKey
 {
-    /// <summary>What is known of the session.</summary>
-    [AlwaysInterleave, Alias("status")]
-    Task<UploadStatus> Status(CancellationToken cancellationToken);
-
     /// <summary>Asks for the session's tail. The first call stores the session.</summary>
     [AlwaysInterleave, Alias("begin")]
     Task<BeginAnswer> Begin(BeginUpload command, CancellationToken cancellationToken);

@@ -8,7 +8,7 @@ namespace Granary.Grains.Partitions;
 /// A grain's hold on its partition: one loop that merges decisions into batches, commits them under compare-and-swap and publishes them, and reads that never see
 /// what is not durable. README.md of this folder states the law. Not thread safe: it lives in the turns of one grain.
 /// </summary>
-internal sealed class Partition(IPartitionStore store, PartitionKey key, Action<Exception> onLost)
+internal sealed class Partition
 {
     // A batch stops growing here: one commit of 1 MiB takes a few milliseconds, and nobody should wait longer for others.
     private const int MaxBatchBytes = 1024 * 1024;
@@ -19,12 +19,22 @@ internal sealed class Partition(IPartitionStore store, PartitionKey key, Action<
     // A read that was overtaken this often by commits queues up as a decision instead.
     private const int MaxOvertaken = 3;
 
+    private readonly IPartitionStore _store;
+    private readonly PartitionKey _key;
+    private readonly Action<Exception> _onLost;
     private readonly RowCache _cache = new(CacheBytes);
+    private readonly CachedRows _cached;
     private readonly Queue<Pending> _queue = new();
     private Head _head;
     private long _publishes;
     private bool _committing;
     private Exception? _lost;
+
+    public Partition(IPartitionStore store, PartitionKey key, Action<Exception> onLost)
+    {
+        (_store, _key, _onLost) = (store, key, onLost);
+        _cached = new CachedRows(_cache);
+    }
 
     /// <summary>The version that the next commit can have at the earliest.</summary>
     public long NextVersion => _head.Version + 1;
@@ -34,7 +44,7 @@ internal sealed class Partition(IPartitionStore store, PartitionKey key, Action<
     {
         try
         {
-            _head = await store.OpenAsync(key, cancellationToken);
+            _head = await _store.OpenAsync(_key, cancellationToken);
         }
         catch (StorageException e)
         {
@@ -70,7 +80,26 @@ internal sealed class Partition(IPartitionStore store, PartitionKey key, Action<
     /// <param name="needs">Keys that the rule will ask for, as far as they are known beforehand.</param>
     /// <param name="read">The rule, run maybe more than once.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    public async ValueTask<T> ReadAsync<T>(IReadOnlyList<string> needs, Func<RowView, T> read, CancellationToken cancellationToken)
+    public ValueTask<T> ReadAsync<T>(IReadOnlyList<string> needs, Func<RowView, T> read, CancellationToken cancellationToken)
+    {
+        _cached.Reset();
+        try
+        {
+            var answer = read(_cached);
+            if (!_cached.HasMissed)
+            {
+                return ValueTask.FromResult(answer);
+            }
+        }
+        catch (Exception) when (_cached.HasMissed)
+        {
+            // It took an absent row for a fault, and the row is only not in memory.
+        }
+
+        return LoadAndReadAsync(needs, read, cancellationToken);
+    }
+
+    private async ValueTask<T> LoadAndReadAsync<T>(IReadOnlyList<string> needs, Func<RowView, T> read, CancellationToken cancellationToken)
     {
         var loaded = new LoadedRows(_cache);
         var view = new CommittedRows(loaded);
@@ -109,7 +138,7 @@ internal sealed class Partition(IPartitionStore store, PartitionKey key, Action<
         string? after,
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var rows = store.ScanAsync(key, prefix, after, cancellationToken).GetAsyncEnumerator(cancellationToken);
+        await using var rows = _store.ScanAsync(_key, prefix, after, cancellationToken).GetAsyncEnumerator(cancellationToken);
         while (await Next())
         {
             yield return rows.Current;
@@ -139,7 +168,7 @@ internal sealed class Partition(IPartitionStore store, PartitionKey key, Action<
             before = _head;
             try
             {
-                found = await store.OpenAsync(key, cancellationToken);
+                found = await _store.OpenAsync(_key, cancellationToken);
             }
             catch (StorageException e)
             {
@@ -150,7 +179,7 @@ internal sealed class Partition(IPartitionStore store, PartitionKey key, Action<
 
         if (found != _head)
         {
-            var stale = new HeadMovedException(key, _head);
+            var stale = new HeadMovedException(_key, _head);
             Lose(stale, []);
             throw Translate(stale);
         }
@@ -161,15 +190,15 @@ internal sealed class Partition(IPartitionStore store, PartitionKey key, Action<
     {
         // Behind everything that is queued: what this drops is what they left.
         await DecideAsync([], _ => true, cancellationToken);
-        var reason = new StorageException(StorageFault.Unavailable, $"'{key}' is being removed; try again.");
+        var reason = new StorageException(StorageFault.Unavailable, $"'{_key}' is being removed; try again.");
         _lost ??= reason;
         try
         {
-            await store.DropAsync(key, _head, CancellationToken.None);
+            await _store.DropAsync(_key, _head, CancellationToken.None);
         }
         catch (Exception e) when (e is StorageException or HeadMovedException)
         {
-            onLost(e);
+            _onLost(e);
             throw Translate(e);
         }
     }
@@ -203,7 +232,7 @@ internal sealed class Partition(IPartitionStore store, PartitionKey key, Action<
                 Name(pending.Needs, loaded);
             }
 
-            await loaded.LoadMissingAsync(store, key, CancellationToken.None);
+            await loaded.LoadMissingAsync(_store, _key, CancellationToken.None);
 
             // :: Step 2: decide, in order, each over the rows and what those before it did.
             while (_queue.Count > 0 && batch.Bytes < MaxBatchBytes)
@@ -212,14 +241,14 @@ internal sealed class Partition(IPartitionStore store, PartitionKey key, Action<
                 members.Add(pending);
                 while (!pending.Decide(batch, loaded))
                 {
-                    await loaded.LoadMissingAsync(store, key, CancellationToken.None);
+                    await loaded.LoadMissingAsync(_store, _key, CancellationToken.None);
                 }
             }
 
             // :: Step 3: make it true. A batch that changes nothing has nothing to commit.
             if (batch.IsDue)
             {
-                _head = await store.CommitAsync(key, new Head(batch.Version - 1), batch.ToMutations(), CancellationToken.None);
+                _head = await _store.CommitAsync(_key, new Head(batch.Version - 1), batch.ToMutations(), CancellationToken.None);
             }
         }
         catch (Exception e)
@@ -256,14 +285,14 @@ internal sealed class Partition(IPartitionStore store, PartitionKey key, Action<
             pending.Fail(answer);
         }
 
-        onLost(reason);
+        _onLost(reason);
     }
 
     private async ValueTask LoadAsync(LoadedRows loaded, CancellationToken cancellationToken)
     {
         try
         {
-            await loaded.LoadMissingAsync(store, key, cancellationToken);
+            await loaded.LoadMissingAsync(_store, _key, cancellationToken);
         }
         catch (StorageException e)
         {
@@ -296,10 +325,13 @@ internal sealed class Partition(IPartitionStore store, PartitionKey key, Action<
         }
     }
 
-    private PartitionUnavailableException Translate(Exception reason) => reason switch
+    private PartitionUnavailableException Translate(Exception reason) => Translate(reason, _key);
+
+    /// <summary>What a fault of the store is to a grain's caller.</summary>
+    public static PartitionUnavailableException Translate(Exception reason, PartitionKey partition) => reason switch
     {
         PartitionUnavailableException known => known,
-        HeadMovedException => new(PartitionFault.Unavailable, $"Another activation serves '{key}' now; try again."),
+        HeadMovedException => new(PartitionFault.Unavailable, $"Another activation serves '{partition}' now; try again."),
         StorageException { Fault: StorageFault.Full } => new(PartitionFault.Full, reason.Message),
         StorageException { Fault: StorageFault.ReadOnly } => new(PartitionFault.ReadOnly, reason.Message),
         StorageException { Fault: StorageFault.Damaged } => new(PartitionFault.Damaged, reason.Message),

@@ -97,12 +97,18 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
         return mutations;
     }
 
-    /// <summary>Puts what was committed into the cache.</summary>
+    /// <summary>
+    /// Brings the cache up to what was committed. Rows that no decision asked for before it wrote them, such as lines of history and due times, are not remembered: they are read by scans, if at
+    /// all, and would push out what is asked for.
+    /// </summary>
     public void Publish(RowCache cache)
     {
         foreach (var (key, value) in _accepted)
         {
-            cache.Set(key, value);
+            if (cache.TryGet(key, out _))
+            {
+                cache.Set(key, value);
+            }
         }
     }
 

@@ -23,7 +23,7 @@ internal abstract class RowView
 internal sealed class LoadedRows(RowCache cache)
 {
     private readonly Dictionary<string, ReadOnlyMemory<byte>?> _rows = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, IReadOnlyList<Row>> _prefixes = new(StringComparer.Ordinal);
+    private Dictionary<string, IReadOnlyList<Row>>? _prefixes;
 
     /// <summary>Keys that a rule asked for and that are not in memory.</summary>
     public List<string> Missing { get; } = [];
@@ -47,7 +47,7 @@ internal sealed class LoadedRows(RowCache cache)
 
     public IReadOnlyList<Row> Scan(string prefix)
     {
-        if (_prefixes.TryGetValue(prefix, out var rows))
+        if (_prefixes is not null && _prefixes.TryGetValue(prefix, out var rows))
         {
             return rows;
         }
@@ -56,12 +56,10 @@ internal sealed class LoadedRows(RowCache cache)
         return [];
     }
 
-    public bool Knows(string key) => _rows.ContainsKey(key) || cache.TryGet(key, out _);
-
     public void Forget()
     {
         _rows.Clear();
-        _prefixes.Clear();
+        _prefixes?.Clear();
         Missing.Clear();
         MissingPrefixes.Clear();
     }
@@ -88,7 +86,7 @@ internal sealed class LoadedRows(RowCache cache)
                 rows.Add(row);
             }
 
-            _prefixes[prefix] = rows;
+            (_prefixes ??= new(StringComparer.Ordinal))[prefix] = rows;
         }
 
         MissingPrefixes.Clear();
@@ -102,6 +100,32 @@ internal sealed class LoadedRows(RowCache cache)
             cache.Set(key, value);
         }
     }
+}
+
+/// <summary>What a read sees that may find everything in memory: most do, and then need nothing else. One serves all reads of a partition, one after the other.</summary>
+internal sealed class CachedRows(RowCache cache) : RowView
+{
+    /// <summary>Whether a rule asked for a row that is not in memory: what it answered does not count.</summary>
+    public bool HasMissed { get; private set; }
+
+    public override ReadOnlyMemory<byte>? Get(string key)
+    {
+        if (cache.TryGet(key, out var value))
+        {
+            return value;
+        }
+
+        HasMissed = true;
+        return null;
+    }
+
+    public override IReadOnlyList<Row> Scan(string prefix)
+    {
+        HasMissed = true;
+        return [];
+    }
+
+    public void Reset() => HasMissed = false;
 }
 
 /// <summary>What a read sees: committed rows.</summary>

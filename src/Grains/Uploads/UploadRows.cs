@@ -66,13 +66,10 @@ internal sealed record SessionRow
         .Number((long)State).Text(Object?.Value).Number(Epoch).Flag(Held).Number(Offset).Number((long)Algorithm)
         .Time(IssuedAt).Time(Touched).Text(Digest?.Value).Time(Deadline).ToValue();
 
-    public static SessionRow? Find(RowView rows)
-    {
-        if (rows.Get(UploadRows.Session) is not { } value)
-        {
-            return null;
-        }
+    public static SessionRow? Find(RowView rows) => rows.Get(UploadRows.Session) is { } value ? Decode(value) : null;
 
+    public static SessionRow Decode(ReadOnlyMemory<byte> value)
+    {
         var reader = new RowReader(value, 1);
         return new SessionRow
         {

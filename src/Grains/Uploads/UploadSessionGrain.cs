@@ -35,9 +35,6 @@ internal sealed class UploadSessionGrain(
     }
 
     /// <inheritdoc/>
-    public async Task<UploadStatus> Status(CancellationToken cancellationToken) => UploadRules.Status(await Find(cancellationToken));
-
-    /// <inheritdoc/>
     public async Task<BeginAnswer> Begin(BeginUpload command, CancellationToken cancellationToken)
     {
         await ScheduleFirst(command.IssuedAt, cancellationToken);
@@ -79,10 +76,17 @@ internal sealed class UploadSessionGrain(
     }
 
     /// <inheritdoc/>
-    public Task<SealedUpload?> Seal(long epoch, Digest digest, long size, CancellationToken cancellationToken)
+    public async Task<SealedUpload?> Seal(long epoch, Digest digest, long size, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        return Rows.DecideAsync(Needs, rows => UploadRules.Seal(rows, epoch, digest, size, now), cancellationToken);
+        var answer = await Rows.DecideAsync(Needs, rows => UploadRules.Seal(rows, epoch, digest, size, now), cancellationToken);
+        if (answer is not null)
+        {
+            // Nothing more will come: its memory need not wait until it has been idle for long.
+            DeactivateOnIdle();
+        }
+
+        return answer;
     }
 
     /// <inheritdoc/>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Granary.Protocol;
 
 namespace Granary.Storage.Blobs;
@@ -54,13 +55,21 @@ public interface IBlobWriter : IAsyncDisposable
     /// <summary>How many bytes the object has, flushed or not.</summary>
     long Length { get; }
 
-    /// <summary>Appends bytes. Completes synchronously where the storage is local.</summary>
+    /// <summary>Appends bytes, all of them or, where that fails, any part. Completes synchronously where the storage is local.</summary>
     /// <exception cref="EpochFencedException">A newer epoch has taken the object: this writer is over.</exception>
-    ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken);
+    ValueTask WriteAsync(ReadOnlySequence<byte> bytes, CancellationToken cancellationToken);
 
     /// <summary>Makes everything written so far, and the object's existence, durable.</summary>
     /// <exception cref="EpochFencedException">A newer epoch has taken the object: this writer is over.</exception>
     ValueTask FlushAsync(CancellationToken cancellationToken);
+}
+
+/// <summary>Writing what is in one piece.</summary>
+public static class BlobWriterExtensions
+{
+    /// <inheritdoc cref="IBlobWriter.WriteAsync"/>
+    public static ValueTask WriteAsync(this IBlobWriter writer, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) =>
+        writer.WriteAsync(new ReadOnlySequence<byte>(bytes), cancellationToken);
 }
 
 /// <summary>An open object. It stays readable until it is disposed, even if the object is deleted meanwhile where the storage can do that.</summary>

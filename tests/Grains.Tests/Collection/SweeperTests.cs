@@ -186,7 +186,7 @@ public sealed class SweeperTests : GrainTest, IDisposable
         await SweepAfterAsync(Lifetimes.UploadExpiry - TimeSpan.FromHours(1));
         await session.Advance(begun.Epoch, 10, release: true, default);
         await SweepAfterAsync(TimeSpan.FromHours(2));
-        Assert.IsType<UploadOpen>(await session.Status(default));
+        Assert.IsType<UploadOpen>(await Cluster.Grains.GetGrain<IUploadStatusGrain>(0).Find("slow", default));
 
         await SweepAfterAsync(Lifetimes.UploadExpiry);
         Assert.Equal(0, await VersionAsync("upload/slow"));

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Granary.Protocol;
 using Microsoft.Win32.SafeHandles;
 
@@ -10,6 +11,7 @@ internal sealed class FileBlobWriter : IBlobWriter
     private readonly FileTail _tail;
     private readonly long _epoch;
     private readonly SafeFileHandle _file;
+    private List<ReadOnlyMemory<byte>>? _pieces;
     private string? _directoryToSync;
 
     private FileBlobWriter(ObjectId id, FileTail tail, long epoch, SafeFileHandle file, long length, string? directoryToSync)
@@ -58,7 +60,7 @@ internal sealed class FileBlobWriter : IBlobWriter
     }
 
     /// <inheritdoc/>
-    public ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    public ValueTask WriteAsync(ReadOnlySequence<byte> bytes, CancellationToken cancellationToken)
     {
         try
         {
@@ -66,7 +68,7 @@ internal sealed class FileBlobWriter : IBlobWriter
             lock (_tail)
             {
                 CheckEpoch();
-                RandomAccess.Write(_file, bytes.Span, Length);
+                Write(bytes);
                 Length += bytes.Length;
             }
 
@@ -79,23 +81,25 @@ internal sealed class FileBlobWriter : IBlobWriter
     }
 
     /// <inheritdoc/>
-    public ValueTask FlushAsync(CancellationToken cancellationToken)
+    public async ValueTask FlushAsync(CancellationToken cancellationToken)
     {
         try
         {
-            RandomAccess.FlushToDisk(_file);
-            if (_directoryToSync is { } directory)
+            await SyncThreads.RunAsync(() =>
             {
-                FileSync.Directory(directory);
-                _directoryToSync = null;
-            }
+                RandomAccess.FlushToDisk(_file);
+                if (_directoryToSync is { } directory)
+                {
+                    FileSync.Directory(directory);
+                    _directoryToSync = null;
+                }
 
+                return true;
+            });
             lock (_tail)
             {
                 CheckEpoch();
             }
-
-            return ValueTask.CompletedTask;
         }
         catch (Exception e) when (StorageErrors.IsFileSystem(e))
         {
@@ -108,6 +112,25 @@ internal sealed class FileBlobWriter : IBlobWriter
     {
         _file.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    private void Write(ReadOnlySequence<byte> bytes)
+    {
+        if (bytes.IsSingleSegment)
+        {
+            RandomAccess.Write(_file, bytes.FirstSpan, Length);
+            return;
+        }
+
+        // One system call for all pieces.
+        _pieces ??= [];
+        foreach (var piece in bytes)
+        {
+            _pieces.Add(piece);
+        }
+
+        RandomAccess.Write(_file, _pieces, Length);
+        _pieces.Clear();
     }
 
     private void CheckEpoch()

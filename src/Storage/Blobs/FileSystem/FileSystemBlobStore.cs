@@ -68,30 +68,19 @@ public sealed class FileSystemBlobStore : IBlobStore
     }
 
     /// <inheritdoc/>
-    public ValueTask<bool> SealAsync(ObjectId id, Digest digest, CancellationToken cancellationToken)
+    public async ValueTask<bool> SealAsync(ObjectId id, Digest digest, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         try
         {
             Fence(id);
-            var (from, to) = (_paths.Upload(id), _paths.Blob(id, digest));
-            if (File.Exists(from))
+            var isThere = await SyncThreads.RunAsync(() => Rename(_paths.Upload(id), _paths.Blob(id, digest)));
+            if (isThere)
             {
-                File.Move(from, to);
-            }
-            else if (!File.Exists(to))
-            {
-                return ValueTask.FromResult(false);
+                _tails.TryRemove(id, out _);
             }
 
-            FileSync.Directory(_paths.BlobDirectory(digest));
-            _tails.TryRemove(id, out _);
-            return ValueTask.FromResult(true);
-        }
-        catch (FileNotFoundException)
-        {
-            // The same call at the same time was faster; its rename counts.
-            return ValueTask.FromResult(File.Exists(_paths.Blob(id, digest)));
+            return isThere;
         }
         catch (Exception e) when (StorageErrors.IsFileSystem(e))
         {
@@ -171,6 +160,31 @@ public sealed class FileSystemBlobStore : IBlobStore
                 yield return found;
             }
         }
+    }
+
+    /// <summary>Gives a file its name, durably; false if it is gone.</summary>
+    private static bool Rename(string from, string to)
+    {
+        try
+        {
+            if (File.Exists(from))
+            {
+                File.Move(from, to);
+            }
+        }
+        catch (FileNotFoundException)
+        {
+            // The same call at the same time was faster.
+        }
+
+        if (!File.Exists(to))
+        {
+            return false;
+        }
+
+        // Also where somebody else has renamed it, who may not have come to this.
+        FileSync.Directory(Path.GetDirectoryName(to)!);
+        return true;
     }
 
     private static StoredObject? Describe(FileInfo file, ObjectId id, Digest? digest)

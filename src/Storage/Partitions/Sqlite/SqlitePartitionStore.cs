@@ -9,8 +9,9 @@ namespace Granary.Storage.Partitions.Sqlite;
 /// </summary>
 public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
 {
-    // An open reader stops the log from being reset, so a scan reads a page, lets go, and comes back.
-    private const int PageRows = 512;
+    // An open reader stops the log from being reset, so a scan reads a page, lets go, and comes back. Most scans want a few rows: pages begin small and grow.
+    private const int FirstPageRows = 64;
+    private const int PageRows = 1024;
     private const int PageBytes = 1024 * 1024;
 
     // As many connections stay open as reads have run at once, up to this; each holds up to a megabyte of pages.
@@ -20,6 +21,7 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
     private const string BehindAllKeys = "\u0080";
 
     private readonly string _path;
+    private readonly PartitionIds _ids = new();
     private readonly SqliteWriter _writer;
     private readonly ConcurrentBag<SqliteReader> _readers = [];
 
@@ -28,10 +30,10 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
     public SqlitePartitionStore(string path)
     {
         _path = path;
-        _writer = new SqliteWriter(path);
+        _writer = new SqliteWriter(path, _ids);
         try
         {
-            _readers.Add(new SqliteReader(path));
+            _readers.Add(new SqliteReader(path, _ids));
         }
         catch
         {
@@ -58,10 +60,10 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var (start, end) = Bounds(prefix, after);
-        while (true)
+        for (var count = FirstPageRows; ; count = Math.Min(2 * count, PageRows))
         {
-            var position = start;
-            var (rows, more) = await Read(reader => reader.Scan(partition, position, end, PageRows, PageBytes), cancellationToken);
+            var (position, limit) = (start, count);
+            var (rows, more) = await Read(reader => reader.Scan(partition, position, end, limit, PageBytes), cancellationToken);
             foreach (var row in rows)
             {
                 yield return row;
@@ -170,7 +172,7 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
         {
             if (!_readers.TryTake(out reader))
             {
-                reader = new SqliteReader(_path);
+                reader = new SqliteReader(_path, _ids);
             }
 
             var answer = read(reader);

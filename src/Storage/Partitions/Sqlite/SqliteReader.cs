@@ -9,11 +9,15 @@ internal sealed class SqliteReader : IDisposable
     private readonly SqliteDatabase.Statement _head;
     private readonly SqliteDatabase.Statement _id;
     private readonly SqliteDatabase.Statement _row;
+    private readonly SqliteDatabase.Statement _namedRow;
     private readonly SqliteDatabase.Statement _rows;
     private readonly SqliteDatabase.Statement _partitions;
 
-    public SqliteReader(string path)
+    private readonly PartitionIds _ids;
+
+    public SqliteReader(string path, PartitionIds ids)
     {
+        _ids = ids;
         _database = SqliteDatabase.Open(path, writable: false);
         _database.Execute("PRAGMA query_only = ON; PRAGMA cache_size = -1024;");
         _begin = _database.Prepare("BEGIN");
@@ -21,6 +25,7 @@ internal sealed class SqliteReader : IDisposable
         _head = _database.Prepare("SELECT version FROM heads WHERE name = ?1");
         _id = _database.Prepare("SELECT id FROM heads WHERE name = ?1");
         _row = _database.Prepare("SELECT value FROM rows WHERE partition = ?1 AND key = ?2");
+        _namedRow = _database.Prepare("SELECT value FROM rows WHERE partition = (SELECT id FROM heads WHERE name = ?1) AND key = ?2");
         _rows = _database.Prepare("SELECT key, value FROM rows WHERE partition = ?1 AND key > ?2 AND key < ?3 ORDER BY key");
         _partitions = _database.Prepare("SELECT name FROM heads WHERE name > ?1 AND name < ?2 ORDER BY name LIMIT ?3");
     }
@@ -39,17 +44,24 @@ internal sealed class SqliteReader : IDisposable
 
     public ReadOnlyMemory<byte>?[] Get(PartitionKey partition, IReadOnlyList<string> keys)
     {
+        var known = _ids.Find(partition);
+        if (keys.Count == 1)
+        {
+            // One statement is of one moment by itself.
+            return [known is { } only ? Value(_row.Bind(1, only), keys[0]) : Value(_namedRow.Bind(1, partition.Value), keys[0])];
+        }
+
         var values = new ReadOnlyMemory<byte>?[keys.Count];
 
         // The transaction makes all values those of one moment.
         _begin.Run();
         try
         {
-            if (Id(partition) is { } id)
+            if ((known ?? Id(partition)) is { } id)
             {
                 for (var i = 0; i < values.Length; i++)
                 {
-                    values[i] = Get(id, keys[i]);
+                    values[i] = Value(_row.Bind(1, id), keys[i]);
                 }
             }
         }
@@ -65,33 +77,18 @@ internal sealed class SqliteReader : IDisposable
     /// <returns>The rows, and whether others may follow.</returns>
     public (List<Row> Rows, bool More) Scan(PartitionKey partition, string after, string before, int maxRows, int maxBytes)
     {
-        var rows = new List<Row>();
+        if (_ids.Find(partition) is { } known)
+        {
+            return Scan(known, after, before, maxRows, maxBytes);
+        }
+
         _begin.Run();
         try
         {
-            if (Id(partition) is not { } id)
-            {
-                return (rows, false);
-            }
-
-            var bytes = 0;
-            _rows.Bind(1, id).Bind(2, after).Bind(3, before);
-            while (_rows.Step())
-            {
-                var row = new Row(_rows.Text(0), _rows.Bytes(1));
-                rows.Add(row);
-                bytes += row.Value.Length;
-                if (rows.Count == maxRows || bytes >= maxBytes)
-                {
-                    return (rows, true);
-                }
-            }
-
-            return (rows, false);
+            return Id(partition) is { } id ? Scan(id, after, before, maxRows, maxBytes) : ([], false);
         }
         finally
         {
-            _rows.Reset();
             _end.Run();
         }
     }
@@ -117,7 +114,7 @@ internal sealed class SqliteReader : IDisposable
 
     public void Dispose()
     {
-        foreach (var statement in new[] { _begin, _end, _head, _id, _row, _rows, _partitions })
+        foreach (var statement in new[] { _begin, _end, _head, _id, _row, _namedRow, _rows, _partitions })
         {
             statement.Dispose();
         }
@@ -137,16 +134,43 @@ internal sealed class SqliteReader : IDisposable
         }
     }
 
-    private ReadOnlyMemory<byte>? Get(long id, string key)
+    private (List<Row> Rows, bool More) Scan(long id, string after, string before, int maxRows, int maxBytes)
+    {
+        var rows = new List<Row>();
+        var bytes = 0;
+        try
+        {
+            _rows.Bind(1, id).Bind(2, after).Bind(3, before);
+            while (_rows.Step())
+            {
+                var row = new Row(_rows.Text(0), _rows.Bytes(1));
+                rows.Add(row);
+                bytes += row.Value.Length;
+                if (rows.Count == maxRows || bytes >= maxBytes)
+                {
+                    return (rows, true);
+                }
+            }
+
+            return (rows, false);
+        }
+        finally
+        {
+            _rows.Reset();
+        }
+    }
+
+    /// <summary>The value that a statement finds whose first parameter is bound; null if there is no such row.</summary>
+    private static ReadOnlyMemory<byte>? Value(SqliteDatabase.Statement statement, string key)
     {
         try
         {
             // Said in full: beside a value, null would be taken for a null array, and so for an empty value.
-            return _row.Bind(1, id).Bind(2, key).Step() ? _row.Bytes(0) : default(ReadOnlyMemory<byte>?);
+            return statement.Bind(2, key).Step() ? statement.Bytes(0) : default(ReadOnlyMemory<byte>?);
         }
         finally
         {
-            _row.Reset();
+            statement.Reset();
         }
     }
 }

@@ -16,7 +16,12 @@ internal sealed class SqliteWriter : IDisposable
     // A transaction ends here: longer ones let the first caller wait for the last one's bytes.
     private const int MaxTransactionBytes = 4 * 1024 * 1024;
 
+    // Heads that are kept in memory, so as not to be looked up: this is the only writer. About 200 bytes each.
+    private const int MaxHeads = 8192;
+
     private readonly string _path;
+    private readonly PartitionIds _ids;
+    private readonly Dictionary<PartitionKey, (long Id, long Version)> _heads = [];
     private readonly Lock _lock = new();
     private readonly Queue<Write> _queue = new();
     private readonly AutoResetEvent _queued = new(initialState: false);
@@ -25,9 +30,9 @@ internal sealed class SqliteWriter : IDisposable
     private Statements _statements;
     private bool _stopping;
 
-    public SqliteWriter(string path)
+    public SqliteWriter(string path, PartitionIds ids)
     {
-        _path = path;
+        (_path, _ids) = (path, ids);
         (_database, _statements) = Connect();
         _thread = new Thread(Work) { Name = "granary-writer", IsBackground = true };
         _thread.Start();
@@ -118,7 +123,7 @@ internal sealed class SqliteWriter : IDisposable
             foreach (var write in group)
             {
                 ref var head = ref CollectionsMarshal.GetValueRefOrAddDefault(heads, write.Partition, out var known);
-                if (!known)
+                if (!known && !_heads.TryGetValue(write.Partition, out head))
                 {
                     head = _statements.FindHead(write.Partition);
                 }
@@ -141,9 +146,12 @@ internal sealed class SqliteWriter : IDisposable
 
             // :: Step 3: durable.
             _statements.Commit.Run();
+            Remember(heads);
         }
         catch (Exception e)
         {
+            // Whether it was committed is not known.
+            _heads.Clear();
             Recover();
             foreach (var write in group)
             {
@@ -162,6 +170,29 @@ internal sealed class SqliteWriter : IDisposable
             else
             {
                 write.Done.TrySetException(new HeadMovedException(write.Partition, write.Expected));
+            }
+        }
+    }
+
+    /// <summary>Keeps the heads of what was committed.</summary>
+    private void Remember(Dictionary<PartitionKey, (long Id, long Version)> heads)
+    {
+        if (_heads.Count + heads.Count > MaxHeads)
+        {
+            _heads.Clear();
+        }
+
+        foreach (var (partition, head) in heads)
+        {
+            if (head.Id == 0)
+            {
+                _heads.Remove(partition);
+                _ids.Remove(partition);
+            }
+            else
+            {
+                _heads[partition] = head;
+                _ids.Set(partition, head.Id);
             }
         }
     }
