@@ -24,6 +24,7 @@ public static class GrainServices
         silo.Services.AddGranaryInterfaces();
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.TryAddSingleton<ObjectIdSource>();
+        silo.Services.TryAddSingleton<OperationSignal>();
         silo.Services.AddOptions<LifetimeOptions>();
         silo.Configure<GrainCollectionOptions>(options => options.CollectionAge = IdleAfter);
         return silo;

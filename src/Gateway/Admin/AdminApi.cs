@@ -119,7 +119,7 @@ internal sealed partial class AdminApi(IGrainFactory grains, IOptions<AdminOptio
         }
 
         var limit = int.TryParse(http.Request.Query["limit"], NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? Math.Min(number, MaxList) : MaxList;
-        await WriteAsync(http, new { operations = await Operations.List(kind, limit, http.RequestAborted) });
+        await WriteAsync(http, new OperationList(await Operations.List(kind, limit, http.RequestAborted)));
     }
 
     private async Task ExplainAsync(HttpContext http)

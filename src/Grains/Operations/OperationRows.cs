@@ -12,11 +12,9 @@ namespace Granary.Grains.Operations;
 /// op/&lt;id&gt;     an operation: what was asked and how far it is, as JSON; ids are the times when they were asked for
 /// </code>
 /// </summary>
-internal static class OperationRows
+internal static partial class OperationRows
 {
     public const string Prefix = "op/";
-
-    private static readonly JsonSerializerOptions Json = new() { Converters = { new JsonStringEnumConverter() } };
 
     public static PartitionKey Partition { get; } = new("operations");
 
@@ -24,8 +22,13 @@ internal static class OperationRows
 
     public static string Id(DateTimeOffset created) => KeyTime.Text(created);
 
-    public static ReadOnlyMemory<byte> Encode(OperationStatus operation) => new RowWriter(1, 1024).Text(JsonSerializer.Serialize(operation, Json)).ToValue();
+    public static ReadOnlyMemory<byte> Encode(OperationStatus operation) => new RowWriter(1, 1024).Text(JsonSerializer.Serialize(operation, Json.Default.OperationStatus)).ToValue();
 
     public static OperationStatus Decode(ReadOnlyMemory<byte> value) =>
-        JsonSerializer.Deserialize<OperationStatus>(new RowReader(value, 1).Text()!, Json) ?? throw new FormatException("The row of an operation is empty.");
+        JsonSerializer.Deserialize<OperationStatus>(new RowReader(value, 1).Text()!, Json.Default.OperationStatus) ?? throw new FormatException("The row of an operation is empty.");
+
+    // Made by the compiler: at run time the first operation would wait for it.
+    [JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata, UseStringEnumConverter = true)]
+    [JsonSerializable(typeof(OperationStatus))]
+    private sealed partial class Json : JsonSerializerContext;
 }

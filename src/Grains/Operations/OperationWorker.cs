@@ -7,7 +7,12 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Grains.Operations;
 
 /// <summary>Does the operations that were asked for. One in each silo; whoever is free takes the next one, or goes on with one whose worker died.</summary>
-public sealed partial class OperationWorker(IGrainFactory grains, IEnumerable<IOperation> operations, TimeProvider time, ILogger<OperationWorker> logger) : BackgroundService
+public sealed partial class OperationWorker(
+    IGrainFactory grains,
+    IEnumerable<IOperation> operations,
+    OperationSignal signal,
+    TimeProvider time,
+    ILogger<OperationWorker> logger) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
 
@@ -20,8 +25,10 @@ public sealed partial class OperationWorker(IGrainFactory grains, IEnumerable<IO
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var working = new List<Task>();
-        using var timer = new PeriodicTimer(Interval, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+
+        // Operations that another silo was asked for, or whose worker died, are found by looking.
+        using var timer = time.CreateTimer(_ => signal.Set(), state: null, Interval, Interval);
+        while (await signal.WaitAsync(stoppingToken))
         {
             working.RemoveAll(task => task.IsCompleted);
             try

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Grains.Operations;
 
 /// <inheritdoc cref="IOperationsGrain"/>
-internal sealed class OperationsGrain(IPartitionStore store, TimeProvider time, ILogger<OperationsGrain> logger) : PartitionGrain(store, logger), IOperationsGrain
+internal sealed class OperationsGrain(IPartitionStore store, OperationSignal signal, TimeProvider time, ILogger<OperationsGrain> logger) : PartitionGrain(store, logger), IOperationsGrain
 {
     // Ended ones that are kept, for who comes to look.
     private const int Kept = 50;
@@ -21,10 +21,10 @@ internal sealed class OperationsGrain(IPartitionStore store, TimeProvider time, 
     protected override PartitionKey PartitionKey => OperationRows.Partition;
 
     /// <inheritdoc/>
-    public Task<OperationStarted> Start(OperationRequest request, CancellationToken cancellationToken)
+    public async Task<OperationStarted> Start(OperationRequest request, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        return Rows.DecideAsync(
+        var answer = await Rows.DecideAsync(
             [],
             rows =>
             {
@@ -58,6 +58,12 @@ internal sealed class OperationsGrain(IPartitionStore store, TimeProvider time, 
                 return new OperationStarted(started, IsNew: true);
             },
             cancellationToken);
+        if (answer.IsNew)
+        {
+            signal.Set();
+        }
+
+        return answer;
     }
 
     /// <inheritdoc/>

@@ -14,7 +14,9 @@ internal static class AdminCommand
     /// <summary>The operation ran to its end and found something that somebody should look at.</summary>
     public const int Found = 2;
 
-    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(300);
+    // Most collections take a moment, and whoever waits for one notices each tenth of a second; a backup of hours needs no more than this.
+    private static readonly TimeSpan FirstPoll = TimeSpan.FromMilliseconds(40);
+    private static readonly TimeSpan LastPoll = TimeSpan.FromMilliseconds(500);
 
     public static Option<string> Server() => new("--server")
     {
@@ -96,6 +98,7 @@ internal static class AdminCommand
     /// <summary>Shows an operation until it ends.</summary>
     public static async Task<int> WatchAsync(AdminClient client, OperationStatus operation, bool isJson, CancellationToken cancellationToken)
     {
+        var poll = FirstPoll;
         try
         {
             operation = await OperationDisplay.Choose(isJson).ShowAsync(operation, NextAsync);
@@ -114,7 +117,8 @@ internal static class AdminCommand
 
         async Task<OperationStatus> NextAsync()
         {
-            await Task.Delay(PollInterval, TimeProvider.System, cancellationToken);
+            await Task.Delay(poll, TimeProvider.System, cancellationToken);
+            poll = poll * 1.5 < LastPoll ? poll * 1.5 : LastPoll;
             return await client.FindAsync(operation.Id, cancellationToken);
         }
     }

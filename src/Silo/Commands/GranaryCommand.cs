@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
 
 namespace Granary.Silo.Commands;
 
@@ -9,9 +11,10 @@ public static class GranaryCommand
     /// <returns>The exit status: 0, or 1 with a message on standard error.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
+        var serve = ServeCommand.Create();
         var root = new RootCommand("Granary, an OCI and Docker container registry.")
         {
-            ServeCommand.Create(),
+            serve,
             GcCommand.Create(),
             OperationCommands.CreateScrub(),
             OperationCommands.CreateBackup(),
@@ -20,6 +23,12 @@ public static class GranaryCommand
             OperationCommands.CreateOperation(),
         };
         var isServing = args.Length == 0 || (args[0].StartsWith('-') && args[0] is not ("-h" or "-?" or "--help" or "--version"));
-        return await root.Parse(isServing ? [ServeCommand.Name, .. args] : args).InvokeAsync();
+        var parsed = root.Parse(isServing ? [ServeCommand.Name, .. args] : args);
+        if (parsed.CommandResult.Command == serve && parsed.Action is HelpAction or ParseErrorAction)
+        {
+            ServeCommand.Describe(serve);
+        }
+
+        return await parsed.InvokeAsync();
     }
 }

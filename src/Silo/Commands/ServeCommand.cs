@@ -28,7 +28,6 @@ internal static class ServeCommand
         {
             var option = new Option<string?>("--" + setting.Name)
             {
-                Description = $"{setting.Description} Default: {setting.DefaultText}.",
                 HelpName = setting.ValueName,
             };
             options.Add((setting, option));
@@ -43,6 +42,16 @@ internal static class ServeCommand
                 .ToDictionary(pair => pair.Name, pair => pair.Value!, StringComparer.Ordinal),
             cancellationToken));
         return command;
+    }
+
+    /// <summary>Says what each setting does. Only help needs that: reading the documentation would be a part of every start that one notices.</summary>
+    public static void Describe(Command serve)
+    {
+        var options = serve.Options.ToDictionary(option => option.Name, StringComparer.Ordinal);
+        foreach (var setting in SettingCatalog.All)
+        {
+            options["--" + setting.Name].Description = $"{setting.Description} Default: {setting.DefaultText}.";
+        }
     }
 
     private static async Task<int> ServeAsync(string? file, IReadOnlyDictionary<string, string> commandLine, CancellationToken cancellationToken)

@@ -1,7 +1,9 @@
 using Granary.Grains.Interfaces.Operations;
 using Granary.Grains.Operations;
 using Granary.Grains.Tests.Cluster;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Grains.Tests.Operations;
 
@@ -12,6 +14,8 @@ public sealed class OperationTests : GrainTest
     private static readonly Guid Other = Guid.NewGuid();
 
     private IOperationsGrain Board => Cluster.Grains.GetGrain<IOperationsGrain>(0);
+
+    private OperationSignal Signal => Cluster.Silos[0].ServiceProvider.GetRequiredService<OperationSignal>();
 
     [Fact]
     public async Task Whoever_takes_over_goes_on_after_the_last_step_and_the_first_is_told_so()
@@ -79,6 +83,33 @@ public sealed class OperationTests : GrainTest
         Assert.Equal((OperationState.Done, 10), await StateAsync(started.Id));
         Assert.Equal((0, 4), (before.First, after.First));
         Assert.Equal(10, (await Board.Find(started.Id, default))!.Progress.Counts["steps"]);
+    }
+
+    [Fact]
+    public async Task The_worker_of_the_silo_that_was_asked_does_not_wait_for_its_clock()
+    {
+        using var worker = Worker(new Steps(), new FakeTimeProvider());
+        await worker.StartAsync(default);
+        var started = await StartAsync(OperationKind.Collection);
+        await UntilAsync(started.Id, operation => operation.State == OperationState.Done);
+        await worker.StopAsync(default);
+    }
+
+    [Fact]
+    public async Task An_operation_that_another_silo_was_asked_for_is_found_when_the_clock_says_so()
+    {
+        var time = new FakeTimeProvider();
+        using var worker = new OperationWorker(Cluster.Grains, [new Steps()], new OperationSignal(), time, NullLogger<OperationWorker>.Instance);
+        await worker.StartAsync(default);
+        var started = await StartAsync(OperationKind.Collection);
+        Assert.Equal(OperationState.Waiting, (await StateAsync(started.Id)).State);
+
+        await UntilAsync(started.Id, operation =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return operation.State == OperationState.Done;
+        });
+        await worker.StopAsync(default);
     }
 
     [Fact]
@@ -155,7 +186,7 @@ public sealed class OperationTests : GrainTest
         Assert.Fail("It never happened.");
     }
 
-    private OperationWorker Worker(Steps steps) => new(Cluster.Grains, [steps], Time, NullLogger<OperationWorker>.Instance);
+    private OperationWorker Worker(Steps steps, TimeProvider? time = null) => new(Cluster.Grains, [steps], Signal, time ?? Time, NullLogger<OperationWorker>.Instance);
 
     private static OperationProgress Progress(long done) => new() { Done = done, Total = 10, Counts = new Dictionary<string, long>(), Findings = [] };
 
