@@ -28,7 +28,7 @@ internal static class EmbeddedCluster
         })));
         silo.Services.Replace(ServiceDescriptor.Singleton<IEnvironmentStatisticsProvider, NoEnvironmentStatistics>());
 
-        // Without one, the pipeline through which each grain is placed comes with Polly's telemetry: nobody reads it, and it is a tenth of a second of every start.
+        // Without one, the pipeline through which each grain is placed comes with Polly's telemetry: nobody reads it, and it brings a client for HTTP with it.
         silo.Services.Replace(ServiceDescriptor.Transient<ResiliencePipelineBuilder, ResiliencePipelineBuilder>());
         silo.AddGranaryGrains();
     }
