@@ -25,6 +25,7 @@ public static class GrainServices
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.TryAddSingleton<ObjectIdSource>();
         silo.Services.TryAddSingleton<OperationSignal>();
+        silo.Services.TryAddSingleton<ClientActivity>();
         silo.Services.AddOptions<LifetimeOptions>();
         silo.Configure<GrainCollectionOptions>(options => options.CollectionAge = IdleAfter);
         return silo;

@@ -39,7 +39,8 @@ internal sealed class Ablation(World world, string rule)
         {
             // Release removes whatever reference there is, however new.
             case ("seq", "Release"):
-                return await cluster.DeliverPlainAsync(call with { Arguments = [call.Arguments[0], call.Arguments[1], long.MaxValue, call.Arguments[3]] });
+                var references = (ReleasedReference[])call.Arguments[0]!;
+                return await cluster.DeliverPlainAsync(call with { Arguments = [Array.ConvertAll(references, reference => reference with { Sequence = long.MaxValue }), call.Arguments[1]] });
 
             // The same for the entry in the catalog.
             case ("catalog-seq", "Remove") when call.Interface == typeof(ICatalogGrain):

@@ -180,30 +180,13 @@ internal sealed class Clients(World world)
         await world.Cluster.GetGrain<IRepositoryGrain>(name).DeleteManifest(key.Manifest, default);
     }
 
-    private async Task CollectUploadsAsync()
-    {
-        foreach (var schedule in Used("schedule/uploads/"))
-        {
-            await world.Collector.CollectUploadsAsync(schedule, new CollectionCounts(), default);
-        }
-    }
+    private Task CollectUploadsAsync() => world.Collector.CollectUploadsAsync(Used("schedule/uploads/"), new CollectionCounts(), default);
 
-    private async Task CollectRepositoriesAsync(TimeSpan? grace)
-    {
-        foreach (var schedule in Used("schedule/repositories/"))
-        {
-            if (grace is null)
-            {
-                await world.Collector.CollectRepositoriesAsync(schedule, new CollectionCounts(), default);
-            }
-            else
-            {
-                await world.Collector.CollectAllRepositoriesAsync(schedule, grace, dryRun: null, new CollectionCounts(), default);
-            }
-        }
-    }
+    private Task CollectRepositoriesAsync(TimeSpan? grace) => grace is null
+        ? world.Collector.CollectRepositoriesAsync(Used("schedule/repositories/"), new CollectionCounts(), default)
+        : world.Collector.CollectAllRepositoriesAsync(Used("schedule/repositories/"), grace, dryRun: null, new CollectionCounts(), default);
 
-    private Task CollectShardAsync(int shard, TimeSpan? grace) => world.Collector.CollectShardAsync(shard, grace, new CollectionCounts(), default);
+    private Task CollectShardAsync(int shard, TimeSpan? grace) => world.Collector.CollectShardsAsync([shard], grace, new CollectionCounts(), default);
 
     /// <summary>Schedules that have entries: to ask all 32 would take most of a run's steps.</summary>
     private List<string> Used(string prefix) =>

@@ -33,6 +33,7 @@ internal sealed class SimulatedCluster : IGrainFactory
     {
         [typeof(IRepositoryGrain)] = typeof(RepositoryGrain),
         [typeof(IRepositoryUpkeepGrain)] = typeof(RepositoryGrain),
+        [typeof(IRepositoryGlanceGrain)] = typeof(RepositoryGlanceGrain),
         [typeof(IBlobShardGrain)] = typeof(BlobShardGrain),
         [typeof(IUploadSessionGrain)] = typeof(UploadSessionGrain),
         [typeof(IScheduleGrain)] = typeof(ScheduleGrain),
@@ -53,6 +54,7 @@ internal sealed class SimulatedCluster : IGrainFactory
             .AddSingleton(Options.Create(lifetimes))
             .AddSingleton(Options.Create(collection))
             .AddSingleton<ObjectIdSource>(new CountedIds())
+            .AddSingleton(new ClientActivity(TimeProvider.System))
             .AddSingleton(typeof(ILogger<>), typeof(NullLogger<>))
             .BuildServiceProvider();
     }

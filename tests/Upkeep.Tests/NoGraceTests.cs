@@ -90,15 +90,8 @@ public sealed class NoGraceTests : IAsyncLifetime
         var count = 0;
         for (; !stop.IsCancellationRequested; count++)
         {
-            foreach (var schedule in Schedules.Repositories)
-            {
-                await collector.CollectAllRepositoriesAsync(schedule, TimeSpan.Zero, dryRun: null, counts, default);
-            }
-
-            for (var shard = 0; shard < GarbageCollector.Shards; shard++)
-            {
-                await collector.CollectShardAsync(shard, TimeSpan.Zero, counts, default);
-            }
+            await collector.CollectAllRepositoriesAsync([.. Schedules.Repositories], TimeSpan.Zero, dryRun: null, counts, default);
+            await collector.CollectShardsAsync(Enumerable.Range(0, GarbageCollector.Shards), TimeSpan.Zero, counts, default);
         }
 
         Assert.True(counts.BlobsCollected > 20, $"{counts.BlobsCollected} blobs are too few to mean much.");

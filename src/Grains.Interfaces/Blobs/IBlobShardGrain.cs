@@ -15,9 +15,9 @@ public interface IBlobShardGrain : IGrainWithIntegerKey
     [AlwaysInterleave, Alias("acquire")]
     Task<AcquireAnswer> Acquire(AcquireBlob command, CancellationToken cancellationToken);
 
-    /// <summary>Removes a repository's reference, if it is not newer than <paramref name="sequence"/> (rule 6).</summary>
-    [AlwaysInterleave, Alias("release")]
-    Task Release(Digest digest, RepositoryName repository, long sequence, CancellationToken cancellationToken);
+    /// <summary>Removes references, each if it is not newer than what releases it (rule 6); all of them in one commit.</summary>
+    [AlwaysInterleave, Alias("release-all")]
+    Task Release(ReleasedReference[] references, CancellationToken cancellationToken);
 
     /// <summary>Decides about a sealed upload's object: it is the blob's, or nobody's for ever (rule 8).</summary>
     [AlwaysInterleave, Alias("renounce")]
@@ -125,13 +125,15 @@ public sealed record Correction(
 /// <param name="Doomed">Objects of collected blobs, to be deleted now.</param>
 /// <param name="Remembered">Objects that need not be remembered any longer.</param>
 /// <param name="Corrections">Blobs whose repositories have to be told which content counts.</param>
+/// <param name="More">Whether others may be due that there was no room for.</param>
 [GenerateSerializer, Immutable, Alias("granary.shard-due")]
 public sealed record ShardDue(
     [property: Id(0)] DueReference[] References,
     [property: Id(1)] Orphan[] Orphans,
     [property: Id(2)] DoomedObject[] Doomed,
     [property: Id(3)] ObjectId[] Remembered,
-    [property: Id(4)] Correction[] Corrections)
+    [property: Id(4)] Correction[] Corrections,
+    [property: Id(5)] bool More)
 {
     /// <summary>How many there are.</summary>
     public int Count => References.Length + Orphans.Length + Doomed.Length + Remembered.Length + Corrections.Length;
@@ -143,6 +145,16 @@ public sealed record ShardDue(
 /// <param name="Due">The time of its row.</param>
 [GenerateSerializer, Immutable, Alias("granary.orphan")]
 public sealed record Orphan([property: Id(0)] Digest Digest, [property: Id(1)] long Size, [property: Id(2)] DateTimeOffset Due);
+
+/// <summary>A reference that a repository has no use for any more.</summary>
+/// <param name="Digest">The blob.</param>
+/// <param name="Repository">Who referred to it.</param>
+/// <param name="Sequence">The version of its partition that says so: a reference that is newer stays.</param>
+[GenerateSerializer, Immutable, Alias("granary.released-reference")]
+public sealed record ReleasedReference(
+    [property: Id(0)] Digest Digest,
+    [property: Id(1)] RepositoryName Repository,
+    [property: Id(2)] long Sequence);
 
 /// <summary>A reference that has to be asked about.</summary>
 /// <param name="Digest">The blob.</param>

@@ -48,15 +48,17 @@ internal static class BlobRules
         return new Acquired(Content(rows, command, blob));
     }
 
-    /// <summary>Rule 6: removes a reference that is not newer than what released it (<c>seq</c>).</summary>
-    public static bool Release(RowBatch rows, Digest digest, RepositoryName repository, long sequence, DateTimeOffset now, LifetimeOptions lifetimes)
+    /// <summary>Rule 6: removes references that are not newer than what released them (<c>seq</c>).</summary>
+    public static bool Release(RowBatch rows, ReleasedReference[] references, DateTimeOffset now, LifetimeOptions lifetimes)
     {
-        if (ReferenceRow.Find(rows, digest, repository) is not { } reference || reference.Sequence > sequence)
+        foreach (var (digest, repository, sequence) in references)
         {
-            return false;
+            if (ReferenceRow.Find(rows, digest, repository) is { } reference && reference.Sequence <= sequence)
+            {
+                DropReference(rows, digest, repository, reference, now, lifetimes);
+            }
         }
 
-        DropReference(rows, digest, repository, reference, now, lifetimes);
         return true;
     }
 

@@ -33,13 +33,15 @@ internal sealed class BlobShardGrain(
     }
 
     /// <inheritdoc/>
-    public Task Release(Digest digest, RepositoryName repository, long sequence, CancellationToken cancellationToken)
+    public Task Release(ReleasedReference[] references, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        return Rows.DecideAsync(
-            [BlobRows.Blob(digest), BlobRows.Reference(digest, repository)],
-            rows => BlobRules.Release(rows, digest, repository, sequence, now, _lifetimes),
-            cancellationToken);
+        string[] needs =
+        [
+            .. references.Select(released => BlobRows.Blob(released.Digest)),
+            .. references.Select(released => BlobRows.Reference(released.Digest, released.Repository)),
+        ];
+        return Rows.DecideAsync(needs, rows => BlobRules.Release(rows, references, now, _lifetimes), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -74,10 +76,12 @@ internal sealed class BlobShardGrain(
         var orphansUntil = blobGrace is { } grace ? now + _lifetimes.BlobGrace - grace : now;
         var (references, orphans, corrections) = (new List<(Digest, RepositoryName)>(), new List<(DateTimeOffset, Digest)>(), new List<(DateTimeOffset, Digest)>());
         var (doomed, remembered) = (new List<ObjectId>(), new List<ObjectId>());
+        var more = false;
         await foreach (var row in Rows.ScanAsync(BlobRows.DuePrefix, after: null, cancellationToken))
         {
             var (due, kind, subject) = BlobRows.ParseDue(row.Key);
-            if (references.Count + orphans.Count + corrections.Count + doomed.Count + remembered.Count == limit || (due > now && due > orphansUntil))
+            more = references.Count + orphans.Count + corrections.Count + doomed.Count + remembered.Count == limit;
+            if (more || (due > now && due > orphansUntil))
             {
                 break;
             }
@@ -140,7 +144,8 @@ internal sealed class BlobShardGrain(
                         due.Item1,
                         BlobRules.Content(rows, due.Item2),
                         BlobRow.Find(rows, due.Item2) is { IsDamaged: true })))
-                    .OfType<Correction>()]),
+                    .OfType<Correction>()],
+                more),
             cancellationToken);
     }
 

@@ -6,6 +6,9 @@ namespace Granary.Grains.Collection;
 /// <summary>What a collection has done so far, or in a dry run would do.</summary>
 public sealed record CollectionCounts
 {
+    // One for all: what it guards is a few additions.
+    private static readonly Lock Adding = new();
+
     /// <summary>Manifests that went with their subjects, or because no tag led to them.</summary>
     public long ManifestsRemoved { get; set; }
 
@@ -30,6 +33,22 @@ public sealed record CollectionCounts
     /// <summary>References whose repositories said no.</summary>
     public long ReferencesDropped { get; set; }
 
+    /// <summary>Adds what another step has done; steps that run at once may.</summary>
+    public void Add(CollectionCounts more)
+    {
+        lock (Adding)
+        {
+            ManifestsRemoved += more.ManifestsRemoved;
+            BlobsUnlinked += more.BlobsUnlinked;
+            BlobsCollected += more.BlobsCollected;
+            BytesCollected += more.BytesCollected;
+            ObjectsDeleted += more.ObjectsDeleted;
+            UploadsExpired += more.UploadsExpired;
+            ReferencesAsked += more.ReferencesAsked;
+            ReferencesDropped += more.ReferencesDropped;
+        }
+    }
+
     internal bool IsWorthTelling => ManifestsRemoved + BlobsUnlinked + BlobsCollected + ObjectsDeleted + UploadsExpired > 0;
 }
 
@@ -41,9 +60,12 @@ public sealed class DryRun
 
     internal void Unlink(IEnumerable<UnlinkedBlob> blobs)
     {
-        foreach (var blob in blobs)
+        lock (Blobs)
         {
-            Blobs[blob.Digest] = (Blobs.GetValueOrDefault(blob.Digest).Repositories + 1, blob.Size);
+            foreach (var blob in blobs)
+            {
+                Blobs[blob.Digest] = (Blobs.GetValueOrDefault(blob.Digest).Repositories + 1, blob.Size);
+            }
         }
     }
 }

@@ -9,6 +9,10 @@ namespace Granary.Grains.Collection;
 /// <summary>A collection that somebody asked for: everything that is garbage by now, with a grace of its own if so wished, or only the tale of it.</summary>
 public sealed class CollectionOperation(GarbageCollector collector, IGrainFactory grains, TimeProvider time) : IOperation
 {
+    // What is worked on at once, and what a worker that takes over begins with again: what of it is done costs little then.
+    private const int SchedulesOfAStep = 4;
+    private const int ShardsOfAStep = 16;
+
     /// <inheritdoc/>
     public OperationKind Kind => OperationKind.Collection;
 
@@ -42,9 +46,9 @@ public sealed class CollectionOperation(GarbageCollector collector, IGrainFactor
     private IEnumerable<Func<Task>> Steps(OperationRun run, CollectionCounts counts, DryRun? dryRun, CancellationToken cancellationToken)
     {
         // :: Step 1: uploads that broke off.
-        foreach (var schedule in Schedules.Uploads.Where(_ => dryRun is null))
+        if (dryRun is null)
         {
-            yield return () => collector.CollectUploadsAsync(schedule, counts, cancellationToken);
+            yield return () => collector.CollectUploadsAsync([.. Schedules.Uploads], counts, cancellationToken);
         }
 
         // :: Step 2: manifests that no tag leads to; their blobs are unused from then on.
@@ -54,11 +58,11 @@ public sealed class CollectionOperation(GarbageCollector collector, IGrainFactor
         }
 
         // :: Step 3: blobs that no manifest of their repository uses.
-        foreach (var schedule in Schedules.Repositories)
+        foreach (var schedules in Schedules.Repositories.Chunk(SchedulesOfAStep))
         {
             yield return () => dryRun is null && run.Request.Grace is null
-                ? collector.CollectRepositoriesAsync(schedule, counts, cancellationToken)
-                : collector.CollectAllRepositoriesAsync(schedule, run.Request.Grace, dryRun, counts, cancellationToken);
+                ? collector.CollectRepositoriesAsync(schedules, counts, cancellationToken)
+                : collector.CollectAllRepositoriesAsync(schedules, run.Request.Grace, dryRun, counts, cancellationToken);
         }
 
         if (dryRun is null)
@@ -67,12 +71,11 @@ public sealed class CollectionOperation(GarbageCollector collector, IGrainFactor
         }
 
         // :: Step 4: blobs that no repository refers to, with their objects.
-        for (var shard = 0; shard < GarbageCollector.Shards; shard++)
+        foreach (var shards in Enumerable.Range(0, GarbageCollector.Shards).Chunk(ShardsOfAStep))
         {
-            var number = shard;
             yield return () => dryRun is null
-                ? collector.CollectShardAsync(number, run.Request.Grace, counts, cancellationToken)
-                : EstimateAsync(number, dryRun, counts, cancellationToken);
+                ? collector.CollectShardsAsync(shards, run.Request.Grace, counts, cancellationToken)
+                : EstimateAsync(shards, dryRun, counts, cancellationToken);
         }
     }
 
@@ -85,15 +88,18 @@ public sealed class CollectionOperation(GarbageCollector collector, IGrainFactor
         }
     }
 
-    /// <summary>Counts the blobs of a shard that have no reference, or would lose their last one.</summary>
-    private async Task EstimateAsync(int number, DryRun dryRun, CollectionCounts counts, CancellationToken cancellationToken)
+    /// <summary>Counts the blobs of shards that have no reference, or would lose their last one.</summary>
+    private async Task EstimateAsync(int[] shards, DryRun dryRun, CollectionCounts counts, CancellationToken cancellationToken)
     {
-        await foreach (var page in grains.GetGrain<IBlobShardGrain>(number).PagesAsync(cancellationToken))
+        foreach (var number in shards)
         {
-            foreach (var blob in page.Blobs.Where(blob => blob.References <= dryRun.Blobs.GetValueOrDefault(blob.Digest).Repositories))
+            await foreach (var page in grains.GetGrain<IBlobShardGrain>(number).PagesAsync(cancellationToken))
             {
-                counts.BlobsCollected++;
-                counts.BytesCollected += blob.Size;
+                foreach (var blob in page.Blobs.Where(blob => blob.References <= dryRun.Blobs.GetValueOrDefault(blob.Digest).Repositories))
+                {
+                    counts.BlobsCollected++;
+                    counts.BytesCollected += blob.Size;
+                }
             }
         }
     }

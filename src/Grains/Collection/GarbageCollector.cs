@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Catalog;
 using Granary.Grains.Interfaces.Collection;
@@ -11,63 +10,69 @@ namespace Granary.Grains.Collection;
 
 /// <summary>
 /// The steps of a collection, each of bounded size, and each of which can be repeated (docs/garbage-collection.md). Not a grain, since no grain may wait for a grain above it. Two at once do
-/// the same work twice, and no harm.
+/// the same work twice, and no harm. What fails is left for the next time, the rest is done, and then the failure is thrown.
 /// </summary>
 public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, TimeProvider time, StepRest? rest = null)
 {
     /// <summary>How many shards there are.</summary>
     public const int Shards = 256;
 
-    // One commit's worth: some milliseconds, and then pushes have their turn.
+    // What is listed at once: names and times only.
+    private const int PageSize = 128;
+
+    // What is not counted in rows: one commit's worth.
     private const int StepSize = 32;
 
-    /// <summary>Upload sessions of a schedule whose time has come: what was never closed is deleted, what was closed is the shard's to decide (rule 8).</summary>
-    public async Task CollectUploadsAsync(string scheduleKey, CollectionCounts counts, CancellationToken cancellationToken)
-    {
-        var schedule = grains.GetGrain<IScheduleGrain>(scheduleKey);
-        await foreach (var entries in DueAsync(schedule, cancellationToken))
+    /// <summary>Upload sessions of schedules whose time has come: what was never closed is deleted, what was closed is the shard's to decide (rule 8).</summary>
+    public Task CollectUploadsAsync(IReadOnlyList<string> scheduleKeys, CollectionCounts counts, CancellationToken cancellationToken) => CollectDueAsync(
+        scheduleKeys,
+        (schedule, entries) => async _ =>
         {
-            var next = await StepAsync(() => ExpireAsync(entries[0].Subject, counts, cancellationToken), cancellationToken);
-            await FinishAsync(schedule, entries, next, cancellationToken);
-        }
-    }
+            await FinishAsync(schedule, entries, await ExpireAsync(entries[0].Subject, counts, cancellationToken), cancellationToken);
+            return false;
+        },
+        cancellationToken);
 
-    /// <summary>Repositories of a schedule that have links which nobody needed for the grace (rule 6).</summary>
-    public async Task CollectRepositoriesAsync(string scheduleKey, CollectionCounts counts, CancellationToken cancellationToken)
-    {
-        var schedule = grains.GetGrain<IScheduleGrain>(scheduleKey);
-        await foreach (var entries in DueAsync(schedule, cancellationToken))
-        {
-            var next = await CollectRepositoryAsync(entries[0].Subject, grace: null, dryRun: null, counts, cancellationToken);
-            await FinishAsync(schedule, entries, next, cancellationToken);
-        }
-    }
+    /// <summary>Repositories of schedules that have links which nobody needed for the grace (rule 6).</summary>
+    public Task CollectRepositoriesAsync(IReadOnlyList<string> scheduleKeys, CollectionCounts counts, CancellationToken cancellationToken) => CollectDueAsync(
+        scheduleKeys,
+        (schedule, entries) => CollectRepository(
+            entries[0].Subject,
+            grace: null,
+            dryRun: null,
+            counts,
+            next => FinishAsync(schedule, entries, next, cancellationToken),
+            cancellationToken),
+        cancellationToken);
 
-    /// <summary>All repositories of a schedule, whether they are due or not: with another grace than that of the settings.</summary>
-    /// <param name="scheduleKey">The schedule.</param>
+    /// <summary>All repositories of schedules, whether they are due or not: with another grace than that of the settings.</summary>
+    /// <param name="scheduleKeys">The schedules.</param>
     /// <param name="grace">The grace; null for the setting.</param>
     /// <param name="dryRun">Takes what would go, instead of letting it go; null: it goes.</param>
     /// <param name="counts">Counts it.</param>
     /// <param name="cancellationToken">Ends it between two steps.</param>
     public async Task CollectAllRepositoriesAsync(
-        string scheduleKey,
+        IReadOnlyList<string> scheduleKeys,
         TimeSpan? grace,
         DryRun? dryRun,
         CollectionCounts counts,
         CancellationToken cancellationToken)
     {
-        var schedule = grains.GetGrain<IScheduleGrain>(scheduleKey);
+        var rounds = new Rounds(rest, cancellationToken);
         var seen = new HashSet<string>(StringComparer.Ordinal);
-        ScheduledItem? after = null;
-        while (await schedule.List(after, StepSize, cancellationToken) is { Length: > 0 } entries)
+        var after = new ScheduledItem?[scheduleKeys.Count];
+        ScheduledItem[][] pages;
+        do
         {
-            foreach (var entry in entries.Where(entry => seen.Add(entry.Subject)))
-            {
-                await CollectRepositoryAsync(entry.Subject, grace, dryRun, counts, cancellationToken);
-            }
-
-            after = entries[^1];
+            pages = await Task.WhenAll(scheduleKeys.Select((key, i) => ListAsync(rounds, key, after[i], cancellationToken)));
+            string[] names = [.. pages.SelectMany(page => page).Select(entry => entry.Subject).Where(seen.Add)];
+            await rounds.DoAsync((await CollectableAsync(rounds, names, cancellationToken))
+                .Select(name => CollectRepository(name, grace, dryRun, counts, _ => Task.CompletedTask, cancellationToken)));
+            after = [.. pages.Select((page, i) => page is [.., var last] ? last : after[i])];
         }
+        while (pages.Any(page => page.Length > 0));
+
+        rounds.End();
     }
 
     /// <summary>Manifests of a repository that no tag leads to.</summary>
@@ -81,14 +86,14 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
             Digest? after = null;
             do
             {
-                var from = after;
-                var answer = await StepAsync(() => upkeep.CollectUntagged(new CollectUntagged(pushedBefore, StepSize, from, dryRun), cancellationToken), cancellationToken);
-                removed += answer.Removed;
+                var (from, answer) = (after, default(CollectUntaggedAnswer));
+                await RestAfterAsync(async () => answer = await upkeep.CollectUntagged(new CollectUntagged(pushedBefore, StepSize, from, dryRun), cancellationToken), cancellationToken);
+                removed += answer!.Removed;
                 after = answer.After;
             }
             while (after is not null);
 
-            counts.ManifestsRemoved += removed;
+            counts.Add(new CollectionCounts { ManifestsRemoved = removed });
         }
         while (removed > 0 && !dryRun);
     }
@@ -99,40 +104,43 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
         var catalog = grains.GetGrain<ICatalogGrain>(0);
         while (await catalog.Due(StepSize, cancellationToken) is { Length: > 0 } due)
         {
-            var (held, dropped) = (new List<CatalogEntry>(), new List<CatalogEntry>());
-            foreach (var entry in due)
-            {
-                var exists = await grains.GetGrain<IRepositoryUpkeepGrain>(entry.Repository.Value).Exists(cancellationToken);
-                (exists ? held : dropped).Add(entry);
-            }
-
-            await catalog.Settle([.. held], [.. dropped], cancellationToken);
+            var exists = await Task.WhenAll(due.Select(entry => grains.GetGrain<IRepositoryUpkeepGrain>(entry.Repository.Value).Exists(cancellationToken)));
+            await catalog.Settle([.. due.Where((_, i) => exists[i])], [.. due.Where((_, i) => !exists[i])], cancellationToken);
         }
     }
 
-    /// <summary>What is due in a shard: references that have to be asked about, blobs that nobody refers to, objects that are to be deleted (rule 7).</summary>
-    public async Task CollectShardAsync(int number, TimeSpan? grace, CollectionCounts counts, CancellationToken cancellationToken)
+    /// <summary>What is due in shards: references that have to be asked about, blobs that nobody refers to, objects that are to be deleted (rule 7).</summary>
+    public async Task CollectShardsAsync(IEnumerable<int> numbers, TimeSpan? grace, CollectionCounts counts, CancellationToken cancellationToken)
     {
-        var shard = grains.GetGrain<IBlobShardGrain>(number);
-        while (await shard.Due(StepSize, grace, cancellationToken) is { Count: > 0 } due)
-        {
-            await StepAsync(() => SeeToAsync(shard, due, counts, cancellationToken), cancellationToken);
-        }
+        var rounds = new Rounds(rest, cancellationToken);
+        await rounds.DoAsync(numbers.Select(number => CollectShard(grains.GetGrain<IBlobShardGrain>(number), grace, counts, cancellationToken)));
+        rounds.End();
     }
 
-    private async Task<bool> SeeToAsync(IBlobShardGrain shard, ShardDue due, CollectionCounts counts, CancellationToken cancellationToken)
+    private Rounds.Step CollectShard(IBlobShardGrain shard, TimeSpan? grace, CollectionCounts counts, CancellationToken cancellationToken) => async size =>
+    {
+        var due = await shard.Due(size, grace, cancellationToken);
+        if (due.Count == 0)
+        {
+            return false;
+        }
+
+        // What this step did may be due for the next at once: a blob that lost its last reference, the object of one that was collected.
+        var dropped = await SeeToAsync(shard, due, counts, cancellationToken);
+        return due.More || dropped > 0 || due.Orphans.Length > 0;
+    };
+
+    /// <summary>Sees to all of it. Answers how many references were dropped.</summary>
+    private async Task<int> SeeToAsync(IBlobShardGrain shard, ShardDue due, CollectionCounts counts, CancellationToken cancellationToken)
     {
         // :: Step 1: what do the repositories say?
-        var (held, dropped) = (new List<DueReference>(), new List<DueReference>());
-        foreach (var group in due.References.GroupBy(reference => reference.Repository))
+        var answers = await Task.WhenAll(due.References.GroupBy(reference => reference.Repository).Select(async group =>
         {
             DueReference[] asked = [.. group];
-            var answers = await grains.GetGrain<IRepositoryUpkeepGrain>(group.Key.Value).Holds([.. asked.Select(reference => reference.Digest)], cancellationToken);
-            for (var i = 0; i < asked.Length; i++)
-            {
-                (answers[i] ? held : dropped).Add(asked[i]);
-            }
-        }
+            return asked.Zip(await grains.GetGrain<IRepositoryUpkeepGrain>(group.Key.Value).Holds([.. asked.Select(reference => reference.Digest)], cancellationToken));
+        }));
+        var byAnswer = answers.SelectMany(answer => answer).ToLookup(answer => answer.Second, answer => answer.First);
+        DueReference[] dropped = [.. byAnswer[false]];
 
         // :: Step 2: bytes whose hold is over.
         foreach (var (id, digest) in due.Doomed)
@@ -147,35 +155,56 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
         }
 
         // :: Step 4: all of it in one commit of the shard.
-        await shard.Settle(new ShardSettlement([.. held], [.. dropped], due.Orphans, due.Doomed, due.Remembered, due.Corrections), cancellationToken);
-        counts.ReferencesAsked += due.References.Length;
-        counts.ReferencesDropped += dropped.Count;
-        counts.BlobsCollected += due.Orphans.Length;
-        counts.BytesCollected += due.Orphans.Sum(orphan => orphan.Size);
-        counts.ObjectsDeleted += due.Doomed.Length;
-        return true;
+        await shard.Settle(new ShardSettlement([.. byAnswer[true]], dropped, due.Orphans, due.Doomed, due.Remembered, due.Corrections), cancellationToken);
+        counts.Add(new CollectionCounts
+        {
+            ReferencesAsked = due.References.Length,
+            ReferencesDropped = dropped.Length,
+            BlobsCollected = due.Orphans.Length,
+            BytesCollected = due.Orphans.Sum(orphan => orphan.Size),
+            ObjectsDeleted = due.Doomed.Length,
+        });
+        return dropped.Length;
     }
 
     /// <summary>
-    /// What is due, each subject once, with all its entries that were there before anybody looks at it: commands that died may have left several. Entries that come up later are for the next look:
-    /// where clocks differ, one that was put off may be due again at once.
+    /// Sees to what is due, each subject once, with all its entries that were there before anybody looks at it: commands that died may have left several. Entries that come up later are for the
+    /// next look: where clocks differ, one that was put off may be due again at once.
     /// </summary>
-    private static async IAsyncEnumerable<ScheduledItem[]> DueAsync(IScheduleGrain schedule, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async Task CollectDueAsync(IReadOnlyList<string> scheduleKeys, Func<IScheduleGrain, ScheduledItem[], Rounds.Step> see, CancellationToken cancellationToken)
     {
+        var rounds = new Rounds(rest, cancellationToken);
         var seen = new HashSet<string>(StringComparer.Ordinal);
-        while (true)
+        List<Rounds.Step> steps;
+        do
         {
-            var due = (await schedule.Due(StepSize, cancellationToken)).GroupBy(entry => entry.Subject).Where(group => seen.Add(group.Key)).ToList();
-            if (due.Count == 0)
-            {
-                yield break;
-            }
-
-            foreach (var entries in due)
-            {
-                yield return [.. entries];
-            }
+            var pages = await Task.WhenAll(scheduleKeys.Select(key => DueAsync(rounds, key, cancellationToken)));
+            steps = [.. pages.SelectMany(page => page.Entries
+                .GroupBy(entry => entry.Subject)
+                .Where(group => seen.Add(group.Key))
+                .Select(group => see(page.Schedule, [.. group])))];
+            await rounds.DoAsync(steps);
         }
+        while (steps.Count > 0);
+
+        rounds.End();
+    }
+
+    private async Task<(IScheduleGrain Schedule, ScheduledItem[] Entries)> DueAsync(Rounds rounds, string key, CancellationToken cancellationToken)
+    {
+        var schedule = grains.GetGrain<IScheduleGrain>(key);
+        return (schedule, await rounds.TryAsync(() => schedule.Due(PageSize, cancellationToken)) ?? []);
+    }
+
+    private async Task<ScheduledItem[]> ListAsync(Rounds rounds, string key, ScheduledItem? after, CancellationToken cancellationToken) =>
+        await rounds.TryAsync(() => grains.GetGrain<IScheduleGrain>(key).List(after, PageSize, cancellationToken)) ?? [];
+
+    /// <summary>Those of the repositories whose grains have to be woken; all, if that cannot be told.</summary>
+    private async Task<IEnumerable<string>> CollectableAsync(Rounds rounds, string[] names, CancellationToken cancellationToken)
+    {
+        var glance = grains.GetGrain<IRepositoryGlanceGrain>(0);
+        var answers = await rounds.TryAsync(() => glance.AreCollectable(Array.ConvertAll(names, RepositoryName.Parse), cancellationToken));
+        return names.Where((_, i) => answers?[i] ?? true);
     }
 
     /// <summary>Looks at an upload session. Answers when to look again; null for never.</summary>
@@ -191,11 +220,11 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
                 if (stored is { } @object)
                 {
                     await store.DeleteAsync(@object, digest: null, cancellationToken);
-                    counts.ObjectsDeleted++;
+                    counts.Add(new CollectionCounts { ObjectsDeleted = 1 });
                 }
 
                 await session.Forget(cancellationToken);
-                counts.UploadsExpired++;
+                counts.Add(new CollectionCounts { UploadsExpired = 1 });
                 break;
 
             case ExpireSealed upload:
@@ -203,7 +232,7 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
                 if (await shard.Renounce(upload.Digest, upload.Object, upload.Deadline, cancellationToken) == RenounceAnswer.Renounced)
                 {
                     await store.DeleteAsync(upload.Object, upload.Digest, cancellationToken);
-                    counts.ObjectsDeleted++;
+                    counts.Add(new CollectionCounts { ObjectsDeleted = 1 });
                 }
 
                 await session.Forget(cancellationToken);
@@ -223,33 +252,35 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
             await schedule.Schedule(entries[0].Subject, due > soonest ? due : soonest, cancellationToken);
         }
 
-        foreach (var entry in entries)
-        {
-            await schedule.Remove(entry, cancellationToken);
-        }
+        await Task.WhenAll(entries.Select(entry => schedule.Remove(entry, cancellationToken)));
     }
 
-    private async Task<DateTimeOffset?> CollectRepositoryAsync(string name, TimeSpan? grace, DryRun? dryRun, CollectionCounts counts, CancellationToken cancellationToken)
+    private Rounds.Step CollectRepository(
+        string name,
+        TimeSpan? grace,
+        DryRun? dryRun,
+        CollectionCounts counts,
+        Func<DateTimeOffset?, Task> finish,
+        CancellationToken cancellationToken)
     {
         var upkeep = grains.GetGrain<IRepositoryUpkeepGrain>(name);
         string? after = null;
-        while (true)
+        return async size =>
         {
-            var from = after;
-            var answer = await StepAsync(() => upkeep.Collect(new CollectLinks(StepSize, grace, from, dryRun is not null), cancellationToken), cancellationToken);
+            var answer = await upkeep.Collect(new CollectLinks(size, grace, after, dryRun is not null), cancellationToken);
+            after = answer.After;
             dryRun?.Unlink(answer.Unlinked);
-            counts.BlobsUnlinked += answer.Unlinked.Length;
-            counts.ManifestsRemoved += answer.Manifests;
+            counts.Add(new CollectionCounts { BlobsUnlinked = answer.Unlinked.Length, ManifestsRemoved = answer.Manifests });
             if (!answer.More)
             {
-                return answer.Next;
+                await finish(answer.Next);
             }
 
-            after = answer.After;
-        }
+            return answer.More;
+        };
     }
 
-    private Task<T> StepAsync<T>(Func<Task<T>> step, CancellationToken cancellationToken) => rest is null ? step() : rest.DoAsync(step, cancellationToken);
+    private Task RestAfterAsync(Func<Task> step, CancellationToken cancellationToken) => rest is null ? step() : rest.DoAsync(step, cancellationToken);
 
     private async Task CorrectAsync(IBlobShardGrain shard, Correction correction, CancellationToken cancellationToken)
     {

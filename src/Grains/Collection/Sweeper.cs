@@ -21,22 +21,10 @@ public sealed partial class Sweeper(
     {
         var counts = new CollectionCounts();
         var failures = new List<Exception>();
-        foreach (var schedule in Schedules.Uploads)
-        {
-            await TryAsync(() => collector.CollectUploadsAsync(schedule, counts, cancellationToken));
-        }
-
-        foreach (var schedule in Schedules.Repositories)
-        {
-            await TryAsync(() => collector.CollectRepositoriesAsync(schedule, counts, cancellationToken));
-        }
-
+        await TryAsync(() => collector.CollectUploadsAsync([.. Schedules.Uploads], counts, cancellationToken));
+        await TryAsync(() => collector.CollectRepositoriesAsync([.. Schedules.Repositories], counts, cancellationToken));
         await TryAsync(() => collector.CollectCatalogAsync(cancellationToken));
-        for (var shard = 0; shard < GarbageCollector.Shards; shard++)
-        {
-            var number = shard;
-            await TryAsync(() => collector.CollectShardAsync(number, grace: null, counts, cancellationToken));
-        }
+        await TryAsync(() => collector.CollectShardsAsync(Enumerable.Range(0, GarbageCollector.Shards), grace: null, counts, cancellationToken));
 
         if (counts.IsWorthTelling)
         {

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Catalog;
 using Granary.Grains.Partitions;
@@ -9,8 +10,8 @@ namespace Granary.Grains.Repositories;
 /// <summary>Rule 6: works off a repository's <c>out/</c> rows, whatever made them. What fails stays for the next time.</summary>
 internal sealed partial class ReleaseQueue(Partition rows, RepositoryName name, IGrainFactory grains, ILogger logger)
 {
-    // At once: their shards' commits merge. All of one step are removed in one commit.
-    private const int StepSize = 16;
+    // At once: one call and one commit for each shard among them, and one commit that removes them all here.
+    private const int StepSize = 1024;
 
     private Task _work = Task.CompletedTask;
     private bool _isAsked;
@@ -58,12 +59,15 @@ internal sealed partial class ReleaseQueue(Partition rows, RepositoryName name, 
             return false;
         }
 
-        await Task.WhenAll(keys.Select(ReleaseAsync));
-        return await rows.DecideAsync(
-            keys,
+        // :: Step 1: one call for each shard among them.
+        var released = await Task.WhenAll(keys.GroupBy(Shard).Select(group => TryReleaseAsync(group.Key, [.. group])));
+
+        // :: Step 2: the rows of what was acknowledged, and of nothing else, go in one commit.
+        await rows.DecideAsync(
+            [],
             batch =>
             {
-                foreach (var key in keys.Where(batch.Has))
+                foreach (var key in released.SelectMany(done => done.Keys).Where(batch.Has))
                 {
                     batch.Delete(key);
                 }
@@ -71,18 +75,36 @@ internal sealed partial class ReleaseQueue(Partition rows, RepositoryName name, 
                 return true;
             },
             CancellationToken.None);
-    }
-
-    private Task ReleaseAsync(string key)
-    {
-        var (version, what) = RepositoryRows.ParseOut(key);
-        if (what == RepositoryRows.CatalogEntry)
+        if (Array.Find(released, done => done.Failure is not null).Failure is { } failure)
         {
-            return grains.GetGrain<ICatalogGrain>(0).Remove(name, version, CancellationToken.None);
+            ExceptionDispatchInfo.Throw(failure);
         }
 
-        var digest = Digest.Parse(what);
-        return grains.GetGrain<IBlobShardGrain>(digest.FirstByte).Release(digest, name, version, CancellationToken.None);
+        return keys.Count == StepSize;
+    }
+
+    /// <summary>Which shard knows the reference; null for the catalog's entry.</summary>
+    private static byte? Shard(string key) => RepositoryRows.ParseOut(key).What is var what && what == RepositoryRows.CatalogEntry ? null : Digest.Parse(what).FirstByte;
+
+    private async Task<(string[] Keys, Exception? Failure)> TryReleaseAsync(byte? shard, string[] keys)
+    {
+        try
+        {
+            await (shard is { } number
+                ? grains.GetGrain<IBlobShardGrain>(number).Release(Array.ConvertAll(keys, Reference), CancellationToken.None)
+                : Task.WhenAll(keys.Select(key => grains.GetGrain<ICatalogGrain>(0).Remove(name, RepositoryRows.ParseOut(key).Version, CancellationToken.None))));
+            return (keys, null);
+        }
+        catch (Exception e)
+        {
+            return ([], e);
+        }
+    }
+
+    private ReleasedReference Reference(string key)
+    {
+        var (version, what) = RepositoryRows.ParseOut(key);
+        return new ReleasedReference(Digest.Parse(what), name, version);
     }
 
     [LoggerMessage(1101, LogLevel.Warning, "References of {Repository} were not released yet; they will be later")]

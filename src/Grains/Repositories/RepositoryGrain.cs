@@ -16,6 +16,7 @@ internal sealed class RepositoryGrain(
     IPartitionStore store,
     IOptions<LifetimeOptions> lifetimeOptions,
     IOptions<CollectionOptions> collectionOptions,
+    ClientActivity clients,
     TimeProvider time,
     ILogger<RepositoryGrain> logger) : PartitionGrain(store, logger), IRepositoryGrain, IRepositoryUpkeepGrain
 {
@@ -58,6 +59,7 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<BlobContent?> FindBlob(Digest digest, CancellationToken cancellationToken)
     {
+        clients.Note();
         var (link, content) = await Rows.ReadAsync(
             [RepositoryRows.Link(digest), RepositoryRows.Bytes(digest)],
             rows => (LinkRow.Find(rows, digest), LinkRules.Content(rows, digest)),
@@ -68,21 +70,29 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<long?> FindBlobSize(Digest digest, CancellationToken cancellationToken)
     {
+        clients.Note();
         var link = await FindLink(digest, cancellationToken);
         return await Keep(digest, link, cancellationToken) ? link!.Size : null;
     }
 
     /// <inheritdoc/>
-    public Task<LinkAnswer> LinkBlob(Digest digest, BlobContent content, DateTimeOffset deadline, CancellationToken cancellationToken) =>
-        Link(digest, content, deadline, cancellationToken);
+    public Task<LinkAnswer> LinkBlob(Digest digest, BlobContent content, DateTimeOffset deadline, CancellationToken cancellationToken)
+    {
+        clients.Note();
+        return Link(digest, content, deadline, cancellationToken);
+    }
 
     /// <inheritdoc/>
-    public Task<LinkAnswer> MountBlob(Digest digest, CancellationToken cancellationToken) =>
-        Link(digest, content: null, deadline: default, cancellationToken);
+    public Task<LinkAnswer> MountBlob(Digest digest, CancellationToken cancellationToken)
+    {
+        clients.Note();
+        return Link(digest, content: null, deadline: default, cancellationToken);
+    }
 
     /// <inheritdoc/>
     public async Task<DeleteBlobAnswer> DeleteBlob(Digest digest, bool evenIfUsed, CancellationToken cancellationToken)
     {
+        clients.Note();
         var answer = await Rows.DecideAsync(
             [RepositoryRows.Link(digest)],
             rows =>
@@ -107,6 +117,7 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<PutManifestAnswer> PutManifest(PutManifest command, CancellationToken cancellationToken)
     {
+        clients.Note();
         var moment = NextMoment();
         var needs = ManifestRules.Needs(command);
         long? entered = null;
@@ -134,20 +145,25 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<FoundManifest?> FindManifest(Digest digest, bool withBody, CancellationToken cancellationToken)
     {
+        clients.Note();
         string[] needs = withBody ? [RepositoryRows.Manifest(digest), RepositoryRows.Body(digest, 0)] : [RepositoryRows.Manifest(digest)];
         return await Rows.ReadAsync(needs, rows => ManifestRules.Find(rows, digest, withBody), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public async Task<FoundManifest?> FindTagged(Tag tag, bool withBody, CancellationToken cancellationToken) =>
-        await Rows.ReadAsync(
+    public async Task<FoundManifest?> FindTagged(Tag tag, bool withBody, CancellationToken cancellationToken)
+    {
+        clients.Note();
+        return await Rows.ReadAsync(
             [RepositoryRows.Tag(tag)],
             rows => TagRow.Find(rows, tag) is { } row ? ManifestRules.Find(rows, row.Digest, withBody) : null,
             cancellationToken);
+    }
 
     /// <inheritdoc/>
     public async Task<bool> DeleteManifest(Digest digest, CancellationToken cancellationToken)
     {
+        clients.Note();
         string[] needs = [RepositoryRows.Manifest(digest), RepositoryRows.Body(digest, 0)];
         var moment = NextMoment();
         return await Rows.ReadAsync(needs, rows => rows.Has(RepositoryRows.Manifest(digest)), cancellationToken)
@@ -157,6 +173,7 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public Task<bool> Untag(Tag tag, CancellationToken cancellationToken)
     {
+        clients.Note();
         var moment = NextMoment();
         return Rows.DecideAsync([RepositoryRows.Tag(tag)], rows => TagRules.Remove(rows, tag, moment), cancellationToken);
     }
@@ -164,6 +181,7 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<TagPage?> ListTags(string? after, int limit, CancellationToken cancellationToken)
     {
+        clients.Note();
         if (!await Rows.ReadAsync([RepositoryRows.Meta], rows => rows.Has(RepositoryRows.Meta), cancellationToken))
         {
             return null;
@@ -191,6 +209,7 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<ReferrerPage> ListReferrers(Digest subject, string? artifactType, Digest? after, CancellationToken cancellationToken)
     {
+        clients.Note();
         var referrers = new List<Referrer>();
         var bytes = 0L;
         var start = after is { } last ? RepositoryRows.Sub(subject, last) : null;

@@ -113,7 +113,9 @@ internal sealed class RepositoryUpkeep(
         }
 
         // :: Step 3: at the end, nobody needs to look any more if nothing waits, and what is empty leaves.
-        return command.DryRun ? answer : answer with { Next = next ?? await FinishAsync(cancellationToken) };
+        //    Who looks with a grace of its own looks at all repositories, and leaves the schedule as it is: that most of them have nothing to do costs no commit.
+        var isOver = command.DryRun || (command.Grace is not null && !(options.RemoveEmpty && await IsEmptyAsync(cancellationToken)));
+        return isOver ? answer : answer with { Next = next ?? await FinishAsync(cancellationToken) };
     }
 
     /// <inheritdoc cref="IRepositoryUpkeepGrain.CollectUntagged"/>

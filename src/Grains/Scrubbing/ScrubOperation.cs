@@ -85,7 +85,7 @@ public sealed class ScrubOperation(
             }
 
             // What it has to tell repositories is no fault of theirs.
-            await collector.CollectShardAsync(number, grace: null, new CollectionCounts(), cancellationToken);
+            await collector.CollectShardsAsync([number], grace: null, new CollectionCounts(), cancellationToken);
             await run.ReportAsync();
         }
     }
@@ -103,7 +103,7 @@ public sealed class ScrubOperation(
         }
 
         // Repositories learn of it now, and not with the next sweep.
-        await collector.CollectShardAsync(number, grace: null, new CollectionCounts(), cancellationToken);
+        await collector.CollectShardsAsync([number], grace: null, new CollectionCounts(), cancellationToken);
     }
 
     private async Task CheckBlobAsync(IBlobShardGrain shard, ShardBlob blob, OperationRun run, Pace pace, CancellationToken cancellationToken)
@@ -210,10 +210,7 @@ public sealed class ScrubOperation(
     private async Task CheckObjectsAsync(OperationRun run, Pace pace, CancellationToken cancellationToken)
     {
         // Sessions first: an object whose session has just expired is deleted by it.
-        foreach (var schedule in Schedules.Uploads)
-        {
-            await collector.CollectUploadsAsync(schedule, new CollectionCounts(), cancellationToken);
-        }
+        await collector.CollectUploadsAsync([.. Schedules.Uploads], new CollectionCounts(), cancellationToken);
 
         var oldest = time.GetUtcNow() - lifetimes.Value.UploadExpiry - OwnerlessMargin;
         var mended = new HashSet<byte>();
@@ -236,10 +233,7 @@ public sealed class ScrubOperation(
             await run.ReportAsync();
         }
 
-        foreach (var number in mended)
-        {
-            await collector.CollectShardAsync(number, grace: null, new CollectionCounts(), cancellationToken);
-        }
+        await collector.CollectShardsAsync(mended.Select(number => (int)number), grace: null, new CollectionCounts(), cancellationToken);
     }
 
     /// <summary>Whether a damaged blob has got its bytes back: those of an object that nobody owns and that bears its name.</summary>

@@ -50,10 +50,10 @@ public sealed class BlobShardGrainTests : GrainTest
     {
         await AcquireAsync(One, 5, new ObjectContent(First, 10));
 
-        await Shard.Release(Blob, One, 4, default);
+        await Shard.Release([new ReleasedReference(Blob, One, 4)], default);
         Assert.Single(await KeysAsync(Partition, "ref/"));
 
-        await Shard.Release(Blob, One, 5, default);
+        await Shard.Release([new ReleasedReference(Blob, One, 5)], default);
         Assert.Empty(await KeysAsync(Partition, "ref/"));
     }
 
@@ -63,7 +63,7 @@ public sealed class BlobShardGrainTests : GrainTest
         await AcquireAsync(One, 5, new ObjectContent(First, 10));
         await AcquireAsync(One, 3, new ObjectContent(First, 10));
 
-        await Shard.Release(Blob, One, 4, default);
+        await Shard.Release([new ReleasedReference(Blob, One, 4)], default);
 
         Assert.Single(await KeysAsync(Partition, "ref/"));
     }
@@ -73,10 +73,10 @@ public sealed class BlobShardGrainTests : GrainTest
     {
         await AcquireAsync(One, 1, new ObjectContent(First, 10));
         await AcquireAsync(Two, 1, content: null);
-        await Shard.Release(Blob, One, 1, default);
+        await Shard.Release([new ReleasedReference(Blob, One, 1)], default);
         Assert.DoesNotContain(await KeysAsync(Partition, "due/"), key => key.Contains("/orphan/", StringComparison.Ordinal));
 
-        await Shard.Release(Blob, Two, 1, default);
+        await Shard.Release([new ReleasedReference(Blob, Two, 1)], default);
         Assert.Contains(await KeysAsync(Partition, "due/"), key => key.Contains("/orphan/", StringComparison.Ordinal));
 
         await AcquireAsync(One, 2, content: null);

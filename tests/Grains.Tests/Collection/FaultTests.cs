@@ -79,11 +79,7 @@ public sealed class FaultTests : GrainTest, IDisposable
         Time.Advance(TimeSpan.FromDays(365));
 
         await SweepAfterAsync(Lifetimes.LinkGrace + TimeSpan.FromHours(1));
-        foreach (var schedule in Schedules.Repositories)
-        {
-            await new GarbageCollector(Cluster.Grains, _blobs, Time).CollectAllRepositoriesAsync(schedule, Lifetimes.LinkGrace, dryRun: null, new CollectionCounts(), default);
-        }
-
+        await new GarbageCollector(Cluster.Grains, _blobs, Time).CollectAllRepositoriesAsync([.. Schedules.Repositories], Lifetimes.LinkGrace, dryRun: null, new CollectionCounts(), default);
         await SweepAfterAsync(Lifetimes.BlobGrace + TimeSpan.FromHours(1));
         Assert.NotNull(await Repository.FindBlobSize(Digest(used), default));
         Assert.Null(await ShardOf(unused).Find(Digest(unused), default));

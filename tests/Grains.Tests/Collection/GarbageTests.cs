@@ -224,14 +224,10 @@ public sealed class GarbageTests : GrainTest, IDisposable
 
     private async Task CollectNowAsync(DryRun? dryRun, CollectionCounts counts)
     {
-        foreach (var schedule in Granary.Grains.Interfaces.Collection.Schedules.Repositories)
+        await Collector.CollectAllRepositoriesAsync([.. Granary.Grains.Interfaces.Collection.Schedules.Repositories], TimeSpan.Zero, dryRun, counts, default);
+        if (dryRun is null)
         {
-            await Collector.CollectAllRepositoriesAsync(schedule, TimeSpan.Zero, dryRun, counts, default);
-        }
-
-        for (var shard = 0; shard < 256 && dryRun is null; shard++)
-        {
-            await Collector.CollectShardAsync(shard, TimeSpan.Zero, counts, default);
+            await Collector.CollectShardsAsync(Enumerable.Range(0, GarbageCollector.Shards), TimeSpan.Zero, counts, default);
         }
     }
 

@@ -139,7 +139,7 @@ public sealed class RepositoryGrainTests : GrainTest
         // The first reference may be dropped by whoever asked; the second is newer than the denial.
         Assert.Equal(LinkAnswer.Linked, await link);
         Assert.Equal(2, commits);
-        await Cluster.Grains.GetGrain<Interfaces.Blobs.IBlobShardGrain>(Blob.FirstByte).Release(Blob, RepositoryName.Parse("app"), denied, default);
+        await Cluster.Grains.GetGrain<Interfaces.Blobs.IBlobShardGrain>(Blob.FirstByte).Release([new Interfaces.Blobs.ReleasedReference(Blob, RepositoryName.Parse("app"), denied)], default);
         Assert.Single(await KeysAsync(Shard, "ref/"));
     }
 
