@@ -1,0 +1,42 @@
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Partitions;
+using Granary.Protocol;
+using Granary.Storage;
+using Granary.Storage.Partitions;
+using Orleans.Concurrency;
+
+namespace Granary.Grains.Repositories;
+
+/// <inheritdoc cref="IRepositoryGlanceGrain"/>
+/// <remarks>It keeps nothing, so that any number of it, anywhere, say the same: what a repository's grain has acknowledged is in the store.</remarks>
+[StatelessWorker]
+internal sealed class RepositoryGlanceGrain(IPartitionStore store) : Grain, IRepositoryGlanceGrain
+{
+    /// <inheritdoc/>
+    public async Task<bool[]> AreCollectable(RepositoryName[] repositories, CancellationToken cancellationToken)
+    {
+        var answers = new bool[repositories.Length];
+        for (var i = 0; i < repositories.Length; i++)
+        {
+            var rows = RepositoryRows.Partition(repositories[i]);
+            try
+            {
+                answers[i] = await HasAsync(rows, RepositoryRows.DuePrefix, cancellationToken)
+                    || await HasAsync(rows, RepositoryRows.OutPrefix, cancellationToken)
+                    || !(await HasAsync(rows, RepositoryRows.LinkPrefix, cancellationToken) || await HasAsync(rows, RepositoryRows.ManifestPrefix, cancellationToken));
+            }
+            catch (StorageException e)
+            {
+                throw Partition.Translate(e, rows);
+            }
+        }
+
+        return answers;
+    }
+
+    private async ValueTask<bool> HasAsync(PartitionKey partition, string prefix, CancellationToken cancellationToken)
+    {
+        await using var rows = store.ScanAsync(partition, prefix, after: null, cancellationToken).GetAsyncEnumerator(cancellationToken);
+        return await rows.MoveNextAsync();
+    }
+}
