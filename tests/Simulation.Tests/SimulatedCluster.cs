@@ -157,7 +157,8 @@ internal sealed class SimulatedCluster : IGrainFactory
     private Activation Activate(Type type, Call call)
     {
         var actor = new Actor($"{type.Name} {call.Key} #{++_count}");
-        var grain = (Grain)ActivatorUtilities.CreateInstance(_services, type, _world.SkewedClock());
+        var hasClock = type.GetConstructors().Any(constructor => constructor.GetParameters().Any(parameter => parameter.ParameterType == typeof(TimeProvider)));
+        var grain = (Grain)ActivatorUtilities.CreateInstance(_services, type, hasClock ? [_world.SkewedClock()] : []);
         var activation = new Activation(actor, grain);
         var context = new GrainSurroundings(GrainId.Create(GrainType.Create(type.Name), call.Id), grain, this, activation.Leave);
         Context.SetValue(grain, context);

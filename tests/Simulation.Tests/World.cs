@@ -265,6 +265,26 @@ internal sealed class World
         }
     }
 
+    /// <summary>Lets contexts flow again for a moment.</summary>
+    private sealed class AnyContext : IDisposable
+    {
+        public AnyContext() => ExecutionContext.RestoreFlow();
+
+        public void Dispose() => ExecutionContext.SuppressFlow();
+    }
+
+    /// <summary>A timer that is never changed and comes although it was stopped, as one that was stopped too late.</summary>
+    private sealed class StartedTimer : ITimer
+    {
+        public bool Change(TimeSpan dueTime, TimeSpan period) => true;
+
+        public void Dispose()
+        {
+        }
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+
     private sealed class SimulatedClock(World world, TimeSpan skew) : TimeProvider
     {
         public override DateTimeOffset GetUtcNow()
@@ -272,6 +292,24 @@ internal sealed class World
             // No two moments are the same.
             world._now += TimeSpan.FromTicks(1);
             return world._now + skew;
+        }
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            // Whoever waits for a timer keeps its own context from it, and an actor needs one.
+            using var context = ExecutionContext.IsFlowSuppressed() ? new AnyContext() : null;
+
+            // It comes sometime: what is meant to take a moment may take long.
+            world.Spawn("timer", async () =>
+            {
+                for (var pauses = world.Random.Next(60); pauses > 0; pauses--)
+                {
+                    await world.Scheduler.PauseAsync();
+                }
+
+                callback(state);
+            });
+            return new StartedTimer();
         }
     }
 }

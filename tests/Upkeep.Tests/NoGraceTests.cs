@@ -9,7 +9,7 @@ namespace Granary.Upkeep.Tests;
 public sealed class NoGraceTests : IAsyncLifetime
 {
     private const int Pushers = 6;
-    private const int Images = 25;
+    private const int Images = 100;
 
     private TestRegistry _registry = null!;
 

@@ -18,9 +18,10 @@ public static class GatewayKestrel
     /// <summary>Gives the web server memory for large transfers. To be called after its own services were added.</summary>
     public static IServiceCollection AddGatewayMemory(this IServiceCollection services) => services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
 
-    /// <summary>Sets limits and headers.</summary>
+    /// <summary>Sets limits and headers, and how answers are sent.</summary>
     public static void Configure(KestrelServerOptions kestrel)
     {
+        kestrel.ConfigureEndpointDefaults(options => options.UseSocketOutput());
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestLineSize = MaxRequestLine;
         kestrel.Limits.MaxRequestHeadersTotalSize = MaxRequestLine;

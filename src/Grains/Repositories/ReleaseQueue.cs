@@ -8,13 +8,18 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Grains.Repositories;
 
 /// <summary>Rule 6: works off a repository's <c>out/</c> rows, whatever made them. What fails stays for the next time.</summary>
-internal sealed partial class ReleaseQueue(Partition rows, RepositoryName name, IGrainFactory grains, ILogger logger)
+internal sealed partial class ReleaseQueue(Partition rows, RepositoryName name, IGrainFactory grains, TimeProvider time, ILogger logger)
 {
+    // Who deletes one blob mostly deletes many. That a reference is still there for a moment is seen by nobody: its blob has a grace anyway.
+    private static readonly TimeSpan Gathering = TimeSpan.FromSeconds(1);
+
     // At once: one call and one commit for each shard among them, and one commit that removes them all here.
     private const int StepSize = 1024;
 
     private Task _work = Task.CompletedTask;
     private bool _isAsked;
+    private bool _isGathering;
+    private bool _isOver;
 
     /// <summary>Sees to what is there; done when it is gone, or has failed.</summary>
     public Task DrainAsync()
@@ -23,6 +28,26 @@ internal sealed partial class ReleaseQueue(Partition rows, RepositoryName name, 
         _isAsked = true;
         return _work.IsCompleted ? _work = WorkAsync() : _work;
     }
+
+    /// <summary>Sees to what is there before long, together with what comes meanwhile.</summary>
+    public async Task DrainSoonAsync()
+    {
+        if (_isGathering)
+        {
+            return;
+        }
+
+        _isGathering = true;
+        await Task.Delay(Gathering, time);
+        _isGathering = false;
+        if (!_isOver)
+        {
+            await DrainAsync();
+        }
+    }
+
+    /// <summary>The activation ends: the next one begins with what is left.</summary>
+    public void End() => _isOver = true;
 
     private async Task WorkAsync()
     {

@@ -46,7 +46,7 @@ internal sealed class RepositoryGrain(
     {
         _name = RepositoryName.Parse(this.GetPrimaryKeyString());
         await base.OnActivateAsync(cancellationToken);
-        _releases = new ReleaseQueue(Rows, _name, GrainFactory, logger);
+        _releases = new ReleaseQueue(Rows, _name, GrainFactory, time, logger);
         _schedule = new SweepSchedule(Rows, _name, _guard, GrainFactory, _lifetimes, time);
         _upkeep = new RepositoryUpkeep(Rows, _name, _guard, _releases, _schedule, GrainFactory, _lifetimes, collectionOptions.Value, time);
         if (Rows.NextVersion > 1)
@@ -54,6 +54,13 @@ internal sealed class RepositoryGrain(
             // What an earlier activation unlinked and could not release any more.
             _ = _releases.DrainAsync();
         }
+    }
+
+    /// <inheritdoc/>
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        _releases?.End();
+        return base.OnDeactivateAsync(reason, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -108,7 +115,7 @@ internal sealed class RepositoryGrain(
             cancellationToken);
         if (answer is BlobDeleted)
         {
-            _ = _releases!.DrainAsync();
+            _ = _releases!.DrainSoonAsync();
         }
 
         return answer;

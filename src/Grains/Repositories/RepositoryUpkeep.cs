@@ -101,8 +101,8 @@ internal sealed class RepositoryUpkeep(
             ? await rows.ReadAsync(needs, view => Count(view, links, now, command.Grace), cancellationToken)
             : await rows.DecideAsync(needs, batch => Unlink(batch, links, subjects, now, moment, command.Grace), cancellationToken);
 
-        // Bytes go after their references: whoever collects wants them gone, not just announced.
-        if (answer.Unlinked.Length + answer.Manifests > 0 && !command.DryRun)
+        // Bytes go after their references: whoever collects wants them gone, not just announced. Also what waits from before.
+        if (!command.DryRun)
         {
             await releases.DrainAsync();
         }

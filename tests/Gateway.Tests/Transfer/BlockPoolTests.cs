@@ -16,7 +16,7 @@ public sealed class BlockPoolTests
         using var third = pool.Rent();
 
         Assert.NotSame(second, third);
-        Assert.Equal(64 * 1024, second.Memory.Length);
+        Assert.Equal(68 * 1024, second.Memory.Length);
     }
 
     [Fact]

@@ -1,0 +1,168 @@
+using Granary.Grains.Collection;
+using Granary.Grains.Interfaces.Collection;
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Tests.Cluster;
+using Granary.Protocol;
+using Granary.Storage.Blobs.FileSystem;
+using Granary.Testing;
+
+namespace Granary.Grains.Tests.Collection;
+
+/// <summary>What a collection does once for many things, what it leaves alone, and when it gives way to clients.</summary>
+public sealed class CollectionCostTests : GrainTest, IDisposable
+{
+    private readonly TemporaryDirectory _directory = new();
+    private readonly FileSystemBlobStore _blobs;
+
+    public CollectionCostTests() => _blobs = FileSystemBlobStore.Open(_directory.Path);
+
+    private GarbageCollector Collector => new(Cluster.Grains, _blobs, Time);
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task References_to_blobs_of_one_shard_are_released_in_one_commit()
+    {
+        var contents = await LinkInOneShardAsync(5);
+        var (shard, before) = (Shard(contents[0]), await VersionAsync(Shard(contents[0])));
+
+        await CollectRepositoriesAsync();
+
+        Assert.Equal(before + 1, await VersionAsync(shard));
+        Assert.Empty(await KeysAsync(shard, "ref/"));
+        Assert.Empty(await KeysAsync("repository/app", "out/"));
+    }
+
+    [Fact]
+    public async Task A_shard_that_fails_keeps_its_references_and_no_other_does()
+    {
+        await GrainCluster.LinkAsync(Cluster.Repository("app"), Bytes("one"));
+        await GrainCluster.LinkAsync(Cluster.Repository("app"), Bytes("two"));
+        var (failing, other) = (Shard("one"), Shard("two"));
+        Assert.NotEqual(failing, other);
+
+        Store.OnCommit = partition => partition.Value == failing ? CommitFault.Before : CommitFault.None;
+        await CollectRepositoriesAsync();
+        Assert.Single(await KeysAsync(failing, "ref/"));
+        Assert.Empty(await KeysAsync(other, "ref/"));
+        Assert.Contains(Commands.DigestOf("one").Value, Assert.Single(await KeysAsync("repository/app", "out/")), StringComparison.Ordinal);
+
+        Store.OnCommit = _ => CommitFault.None;
+        await CollectRepositoriesAsync();
+        Assert.Empty(await KeysAsync(failing, "ref/"));
+        Assert.Empty(await KeysAsync("repository/app", "out/"));
+    }
+
+    [Fact]
+    public async Task A_repository_whose_blobs_are_all_used_is_not_woken()
+    {
+        await LinkAsync("used", "blob");
+        await PutAsync("used", "m", "blob");
+        await LinkAsync("unused", "blob");
+        await LinkAsync("deleted", "blob");
+        var manifest = await PutAsync("deleted", "m", "blob");
+        await Cluster.Repository("deleted").DeleteManifest(manifest, default);
+        await Cluster.Repository("empty").DeleteManifest(await PutAsync("empty", "m"), default);
+
+        Assert.Equal<IEnumerable<bool>>([false, true, true, true, true], await AreCollectableAsync("used", "unused", "deleted", "empty", "never"));
+    }
+
+    [Fact]
+    public async Task A_repository_with_a_reference_that_is_not_released_yet_is_woken()
+    {
+        await LinkAsync("app", "used");
+        await PutAsync("app", "m", "used");
+        await LinkAsync("app", "deleted");
+        Store.OnCommit = partition => partition.Value == Shard("deleted") ? CommitFault.Before : CommitFault.None;
+        Assert.IsType<BlobDeleted>(await Cluster.Repository("app").DeleteBlob(Commands.DigestOf("deleted"), evenIfUsed: false, default));
+        Assert.Equal<IEnumerable<bool>>([true], await AreCollectableAsync("app"));
+
+        Store.OnCommit = _ => CommitFault.None;
+        await CollectRepositoriesAsync();
+        Assert.Empty(await KeysAsync("repository/app", "out/"));
+        Assert.Equal<IEnumerable<bool>>([false], await AreCollectableAsync("app"));
+    }
+
+    [Fact]
+    public async Task It_rests_while_clients_are_there_and_only_then()
+    {
+        var time = new CountedTime();
+        var clients = new ClientActivity(time);
+        var rest = new StepRest(clients, time);
+        await rest.DoAsync(StepAsync, default);
+        Assert.Empty(time.Delays);
+
+        clients.Note();
+        await rest.DoAsync(StepAsync, default);
+        Assert.Equal([TimeSpan.FromMilliseconds(20)], time.Delays);
+
+        // Short steps rest together.
+        await rest.DoAsync(ShortStepAsync, default);
+        await rest.DoAsync(ShortStepAsync, default);
+        Assert.Single(time.Delays);
+        await rest.DoAsync(ShortStepAsync, default);
+        Assert.Equal(TimeSpan.FromMilliseconds(6), time.Delays[^1]);
+
+        time.Advance(TimeSpan.FromSeconds(2));
+        await rest.DoAsync(StepAsync, default);
+        Assert.Equal(2, time.Delays.Count);
+
+        Task StepAsync() => Work(20);
+
+        Task ShortStepAsync() => Work(2);
+
+        Task Work(int milliseconds)
+        {
+            time.Advance(TimeSpan.FromMilliseconds(milliseconds));
+            return Task.CompletedTask;
+        }
+    }
+
+    private static string Shard(string content) => $"blobs/{Commands.DigestOf(content).FirstByte:x2}";
+
+    private Task<LinkAnswer> LinkAsync(string repository, string content) => GrainCluster.LinkAsync(Cluster.Repository(repository), Bytes(content));
+
+    private async Task<Digest> PutAsync(string repository, string manifest, params string[] blobs)
+    {
+        var command = Commands.Put(manifest, ["v1"], blobs: [.. blobs.Select(Commands.DigestOf)]);
+        Assert.IsType<ManifestStored>(await Cluster.Repository(repository).PutManifest(command, default));
+        return command.Digest;
+    }
+
+    private async Task<string[]> LinkInOneShardAsync(int count)
+    {
+        string[] contents = [.. Enumerable.Range(0, 256 * 20).Select(i => $"content {i}").GroupBy(Shard).First(group => group.Count() >= count).Take(count)];
+        foreach (var content in contents)
+        {
+            await LinkAsync("app", content);
+        }
+
+        return contents;
+    }
+
+    private Task CollectRepositoriesAsync() =>
+        Collector.CollectAllRepositoriesAsync([.. Schedules.Repositories], TimeSpan.Zero, dryRun: null, new CollectionCounts(), default);
+
+    private Task<bool[]> AreCollectableAsync(params string[] repositories) =>
+        Cluster.Grains.GetGrain<IRepositoryGlanceGrain>(0).AreCollectable(Array.ConvertAll(repositories, RepositoryName.Parse), default);
+
+    /// <summary>A clock that stands still unless it is moved, and whose timers are over at once.</summary>
+    private sealed class CountedTime : TimeProvider
+    {
+        private long _now = 1;
+
+        public List<TimeSpan> Delays { get; } = [];
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => _now;
+
+        public void Advance(TimeSpan by) => _now += by.Ticks;
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            Delays.Add(dueTime);
+            return System.CreateTimer(callback, state, TimeSpan.Zero, period);
+        }
+    }
+}
