@@ -56,7 +56,9 @@ internal sealed class Partition
     /// Queues a decision and waits until it is durable. <paramref name="decide"/> runs in the loop, maybe more than once (<see cref="RowView"/>); if it throws,
     /// only its caller fails.
     /// </summary>
-    /// <param name="needs">Keys that it will ask for, as far as they are known beforehand: loaded for all queued decisions at once.</param>
+    /// <param name="needs">
+    /// Keys, and prefixes with the slash at their end, that it will ask for, as far as they are known beforehand: loaded for all queued decisions at once.
+    /// </param>
     /// <param name="decide">The rule.</param>
     /// <param name="cancellationToken">Ends the caller's wait; the decision may be committed all the same.</param>
     public Task<T> DecideAsync<T>(IReadOnlyList<string> needs, Func<RowBatch, T> decide, CancellationToken cancellationToken)
@@ -77,7 +79,7 @@ internal sealed class Partition
     }
 
     /// <summary>Answers from committed rows; completes synchronously where they are in memory.</summary>
-    /// <param name="needs">Keys that the rule will ask for, as far as they are known beforehand.</param>
+    /// <param name="needs">Keys and prefixes that the rule will ask for, as far as they are known beforehand.</param>
     /// <param name="read">The rule, run maybe more than once.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     public ValueTask<T> ReadAsync<T>(IReadOnlyList<string> needs, Func<RowView, T> read, CancellationToken cancellationToken)
@@ -304,7 +306,14 @@ internal sealed class Partition
     {
         for (var i = 0; i < needs.Count; i++)
         {
-            _ = loaded.Get(needs[i]);
+            if (needs[i].EndsWith('/'))
+            {
+                _ = loaded.Scan(needs[i]);
+            }
+            else
+            {
+                _ = loaded.Get(needs[i]);
+            }
         }
     }
 

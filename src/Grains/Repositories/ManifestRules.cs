@@ -19,6 +19,25 @@ internal static class ManifestRules
         .. command.Children.Select(RepositoryRows.Link),
     ];
 
+    /// <summary>The rows that <see cref="Delete"/> will ask for; null if there is no such manifest.</summary>
+    public static IReadOnlyList<string>? NeedsOfDeletion(RowView rows, Digest digest)
+    {
+        if (ManifestRow.Find(rows, digest) is not { } row)
+        {
+            return null;
+        }
+
+        var references = References(Body(rows, digest, row), row.MediaType).ToArray();
+        return
+        [
+            RepositoryRows.Manifest(digest),
+            RepositoryRows.TaggedPrefix(digest),
+            .. Enumerable.Range(0, row.Pieces).Select(piece => RepositoryRows.Body(digest, piece)),
+            .. references.Select(reference => RepositoryRows.Use(reference, digest)),
+            .. references.Select(RepositoryRows.Link),
+        ];
+    }
+
     /// <summary>What is in the way of a push; null if nothing.</summary>
     public static PutManifestAnswer? Check(RowView rows, PutManifest command)
     {

@@ -171,10 +171,9 @@ internal sealed class RepositoryGrain(
     public async Task<bool> DeleteManifest(Digest digest, CancellationToken cancellationToken)
     {
         clients.Note();
-        string[] needs = [RepositoryRows.Manifest(digest), RepositoryRows.Body(digest, 0)];
+        var needs = await Rows.ReadAsync([RepositoryRows.Manifest(digest), RepositoryRows.Body(digest, 0)], rows => ManifestRules.NeedsOfDeletion(rows, digest), cancellationToken);
         var moment = NextMoment();
-        return await Rows.ReadAsync(needs, rows => rows.Has(RepositoryRows.Manifest(digest)), cancellationToken)
-            && await _schedule!.DecideAsync(needs, rows => ManifestRules.Delete(rows, digest, moment, _lifetimes), cancellationToken);
+        return needs is not null && await _schedule!.DecideAsync(needs, rows => ManifestRules.Delete(rows, digest, moment, _lifetimes), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -321,7 +320,7 @@ internal sealed class RepositoryGrain(
             // :: Step 3: the link, unless the reference may be gone again.
             var now = time.GetUtcNow();
             var linked = await Rows.DecideAsync(
-                [RepositoryRows.Link(digest), RepositoryRows.Meta, RepositoryRows.Sweep],
+                [RepositoryRows.Link(digest), RepositoryRows.Meta, RepositoryRows.Sweep, RepositoryRows.UsePrefix(digest)],
                 rows =>
                 {
                     if (!_guard.Allows(digest.Value, sequence) || !BeInCatalog(rows, entered) || !_schedule.Confirm(rows, announced))

@@ -62,6 +62,9 @@ internal static class ServeCommand
             var settings = GranarySettings.Load(file, commandLine);
             urls = settings.Server.Urls;
             await using var server = GranaryServer.Create(settings);
+            // Reading a row or a file and writing one block their thread for a moment: there have to be others then. More than that only take turns (what waits long, syncs, has threads of its own).
+            ThreadPool.GetMinThreads(out _, out var completions);
+            ThreadPool.SetMinThreads(2 * Environment.ProcessorCount, completions);
             await server.RunAsync(cancellationToken);
             return 0;
         }
