@@ -6,33 +6,23 @@ using Microsoft.AspNetCore.Connections;
 namespace Granary.Gateway.Transfer;
 
 /// <summary>
-/// The memory of connections, in blocks of 68 KiB: the web server reads from a socket into one block, so its own blocks of 4 KiB cost a system call for every
-/// 2 to 4 KiB of a layer. A connection that waits for a request holds none. Blocks that come back are kept up to a bound and then left to the collector.
+/// The memory of connections, in blocks of two sizes. What is received goes into small ones: the web server reads from a socket into one block, so its own blocks of 4 KiB cost a system call for
+/// every 2 to 4 KiB of a layer. Layers are sent from large ones. A connection that waits for a request holds none. Blocks that come back are kept up to a bound and then left to the collector.
 /// </summary>
 internal sealed class BlockPool : MemoryPool<byte>, IMemoryPoolFactory<byte>
 {
-    // The headers of an answer and 64 KiB of a blob: one that asks for pieces of that size gets each in one send.
-    private const int BlockSize = 68 * 1024;
+    // The headers of an answer and 64 KiB of a blob: one that asks for pieces of that size gets each in one send. 34 MiB: what a few hundred busy connections use.
+    private readonly Shelf _small = new(68 * 1024, maxKept: 512);
 
-    // 34 MiB: what a few hundred busy connections use.
-    private const int MaxKept = 512;
+    // 8 MiB: what more than a handful of layers need that are sent at once is made when it is needed.
+    private readonly Shelf _large = new(512 * 1024, maxKept: 16);
 
-    private readonly ConcurrentQueue<Block> _kept = new();
-    private int _count;
-
-    public override int MaxBufferSize => BlockSize;
+    public override int MaxBufferSize => _large.BlockSize;
 
     public override IMemoryOwner<byte> Rent(int minBufferSize = -1)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(minBufferSize, BlockSize);
-        if (_kept.TryDequeue(out var block))
-        {
-            Interlocked.Decrement(ref _count);
-            block.Lend();
-            return block;
-        }
-
-        return new Block(this);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(minBufferSize, MaxBufferSize);
+        return (minBufferSize <= _small.BlockSize ? _small : _large).Rent();
     }
 
     /// <summary>All listeners share the blocks.</summary>
@@ -43,25 +33,46 @@ internal sealed class BlockPool : MemoryPool<byte>, IMemoryPoolFactory<byte>
         // A listener disposes of its pool when it stops; others may go on.
     }
 
-    private void Return(Block block)
+    /// <summary>The blocks of one size.</summary>
+    private sealed class Shelf(int blockSize, int maxKept)
     {
-        if (Interlocked.Increment(ref _count) <= MaxKept)
+        private readonly ConcurrentQueue<Block> _kept = new();
+        private int _count;
+
+        public int BlockSize => blockSize;
+
+        public Block Rent()
         {
-            _kept.Enqueue(block);
-        }
-        else
-        {
+            if (!_kept.TryDequeue(out var block))
+            {
+                return new Block(this);
+            }
+
             Interlocked.Decrement(ref _count);
+            block.Lend();
+            return block;
+        }
+
+        public void Return(Block block)
+        {
+            if (Interlocked.Increment(ref _count) <= maxKept)
+            {
+                _kept.Enqueue(block);
+            }
+            else
+            {
+                Interlocked.Decrement(ref _count);
+            }
         }
     }
 
-    private sealed class Block(BlockPool pool) : IMemoryOwner<byte>
+    private sealed class Block(Shelf shelf) : IMemoryOwner<byte>
     {
         // Pinned for ever: the socket reads into it.
-        private readonly byte[] _bytes = GC.AllocateUninitializedArray<byte>(BlockSize, pinned: true);
+        private readonly byte[] _bytes = GC.AllocateUninitializedArray<byte>(shelf.BlockSize, pinned: true);
         private int _lent = 1;
 
-        public Memory<byte> Memory => MemoryMarshal.CreateFromPinnedArray(_bytes, 0, BlockSize);
+        public Memory<byte> Memory => MemoryMarshal.CreateFromPinnedArray(_bytes, 0, _bytes.Length);
 
         public void Lend() => _lent = 1;
 
@@ -70,7 +81,7 @@ internal sealed class BlockPool : MemoryPool<byte>, IMemoryPoolFactory<byte>
             // Twice would lend it to two.
             if (Interlocked.Exchange(ref _lent, 0) == 1)
             {
-                pool.Return(this);
+                shelf.Return(this);
             }
         }
     }

@@ -146,11 +146,18 @@ internal sealed class Partition
             yield return rows.Current;
         }
 
-        async ValueTask<bool> Next()
+        // Most rows are there already: the store reads them by the page.
+        ValueTask<bool> Next()
+        {
+            var moving = rows.MoveNextAsync();
+            return moving.IsCompletedSuccessfully ? moving : Translated(moving);
+        }
+
+        async ValueTask<bool> Translated(ValueTask<bool> moving)
         {
             try
             {
-                return await rows.MoveNextAsync();
+                return await moving;
             }
             catch (StorageException e)
             {

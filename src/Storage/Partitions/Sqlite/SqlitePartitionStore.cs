@@ -15,7 +15,7 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
     private const int PageBytes = 1024 * 1024;
 
     // As many connections stay open as reads have run at once, up to this; each holds up to a megabyte of pages.
-    private const int MaxIdleReaders = 16;
+    private const int MaxIdleReaders = 6;
 
     // Keys are ASCII: nothing sorts behind this.
     private const string BehindAllKeys = "\u0080";
