@@ -13,7 +13,7 @@ namespace Granary.Gateway.Transfer;
 internal static class BlobSender
 {
     // One read and one send, with room for the headers before the first: 512 KiB cost half the CPU of 64 KiB for each GB, and 0.9 of that of 256 KiB. Each download holds one of them.
-    private const int BlockSize = (512 - 1) * 1024;
+    private const int BlockSize = BlockPool.LargeBlockSize - 1024;
 
     /// <summary>Sends the whole, with the status that is set.</summary>
     public static Task SendAsync(HttpContext http, IBlobReader source)

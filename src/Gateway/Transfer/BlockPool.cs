@@ -11,11 +11,14 @@ namespace Granary.Gateway.Transfer;
 /// </summary>
 internal sealed class BlockPool : MemoryPool<byte>, IMemoryPoolFactory<byte>
 {
+    /// <summary>What a piece of a layer is sent from, with the headers before the first.</summary>
+    public const int LargeBlockSize = 512 * 1024;
+
     // The headers of an answer and 64 KiB of a blob: one that asks for pieces of that size gets each in one send. 34 MiB: what a few hundred busy connections use.
     private readonly Shelf _small = new(68 * 1024, maxKept: 512);
 
     // 24 MiB: what fifty layers need that are sent at once. Making them anew costs a third more CPU.
-    private readonly Shelf _large = new(512 * 1024, maxKept: 48);
+    private readonly Shelf _large = new(LargeBlockSize, maxKept: 48);
 
     public override int MaxBufferSize => _large.BlockSize;
 

@@ -16,7 +16,7 @@ namespace Granary.Gateway.Transfer;
 /// <param name="connection">The connection, aborted when it cannot be written to.</param>
 /// <param name="socket">Its socket.</param>
 /// <param name="pipe">The pipe: its end is still the connection's.</param>
-/// <param name="blocks">Memory for what is small.</param>
+/// <param name="blocks">Memory for what fits into one of them, as nearly everything does.</param>
 internal sealed class SocketOutput(ConnectionContext connection, Socket socket, PipeWriter pipe, MemoryPool<byte> blocks) : PipeWriter
 {
     private IMemoryOwner<byte>? _memory;

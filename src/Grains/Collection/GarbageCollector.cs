@@ -23,6 +23,9 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
     // What is not counted in rows: one commit's worth.
     private const int StepSize = 32;
 
+    // Without clients to give way to, it never rests.
+    private readonly StepRest _rest = rest ?? new StepRest(new ClientActivity(time), time);
+
     /// <summary>Upload sessions of schedules whose time has come: what was never closed is deleted, what was closed is the shard's to decide (rule 8).</summary>
     public Task CollectUploadsAsync(IReadOnlyList<string> scheduleKeys, CollectionCounts counts, CancellationToken cancellationToken) => CollectDueAsync(
         scheduleKeys,
@@ -58,7 +61,7 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
         CollectionCounts counts,
         CancellationToken cancellationToken)
     {
-        var rounds = new Rounds(rest, cancellationToken);
+        var rounds = new Rounds(_rest, cancellationToken);
         var seen = new HashSet<string>(StringComparer.Ordinal);
         var after = new ScheduledItem?[scheduleKeys.Count];
         ScheduledItem[][] pages;
@@ -86,9 +89,9 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
             Digest? after = null;
             do
             {
-                var (from, answer) = (after, default(CollectUntaggedAnswer));
-                await RestAfterAsync(async () => answer = await upkeep.CollectUntagged(new CollectUntagged(pushedBefore, StepSize, from, dryRun), cancellationToken), cancellationToken);
-                removed += answer!.Removed;
+                var from = after;
+                var answer = await _rest.DoAsync(() => upkeep.CollectUntagged(new CollectUntagged(pushedBefore, StepSize, from, dryRun), cancellationToken), cancellationToken);
+                removed += answer.Removed;
                 after = answer.After;
             }
             while (after is not null);
@@ -112,7 +115,7 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
     /// <summary>What is due in shards: references that have to be asked about, blobs that nobody refers to, objects that are to be deleted (rule 7).</summary>
     public async Task CollectShardsAsync(IEnumerable<int> numbers, TimeSpan? grace, CollectionCounts counts, CancellationToken cancellationToken)
     {
-        var rounds = new Rounds(rest, cancellationToken);
+        var rounds = new Rounds(_rest, cancellationToken);
         await rounds.DoAsync(numbers.Select(number => CollectShard(grains.GetGrain<IBlobShardGrain>(number), grace, counts, cancellationToken)));
         rounds.End();
     }
@@ -173,7 +176,7 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
     /// </summary>
     private async Task CollectDueAsync(IReadOnlyList<string> scheduleKeys, Func<IScheduleGrain, ScheduledItem[], Rounds.Step> see, CancellationToken cancellationToken)
     {
-        var rounds = new Rounds(rest, cancellationToken);
+        var rounds = new Rounds(_rest, cancellationToken);
         var seen = new HashSet<string>(StringComparer.Ordinal);
         List<Rounds.Step> steps;
         do
@@ -279,8 +282,6 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
             return answer.More;
         };
     }
-
-    private Task RestAfterAsync(Func<Task> step, CancellationToken cancellationToken) => rest is null ? step() : rest.DoAsync(step, cancellationToken);
 
     private async Task CorrectAsync(IBlobShardGrain shard, Correction correction, CancellationToken cancellationToken)
     {

@@ -6,7 +6,7 @@ namespace Granary.Grains.Collection;
 /// Works on many things in rounds: some of them make a step each, all at once, so that their commits share one transaction and one sync of the disk; then comes the next round. While clients use
 /// the registry a round is one small step of one thing, with a rest after it. What fails does not keep the others from being done.
 /// </summary>
-internal sealed class Rounds(StepRest? rest, CancellationToken cancellationToken)
+internal sealed class Rounds(StepRest rest, CancellationToken cancellationToken)
 {
     // A round takes some tens of milliseconds: what the first client waits that comes when there was none. Few things make large steps, so that what they have in common is done once.
     private const int Width = 16;
@@ -29,7 +29,7 @@ internal sealed class Rounds(StepRest? rest, CancellationToken cancellationToken
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var isSmall = rest?.IsNeeded == true;
+            var isSmall = rest.IsNeeded;
             var width = isSmall ? 1 : Width;
             while (open.Count < width && waiting.MoveNext())
             {
@@ -43,8 +43,7 @@ internal sealed class Rounds(StepRest? rest, CancellationToken cancellationToken
 
             var round = open[..Math.Min(width, open.Count)];
             var size = isSmall ? SmallStepSize : Math.Min(RoundSize / round.Count, LargestStepSize);
-            bool[] more = [];
-            await RestAfterAsync(async () => more = await Task.WhenAll(round.Select(step => TryAsync(() => step(size)))));
+            var more = await rest.DoAsync(() => Task.WhenAll(round.Select(step => TryAsync(() => step(size)))), cancellationToken);
             open.RemoveRange(0, round.Count);
             open.InsertRange(0, round.Where((_, i) => more[i]));
         }
@@ -76,6 +75,4 @@ internal sealed class Rounds(StepRest? rest, CancellationToken cancellationToken
             ExceptionDispatchInfo.Throw(failure);
         }
     }
-
-    private Task RestAfterAsync(Func<Task> round) => rest is null ? round() : rest.DoAsync(round, cancellationToken);
 }

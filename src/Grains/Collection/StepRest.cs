@@ -17,15 +17,15 @@ public sealed class StepRest(ClientActivity clients, TimeProvider time)
     /// <summary>Whether clients use the registry just now.</summary>
     public bool IsNeeded => clients.IsOn;
 
-    /// <summary>Does a step, and rests if it is time to.</summary>
-    public async Task DoAsync(Func<Task> step, CancellationToken cancellationToken)
+    /// <summary>Does a step, and rests if it is time to. Answers what the step does.</summary>
+    public async Task<T> DoAsync<T>(Func<Task<T>> step, CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
-        await step();
+        var answer = await step();
         if (!IsNeeded)
         {
             Interlocked.Exchange(ref _owed, 0);
-            return;
+            return answer;
         }
 
         var owed = TimeSpan.FromTicks(Interlocked.Add(ref _owed, time.GetElapsedTime(began).Ticks));
@@ -34,5 +34,7 @@ public sealed class StepRest(ClientActivity clients, TimeProvider time)
             Interlocked.Exchange(ref _owed, 0);
             await Task.Delay(owed < Longest ? owed : Longest, time, cancellationToken);
         }
+
+        return answer;
     }
 }

@@ -69,30 +69,32 @@ internal sealed partial class ReleaseQueue(Partition rows, RepositoryName name, 
 
     private async Task<bool> StepAsync()
     {
-        var keys = new List<string>();
+        var waiting = new List<Waiting>();
         await foreach (var row in rows.ScanAsync(RepositoryRows.OutPrefix, after: null, CancellationToken.None))
         {
-            keys.Add(row.Key);
-            if (keys.Count == StepSize)
+            var (version, what) = RepositoryRows.ParseOut(row.Key);
+            waiting.Add(new Waiting(row.Key, version, what == RepositoryRows.CatalogEntry ? null : Digest.Parse(what)));
+            if (waiting.Count == StepSize)
             {
                 break;
             }
         }
 
-        if (keys.Count == 0)
+        if (waiting.Count == 0)
         {
             return false;
         }
 
         // :: Step 1: one call for each shard among them.
-        var released = await Task.WhenAll(keys.GroupBy(Shard).Select(group => TryReleaseAsync(group.Key, [.. group])));
+        var released = await Task.WhenAll(waiting.GroupBy(one => one.Blob?.FirstByte).Select(group => TryReleaseAsync(group.Key, [.. group])));
 
         // :: Step 2: the rows of what was acknowledged, and of nothing else, go in one commit.
+        string[] acknowledged = [.. released.SelectMany(done => done.Keys)];
         await rows.DecideAsync(
-            [],
+            acknowledged,
             batch =>
             {
-                foreach (var key in released.SelectMany(done => done.Keys).Where(batch.Has))
+                foreach (var key in acknowledged.Where(batch.Has))
                 {
                     batch.Delete(key);
                 }
@@ -105,20 +107,18 @@ internal sealed partial class ReleaseQueue(Partition rows, RepositoryName name, 
             ExceptionDispatchInfo.Throw(failure);
         }
 
-        return keys.Count == StepSize;
+        return waiting.Count == StepSize;
     }
 
-    /// <summary>Which shard knows the reference; null for the catalog's entry.</summary>
-    private static byte? Shard(string key) => RepositoryRows.ParseOut(key).What is var what && what == RepositoryRows.CatalogEntry ? null : Digest.Parse(what).FirstByte;
-
-    private async Task<(string[] Keys, Exception? Failure)> TryReleaseAsync(byte? shard, string[] keys)
+    /// <summary>Releases what one shard knows, or without a shard the catalog. Answers the keys of the rows that may go.</summary>
+    private async Task<(IEnumerable<string> Keys, Exception? Failure)> TryReleaseAsync(byte? shard, Waiting[] waiting)
     {
         try
         {
             await (shard is { } number
-                ? grains.GetGrain<IBlobShardGrain>(number).Release(Array.ConvertAll(keys, Reference), CancellationToken.None)
-                : Task.WhenAll(keys.Select(key => grains.GetGrain<ICatalogGrain>(0).Remove(name, RepositoryRows.ParseOut(key).Version, CancellationToken.None))));
-            return (keys, null);
+                ? grains.GetGrain<IBlobShardGrain>(number).Release(Array.ConvertAll(waiting, one => new ReleasedReference(one.Blob!.Value, name, one.Version)), CancellationToken.None)
+                : Task.WhenAll(waiting.Select(entry => grains.GetGrain<ICatalogGrain>(0).Remove(name, entry.Version, CancellationToken.None))));
+            return (waiting.Select(one => one.Key), null);
         }
         catch (Exception e)
         {
@@ -126,11 +126,8 @@ internal sealed partial class ReleaseQueue(Partition rows, RepositoryName name, 
         }
     }
 
-    private ReleasedReference Reference(string key)
-    {
-        var (version, what) = RepositoryRows.ParseOut(key);
-        return new ReleasedReference(Digest.Parse(what), name, version);
-    }
+    /// <summary>An <c>out/</c> row; without a blob, of the catalog's entry.</summary>
+    private readonly record struct Waiting(string Key, long Version, Digest? Blob);
 
     [LoggerMessage(1101, LogLevel.Warning, "References of {Repository} were not released yet; they will be later")]
     private static partial void LogReleaseFailed(ILogger logger, Exception exception, RepositoryName repository);

@@ -107,14 +107,14 @@ public sealed class CollectionCostTests : GrainTest, IDisposable
         await rest.DoAsync(StepAsync, default);
         Assert.Equal(2, time.Delays.Count);
 
-        Task StepAsync() => Work(20);
+        Task<bool> StepAsync() => Work(20);
 
-        Task ShortStepAsync() => Work(2);
+        Task<bool> ShortStepAsync() => Work(2);
 
-        Task Work(int milliseconds)
+        Task<bool> Work(int milliseconds)
         {
             time.Advance(TimeSpan.FromMilliseconds(milliseconds));
-            return Task.CompletedTask;
+            return Task.FromResult(true);
         }
     }
 
