@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Granary.Storage;
 using Granary.Storage.Partitions;
 
@@ -34,29 +33,10 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
         return Scheduler.Outside(() => inner.GetAsync(partition, keys, cancellationToken));
     }
 
-    public async IAsyncEnumerable<Row> ScanAsync(
-        PartitionKey partition,
-        string prefix,
-        string? after,
-        [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async ValueTask<RowPage> ScanAsync(PartitionKey partition, string prefix, string? after, int limit, CancellationToken cancellationToken)
     {
-        while (true)
-        {
-            await world.Scheduler.PauseAsync();
-            var position = after;
-            var page = Scheduler.Outside(() => PageAsync(partition, prefix, position));
-            foreach (var row in page)
-            {
-                yield return row;
-            }
-
-            if (page.Count < PageRows)
-            {
-                yield break;
-            }
-
-            after = page[^1].Key;
-        }
+        await world.Scheduler.PauseAsync();
+        return Scheduler.Outside(() => inner.ScanAsync(partition, prefix, after, Math.Min(limit, PageRows), cancellationToken));
     }
 
     public async ValueTask<Head> CommitAsync(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, CancellationToken cancellationToken)
@@ -156,20 +136,5 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
                 rows.Remove(mutation.Key);
             }
         }
-    }
-
-    private async ValueTask<List<Row>> PageAsync(PartitionKey partition, string prefix, string? after)
-    {
-        var page = new List<Row>();
-        await foreach (var row in inner.ScanAsync(partition, prefix, after, CancellationToken.None))
-        {
-            page.Add(row);
-            if (page.Count == PageRows)
-            {
-                break;
-            }
-        }
-
-        return page;
     }
 }

@@ -30,8 +30,8 @@ public sealed class FaultyPartitionStore(IPartitionStore inner) : IPartitionStor
     public ValueTask<IReadOnlyList<ReadOnlyMemory<byte>?>> GetAsync(PartitionKey partition, IReadOnlyList<string> keys, CancellationToken cancellationToken) =>
         inner.GetAsync(partition, keys, cancellationToken);
 
-    public IAsyncEnumerable<Row> ScanAsync(PartitionKey partition, string prefix, string? after, CancellationToken cancellationToken) =>
-        inner.ScanAsync(partition, prefix, after, cancellationToken);
+    public ValueTask<RowPage> ScanAsync(PartitionKey partition, string prefix, string? after, int limit, CancellationToken cancellationToken) =>
+        inner.ScanAsync(partition, prefix, after, limit, cancellationToken);
 
     public async ValueTask<Head> CommitAsync(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, CancellationToken cancellationToken)
     {

@@ -69,14 +69,17 @@ internal sealed class CatalogGrain(
         {
             // No name is as long as this, so cutting the rest off changes no comparison.
             var start = after is null ? null : CatalogRows.RepositoryPrefix + after[..Math.Min(after.Length, RepositoryName.MaxLength + 1)];
-            await foreach (var row in Rows.ScanAsync(CatalogRows.RepositoryPrefix, start, cancellationToken))
+            await foreach (var page in Rows.PagesAsync(CatalogRows.RepositoryPrefix, start, cancellationToken))
             {
-                if (names.Count == limit)
+                for (var i = 0; i < page.Count; i++)
                 {
-                    return new RepositoryPage([.. names], More: true);
-                }
+                    if (names.Count == limit)
+                    {
+                        return new RepositoryPage([.. names], More: true);
+                    }
 
-                names.Add(RepositoryName.Parse(row.Key[CatalogRows.RepositoryPrefix.Length..]));
+                    names.Add(RepositoryName.Parse(page[i].Key[CatalogRows.RepositoryPrefix.Length..]));
+                }
             }
         }
 

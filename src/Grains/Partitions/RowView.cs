@@ -81,9 +81,9 @@ internal sealed class LoadedRows(RowCache cache)
         foreach (var prefix in MissingPrefixes)
         {
             var rows = new List<Row>();
-            await foreach (var row in store.ScanAsync(partition, prefix, after: null, cancellationToken))
+            await foreach (var page in store.PagesAsync(partition, prefix, after: null, cancellationToken))
             {
-                rows.Add(row);
+                rows.AddRange(page);
             }
 
             (_prefixes ??= new(StringComparer.Ordinal))[prefix] = rows;

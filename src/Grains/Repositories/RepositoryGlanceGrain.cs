@@ -34,9 +34,6 @@ internal sealed class RepositoryGlanceGrain(IPartitionStore store) : Grain, IRep
         return answers;
     }
 
-    private async ValueTask<bool> HasAsync(PartitionKey partition, string prefix, CancellationToken cancellationToken)
-    {
-        await using var rows = store.ScanAsync(partition, prefix, after: null, cancellationToken).GetAsyncEnumerator(cancellationToken);
-        return await rows.MoveNextAsync();
-    }
+    private async ValueTask<bool> HasAsync(PartitionKey partition, string prefix, CancellationToken cancellationToken) =>
+        (await store.ScanAsync(partition, prefix, after: null, limit: 1, cancellationToken)).Rows.Count > 0;
 }

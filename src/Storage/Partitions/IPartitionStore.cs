@@ -17,10 +17,10 @@ public interface IPartitionStore
     ValueTask<IReadOnlyList<ReadOnlyMemory<byte>?>> GetAsync(PartitionKey partition, IReadOnlyList<string> keys, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Reads the rows whose key begins with <paramref name="prefix"/> and is greater than <paramref name="after"/>, in ordinal order of their keys.
-    /// Rows that are committed meanwhile may be seen or not; a caller that stops early costs nothing more than what it read.
+    /// Reads the first rows whose key begins with <paramref name="prefix"/> and is greater than <paramref name="after"/>, in ordinal order of their keys:
+    /// at most <paramref name="limit"/>, at least 1, and fewer if they are large. <see cref="PartitionScans"/> reads on from there.
     /// </summary>
-    IAsyncEnumerable<Row> ScanAsync(PartitionKey partition, string prefix, string? after, CancellationToken cancellationToken);
+    ValueTask<RowPage> ScanAsync(PartitionKey partition, string prefix, string? after, int limit, CancellationToken cancellationToken);
 
     /// <summary>
     /// Makes a batch true, all of it or nothing, and durable before this returns, if the partition's head is still <paramref name="expected"/>.

@@ -32,9 +32,9 @@ public abstract class GrainTest : IAsyncLifetime
     protected async Task<List<string>> KeysAsync(string partition, string prefix)
     {
         var keys = new List<string>();
-        await foreach (var row in Rows.ScanAsync(new PartitionKey(partition), prefix, after: null, CancellationToken.None))
+        await foreach (var page in Rows.PagesAsync(new PartitionKey(partition), prefix, after: null, CancellationToken.None))
         {
-            keys.Add(row.Key);
+            keys.AddRange(page.Select(row => row.Key));
         }
 
         return keys;

@@ -28,8 +28,8 @@ internal sealed class ScriptedStore : IPartitionStore
         return rows;
     }
 
-    public IAsyncEnumerable<Row> ScanAsync(PartitionKey partition, string prefix, string? after, CancellationToken cancellationToken) =>
-        _inner.ScanAsync(partition, prefix, after, cancellationToken);
+    public ValueTask<RowPage> ScanAsync(PartitionKey partition, string prefix, string? after, int limit, CancellationToken cancellationToken) =>
+        _inner.ScanAsync(partition, prefix, after, limit, cancellationToken);
 
     public async ValueTask<Head> CommitAsync(
         PartitionKey partition,

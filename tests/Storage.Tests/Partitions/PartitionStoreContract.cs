@@ -131,16 +131,52 @@ public abstract class PartitionStoreContract
         var head = await CommitAsync(One, Head.None, [.. Enumerable.Range(0, 3000).Select(i => Put($"row/{i:d5}", new string('x', 100)))]);
 
         var seen = new List<string>();
-        await foreach (var row in Store.ScanAsync(One, "row/", after: null, default))
+        await foreach (var page in Store.PagesAsync(One, "row/", after: null, default))
         {
-            seen.Add(row.Key);
-            if (seen.Count % 500 == 0)
-            {
-                head = await CommitAsync(One, head, Put($"row/{seen.Count:d5}", "new"), Put("other", "x"));
-            }
+            seen.AddRange(page.Select(row => row.Key));
+            head = await CommitAsync(One, head, Put($"row/{seen.Count:d5}", "new"), Put("other", "x"));
         }
 
         Assert.Equal(Enumerable.Range(0, 3000).Select(i => $"row/{i:d5}"), seen);
+    }
+
+    [Fact]
+    public async Task A_page_ends_at_its_limit_and_says_whether_others_may_follow()
+    {
+        await CommitAsync(One, Head.None, Put("row/1", "x"), Put("row/2", "x"), Put("row/3", "x"), Put("s", "x"));
+
+        var first = await Store.ScanAsync(One, "row/", after: null, limit: 2, default);
+        Assert.Equal(["row/1", "row/2"], first.Rows.Select(row => row.Key));
+        Assert.True(first.More);
+
+        var last = await Store.ScanAsync(One, "row/", after: "row/2", limit: 2, default);
+        Assert.Equal(["row/3"], last.Rows.Select(row => row.Key));
+        Assert.False(last.More);
+
+        var none = await Store.ScanAsync(Two, "row/", after: null, limit: 2, default);
+        Assert.Empty(none.Rows);
+        Assert.False(none.More);
+    }
+
+    [Fact]
+    public async Task A_page_of_large_rows_ends_before_its_limit()
+    {
+        await CommitAsync(One, Head.None, [.. Enumerable.Range(0, 6).Select(i => Put($"row/{i}", new string('x', 600_000)))]);
+
+        var keys = new List<string>();
+        for (string? after = null; ;)
+        {
+            var page = await Store.ScanAsync(One, "row/", after, limit: 100, default);
+            keys.AddRange(page.Rows.Select(row => row.Key));
+            if (!page.More)
+            {
+                break;
+            }
+
+            after = page.Rows[^1].Key;
+        }
+
+        Assert.Equal(Enumerable.Range(0, 6).Select(i => $"row/{i}"), keys);
     }
 
     [Fact]
@@ -150,9 +186,9 @@ public abstract class PartitionStoreContract
 
         for (var round = 0; round < 100; round++)
         {
-            await foreach (var row in Store.ScanAsync(One, "row/", after: null, default))
+            await foreach (var page in Store.PagesAsync(One, "row/", after: null, default))
             {
-                Assert.Equal("row/00000", row.Key);
+                Assert.Equal("row/00000", page[0].Key);
                 break;
             }
         }
@@ -274,9 +310,9 @@ public abstract class PartitionStoreContract
     private async Task<List<Row>> ScanAsync(PartitionKey partition, string prefix, string? after = null)
     {
         var rows = new List<Row>();
-        await foreach (var row in Store.ScanAsync(partition, prefix, after, default))
+        await foreach (var page in Store.PagesAsync(partition, prefix, after, default))
         {
-            rows.Add(row);
+            rows.AddRange(page);
         }
 
         return rows;

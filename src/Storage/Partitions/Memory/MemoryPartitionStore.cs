@@ -39,29 +39,23 @@ public sealed class MemoryPartitionStore : IPartitionStore
     }
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<Row> ScanAsync(
-        PartitionKey partition,
-        string prefix,
-        string? after,
-        [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async ValueTask<RowPage> ScanAsync(PartitionKey partition, string prefix, string? after, int limit, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         Row[] rows;
         lock (_lock)
         {
             rows = _partitions.TryGetValue(partition.Value, out var stored)
                 ? [.. stored.Rows
                     .Where(row => row.Key.StartsWith(prefix, StringComparison.Ordinal) && (after is null || string.CompareOrdinal(row.Key, after) > 0))
+                    .Take(limit)
                     .Select(row => new Row(row.Key, row.Value))]
                 : [];
         }
 
         // Other stores do not answer synchronously either.
         await Task.Yield();
-        foreach (var row in rows)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            yield return row;
-        }
+        return new RowPage(rows, More: rows.Length == limit);
     }
 
     /// <inheritdoc/>

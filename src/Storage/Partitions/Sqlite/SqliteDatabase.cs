@@ -58,40 +58,51 @@ internal sealed class SqliteDatabase : IDisposable
     private StorageException Fault(int result, string what) => StorageErrors.Translate(result, raw.sqlite3_errmsg(_handle).utf8_to_string(), what);
 
     /// <summary>A prepared statement: bind, step, read, reset.</summary>
-    internal sealed class Statement(SqliteDatabase database, sqlite3_stmt handle) : IDisposable
+    internal sealed class Statement : IDisposable
     {
+        // SQLite copies what is bound before it returns.
+        private const nint Transient = -1;
+
+        private readonly SqliteDatabase _database;
+        private readonly sqlite3_stmt _owner;
+        private readonly nint _handle;
+
+        public Statement(SqliteDatabase database, sqlite3_stmt statement)
+        {
+            (_database, _owner) = (database, statement);
+            _handle = statement.DangerousGetHandle();
+        }
+
         public Statement Bind(int index, string text)
         {
             // Keys are ASCII and short; this way nothing is allocated.
             Span<byte> utf8 = stackalloc byte[1024];
-            if (Encoding.UTF8.TryGetBytes(text, utf8, out var length))
+            if (!Encoding.UTF8.TryGetBytes(text, utf8, out var length))
             {
-                Check(raw.sqlite3_bind_text(handle, index, utf8[..length]));
-            }
-            else
-            {
-                Check(raw.sqlite3_bind_text(handle, index, text));
+                utf8 = Encoding.UTF8.GetBytes(text);
+                length = utf8.Length;
             }
 
+            Check(SqliteCalls.BindText(_handle, index, utf8, length, Transient));
             return this;
         }
 
         public Statement Bind(int index, long number)
         {
-            Check(raw.sqlite3_bind_int64(handle, index, number));
+            Check(SqliteCalls.BindNumber(_handle, index, number));
             return this;
         }
 
         public Statement Bind(int index, ReadOnlySpan<byte> bytes)
         {
-            Check(bytes.IsEmpty ? raw.sqlite3_bind_zeroblob(handle, index, 0) : raw.sqlite3_bind_blob(handle, index, bytes));
+            Check(bytes.IsEmpty ? raw.sqlite3_bind_zeroblob(_owner, index, 0) : SqliteCalls.BindBytes(_handle, index, bytes, bytes.Length, Transient));
             return this;
         }
 
         /// <summary>Whether there is a (further) row.</summary>
         public bool Step()
         {
-            var result = raw.sqlite3_step(handle);
+            var result = SqliteCalls.Step(_handle);
             return result switch
             {
                 raw.SQLITE_ROW => true,
@@ -115,16 +126,16 @@ internal sealed class SqliteDatabase : IDisposable
             }
         }
 
-        public long Number(int column) => raw.sqlite3_column_int64(handle, column);
+        public long Number(int column) => SqliteCalls.Number(_handle, column);
 
-        public string Text(int column) => raw.sqlite3_column_text(handle, column).utf8_to_string();
+        public string Text(int column) => Encoding.UTF8.GetString(SqliteCalls.Bytes(_handle, column));
 
-        public byte[] Bytes(int column) => raw.sqlite3_column_blob(handle, column).ToArray();
+        public byte[] Bytes(int column) => SqliteCalls.Bytes(_handle, column).ToArray();
 
         // What it answers is the failure of the last step, which was thrown already.
-        public void Reset() => _ = raw.sqlite3_reset(handle);
+        public void Reset() => _ = SqliteCalls.Reset(_handle);
 
-        public void Dispose() => handle.Dispose();
+        public void Dispose() => _owner.Dispose();
 
         private void Check(int result)
         {
@@ -136,7 +147,7 @@ internal sealed class SqliteDatabase : IDisposable
 
         private StorageException Failed(int result)
         {
-            var fault = database.Fault(result, "The database failed");
+            var fault = _database.Fault(result, "The database failed");
             Reset();
             return fault;
         }

@@ -9,9 +9,8 @@ namespace Granary.Storage.Partitions.Sqlite;
 /// </summary>
 public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
 {
-    // An open reader stops the log from being reset, so a scan reads a page, lets go, and comes back. Most scans want a few rows: pages begin small and grow.
-    private const int FirstPageRows = 64;
-    private const int PageRows = 1024;
+    // An open reader stops the log from being reset, so a scan reads a page, lets go, and comes back.
+    private const int PageNames = 1024;
     private const int PageBytes = 1024 * 1024;
 
     // As many connections stay open as reads have run at once, up to this; each holds up to a megabyte of pages.
@@ -53,29 +52,10 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
         CancellationToken cancellationToken) => Read<IReadOnlyList<ReadOnlyMemory<byte>?>>(reader => reader.Get(partition, keys), cancellationToken);
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<Row> ScanAsync(
-        PartitionKey partition,
-        string prefix,
-        string? after,
-        [EnumeratorCancellation] CancellationToken cancellationToken)
+    public ValueTask<RowPage> ScanAsync(PartitionKey partition, string prefix, string? after, int limit, CancellationToken cancellationToken)
     {
         var (start, end) = Bounds(prefix, after);
-        for (var count = FirstPageRows; ; count = Math.Min(2 * count, PageRows))
-        {
-            var (position, limit) = (start, count);
-            var (rows, more) = await Read(reader => reader.Scan(partition, position, end, limit, PageBytes), cancellationToken);
-            foreach (var row in rows)
-            {
-                yield return row;
-            }
-
-            if (!more)
-            {
-                yield break;
-            }
-
-            start = rows[^1].Key;
-        }
+        return Read(reader => reader.Scan(partition, start, end, limit, PageBytes), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -99,13 +79,13 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
         while (true)
         {
             var position = start;
-            var names = await Read(reader => reader.Partitions(position, end, PageRows), cancellationToken);
+            var names = await Read(reader => reader.Partitions(position, end, PageNames), cancellationToken);
             foreach (var name in names)
             {
                 yield return name;
             }
 
-            if (names.Count < PageRows)
+            if (names.Count < PageNames)
             {
                 yield break;
             }

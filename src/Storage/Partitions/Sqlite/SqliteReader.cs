@@ -74,8 +74,7 @@ internal sealed class SqliteReader : IDisposable
     }
 
     /// <summary>Rows with a key between two others, both exclusive, until there are enough or they are large enough.</summary>
-    /// <returns>The rows, and whether others may follow.</returns>
-    public (List<Row> Rows, bool More) Scan(PartitionKey partition, string after, string before, int maxRows, int maxBytes)
+    public RowPage Scan(PartitionKey partition, string after, string before, int maxRows, int maxBytes)
     {
         if (_ids.Find(partition) is { } known)
         {
@@ -85,7 +84,7 @@ internal sealed class SqliteReader : IDisposable
         _begin.Run();
         try
         {
-            return Id(partition) is { } id ? Scan(id, after, before, maxRows, maxBytes) : ([], false);
+            return Id(partition) is { } id ? Scan(id, after, before, maxRows, maxBytes) : new RowPage([], More: false);
         }
         finally
         {
@@ -134,7 +133,7 @@ internal sealed class SqliteReader : IDisposable
         }
     }
 
-    private (List<Row> Rows, bool More) Scan(long id, string after, string before, int maxRows, int maxBytes)
+    private RowPage Scan(long id, string after, string before, int maxRows, int maxBytes)
     {
         var rows = new List<Row>();
         var bytes = 0;
@@ -148,11 +147,11 @@ internal sealed class SqliteReader : IDisposable
                 bytes += row.Value.Length;
                 if (rows.Count == maxRows || bytes >= maxBytes)
                 {
-                    return (rows, true);
+                    return new RowPage(rows, More: true);
                 }
             }
 
-            return (rows, false);
+            return new RowPage(rows, More: false);
         }
         finally
         {
