@@ -1,3 +1,4 @@
+using System.Buffers;
 using Granary.Grains.Collection;
 using Granary.Grains.Interfaces;
 using Granary.Grains.Interfaces.Blobs;
@@ -26,6 +27,8 @@ internal sealed class RepositoryGrain(
     // A page of referrers ends here (protocol.md, end-12): what clients accept as one index.
     private const int MaxReferrerPageBytes = 4 * 1024 * 1024 - 64 * 1024;
     private const int MaxReferrerPageCount = 10_000;
+
+    private static readonly SearchValues<char> PlainInJson = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./: ,@");
 
     private readonly LifetimeOptions _lifetimes = lifetimeOptions.Value;
     private readonly LinkGuard _guard = new();
@@ -409,7 +412,21 @@ internal sealed class RepositoryGrain(
     {
         return 384 + Text(listed.MediaType) + Text(listed.ArtifactType) + listed.Annotations.Sum(pair => 8 + Text(pair.Key) + Text(pair.Value));
 
-        static long Text(string? text) => text is null ? 0 : text.Sum(character => char.IsAsciiLetterOrDigit(character) || "-_./: ,@".Contains(character, StringComparison.Ordinal) ? 1L : 6L);
+        static long Text(string? text)
+        {
+            if (text is null)
+            {
+                return 0;
+            }
+
+            var escapes = 0;
+            for (var rest = text.AsSpan(); rest.IndexOfAnyExcept(PlainInJson) is >= 0 and var next; rest = rest[(next + 1)..])
+            {
+                escapes++;
+            }
+
+            return text.Length + (5L * escapes);
+        }
     }
 
     private PartitionUnavailableException Overtaken() =>

@@ -59,11 +59,10 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public async ValueTask<Head> CommitAsync(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        return await _writer.EnqueueAsync(partition, expected, batch);
-    }
+    public ValueTask<Head> CommitAsync(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, CancellationToken cancellationToken) =>
+        cancellationToken.IsCancellationRequested
+            ? ValueTask.FromCanceled<Head>(cancellationToken)
+            : new ValueTask<Head>(_writer.EnqueueAsync(partition, expected, batch));
 
     /// <inheritdoc/>
     public async ValueTask DropAsync(PartitionKey partition, Head expected, CancellationToken cancellationToken)
