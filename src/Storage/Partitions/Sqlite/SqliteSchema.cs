@@ -14,7 +14,7 @@ internal static class SqliteSchema
         PRAGMA synchronous = FULL;
         PRAGMA wal_autocheckpoint = 4000;
         PRAGMA journal_size_limit = 67108864;
-        PRAGMA cache_size = -8192;
+        PRAGMA cache_size = -4096;
         CREATE TABLE IF NOT EXISTS heads (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL) STRICT;
         CREATE TABLE IF NOT EXISTS rows (
             partition INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (partition, key)) STRICT, WITHOUT ROWID;
