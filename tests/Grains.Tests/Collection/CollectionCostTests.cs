@@ -3,23 +3,13 @@ using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Tests.Cluster;
 using Granary.Protocol;
-using Granary.Storage.Blobs.FileSystem;
 using Granary.Testing;
 
 namespace Granary.Grains.Tests.Collection;
 
 /// <summary>What a collection does once for many things, what it leaves alone, and when it gives way to clients.</summary>
-public sealed class CollectionCostTests : GrainTest, IDisposable
+public sealed class CollectionCostTests : CollectionTest
 {
-    private readonly TemporaryDirectory _directory = new();
-    private readonly FileSystemBlobStore _blobs;
-
-    public CollectionCostTests() => _blobs = FileSystemBlobStore.Open(_directory.Path);
-
-    private GarbageCollector Collector => new(Cluster.Grains, _blobs, Time);
-
-    public void Dispose() => _directory.Dispose();
-
     [Fact]
     public async Task References_to_blobs_of_one_shard_are_released_in_one_commit()
     {

@@ -5,27 +5,15 @@ using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Tests.Cluster;
 using Granary.Protocol;
-using Granary.Storage.Blobs.FileSystem;
 using Granary.Storage.Partitions.Memory;
 using Granary.Testing;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Options;
 
 namespace Granary.Grains.Tests.Collection;
 
 /// <summary>What becomes of collections when things go wrong: two at once, clocks that jump, commits that fail, silos that die.</summary>
-public sealed class FaultTests : GrainTest, IDisposable
+public sealed class FaultTests : CollectionTest
 {
-    private static readonly LifetimeOptions Lifetimes = new();
-
-    private readonly TemporaryDirectory _directory = new();
-    private readonly FileSystemBlobStore _blobs;
-
-    public FaultTests() => _blobs = FileSystemBlobStore.Open(_directory.Path);
-
     private IRepositoryGrain Repository => Cluster.Repository("app");
-
-    public void Dispose() => _directory.Dispose();
 
     [Fact]
     public async Task Four_collections_at_once_collect_what_one_would()
@@ -79,7 +67,7 @@ public sealed class FaultTests : GrainTest, IDisposable
         Time.Advance(TimeSpan.FromDays(365));
 
         await SweepAfterAsync(Lifetimes.LinkGrace + TimeSpan.FromHours(1));
-        await new GarbageCollector(Cluster.Grains, _blobs, Time).CollectAllRepositoriesAsync([.. Schedules.Repositories], Lifetimes.LinkGrace, dryRun: null, new CollectionCounts(), default);
+        await Collector.CollectAllRepositoriesAsync([.. Schedules.Repositories], Lifetimes.LinkGrace, dryRun: null, new CollectionCounts(), default);
         await SweepAfterAsync(Lifetimes.BlobGrace + TimeSpan.FromHours(1));
         Assert.NotNull(await Repository.FindBlobSize(Digest(used), default));
         Assert.Null(await ShardOf(unused).Find(Digest(unused), default));
@@ -178,18 +166,6 @@ public sealed class FaultTests : GrainTest, IDisposable
                 await pause.WaitForNextTickAsync();
             }
         }
-    }
-
-    private async Task SweepAfterAsync(TimeSpan later)
-    {
-        Time.Advance(later);
-        await Sweeper().SweepAsync(default);
-    }
-
-    private Sweeper Sweeper(GrainCluster? cluster = null)
-    {
-        var grains = (cluster ?? Cluster).Grains;
-        return new Sweeper(new GarbageCollector(grains, _blobs, Time), grains, Options.Create(new CollectionOptions()), Time, NullLogger<Sweeper>.Instance);
     }
 
     private static Digest Digest(byte[] content) => Protocol.Digest.Compute(DigestAlgorithm.Sha256, content);

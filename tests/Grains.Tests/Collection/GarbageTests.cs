@@ -4,28 +4,13 @@ using Granary.Grains.Interfaces.Catalog;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Tests.Cluster;
 using Granary.Protocol;
-using Granary.Storage.Blobs.FileSystem;
-using Granary.Testing;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Options;
 
 namespace Granary.Grains.Tests.Collection;
 
 /// <summary>What counts as garbage: manifests, referrers, repositories.</summary>
-public sealed class GarbageTests : GrainTest, IDisposable
+public sealed class GarbageTests : CollectionTest
 {
-    private static readonly LifetimeOptions Lifetimes = new();
-
-    private readonly TemporaryDirectory _directory = new();
-    private readonly FileSystemBlobStore _blobs;
-
-    public GarbageTests() => _blobs = FileSystemBlobStore.Open(_directory.Path);
-
     private IRepositoryGrain Repository => Cluster.Repository("app");
-
-    private GarbageCollector Collector => new(Cluster.Grains, _blobs, Time);
-
-    public void Dispose() => _directory.Dispose();
 
     [Fact]
     public async Task A_repository_with_nothing_left_leaves_the_catalog_and_comes_back_with_a_push()
@@ -247,10 +232,4 @@ public sealed class GarbageTests : GrainTest, IDisposable
     private async Task<bool> IsHereAsync(Digest manifest) => await Repository.FindManifest(manifest, withBody: false, default) is not null;
 
     private async Task<string[]> CatalogAsync() => [.. (await Cluster.Grains.GetGrain<ICatalogGrain>(0).List(null, 10, default)).Repositories.Select(name => name.Value)];
-
-    private async Task<CollectionCounts> SweepAfterAsync(TimeSpan later)
-    {
-        Time.Advance(later);
-        return await new Sweeper(Collector, Cluster.Grains, Options.Create(Collection), Time, NullLogger<Sweeper>.Instance).SweepAsync(default);
-    }
 }

@@ -1,4 +1,3 @@
-using Granary.Grains.Collection;
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Interfaces.Repositories;
@@ -6,25 +5,14 @@ using Granary.Grains.Interfaces.Uploads;
 using Granary.Grains.Tests.Cluster;
 using Granary.Protocol;
 using Granary.Storage.Blobs;
-using Granary.Storage.Blobs.FileSystem;
 using Granary.Testing;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Options;
 
 namespace Granary.Grains.Tests.Collection;
 
 /// <summary>What goes, when it goes, and what stays: with real files.</summary>
-public sealed class SweeperTests : GrainTest, IDisposable
+public sealed class SweeperTests : CollectionTest
 {
-    private static readonly LifetimeOptions Lifetimes = new();
-
-    private readonly TemporaryDirectory _directory = new();
-    private readonly FileSystemBlobStore _blobs;
     private int _uploads;
-
-    public SweeperTests() => _blobs = FileSystemBlobStore.Open(_directory.Path);
-
-    public void Dispose() => _directory.Dispose();
 
     [Fact]
     public async Task A_blob_that_no_manifest_used_goes_after_the_grace_with_its_file()
@@ -178,7 +166,7 @@ public sealed class SweeperTests : GrainTest, IDisposable
     {
         var session = Cluster.Grains.GetGrain<IUploadSessionGrain>("slow");
         var begun = await BeginAsync(session);
-        await using (var writer = await _blobs.TakeAsync(begun.Object, begun.Epoch, 0, default))
+        await using (var writer = await Blobs.TakeAsync(begun.Object, begun.Epoch, 0, default))
         {
             await writer!.WriteAsync(new byte[10], default);
         }
@@ -190,7 +178,7 @@ public sealed class SweeperTests : GrainTest, IDisposable
 
         await SweepAfterAsync(Lifetimes.UploadExpiry);
         Assert.Equal(0, await VersionAsync("upload/slow"));
-        Assert.Null(await _blobs.OpenTailAsync(begun.Object, default));
+        Assert.Null(await Blobs.OpenTailAsync(begun.Object, default));
     }
 
     [Theory]
@@ -286,7 +274,7 @@ public sealed class SweeperTests : GrainTest, IDisposable
     private async Task AssertReadableAsync(string name, Digest digest)
     {
         var content = await GrainCluster.PersistAsync(() => Cluster.Repository(name).FindBlob(digest, default));
-        await using var reader = await _blobs.OpenAsync(Assert.IsType<ObjectContent>(content).Object, digest, default);
+        await using var reader = await Blobs.OpenAsync(Assert.IsType<ObjectContent>(content).Object, digest, default);
         var bytes = new byte[reader!.Length];
         await reader.ReadAsync(0, bytes, default);
         Assert.Equal(digest, Digest.Compute(DigestAlgorithm.Sha256, bytes));
@@ -311,14 +299,6 @@ public sealed class SweeperTests : GrainTest, IDisposable
         }
     }
 
-    private async Task<CollectionCounts> SweepAfterAsync(TimeSpan later)
-    {
-        Time.Advance(later);
-        return await Sweeper().SweepAsync(default);
-    }
-
-    private Sweeper Sweeper() => new(new GarbageCollector(Cluster.Grains, _blobs, Time), Cluster.Grains, Options.Create(new CollectionOptions()), Time, NullLogger<Sweeper>.Instance);
-
     /// <summary>Pushes a blob as the gateway does: session, object, seal, link.</summary>
     private async Task<(Digest Digest, ObjectId Object)> PushAsync(string repository, string content)
     {
@@ -331,7 +311,7 @@ public sealed class SweeperTests : GrainTest, IDisposable
     {
         var session = Cluster.Grains.GetGrain<IUploadSessionGrain>($"upload-{Interlocked.Increment(ref _uploads)}");
         var begun = await BeginAsync(session);
-        await using (var writer = await _blobs.TakeAsync(begun.Object, begun.Epoch, 0, default) ?? throw new InvalidOperationException("The session's object is gone."))
+        await using (var writer = await Blobs.TakeAsync(begun.Object, begun.Epoch, 0, default) ?? throw new InvalidOperationException("The session's object is gone."))
         {
             await writer.WriteAsync(Bytes(content), default);
             await writer.FlushAsync(default);
@@ -339,7 +319,7 @@ public sealed class SweeperTests : GrainTest, IDisposable
 
         var digest = Commands.DigestOf(content);
         var upload = await session.Seal(begun.Epoch, digest, content.Length, default) ?? throw new InvalidOperationException("The session was overtaken.");
-        await _blobs.SealAsync(begun.Object, digest, default);
+        await Blobs.SealAsync(begun.Object, digest, default);
         return (digest, begun.Object, upload.Deadline);
     }
 
@@ -349,7 +329,7 @@ public sealed class SweeperTests : GrainTest, IDisposable
 
     private async Task<bool> ExistsAsync(ObjectId id, Digest digest)
     {
-        await using var reader = await _blobs.OpenAsync(id, digest, default);
+        await using var reader = await Blobs.OpenAsync(id, digest, default);
         return reader is not null;
     }
 
