@@ -52,22 +52,8 @@ internal sealed class BlobShardGrain(
             cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<RepositoryName[]> FindRepositories(Digest digest, RepositoryName? after, int limit, CancellationToken cancellationToken)
-    {
-        var repositories = new List<RepositoryName>();
-        var prefix = BlobRows.ReferencePrefix(digest);
-        await foreach (var row in Rows.ScanAsync(prefix, after is { } last ? prefix + last.Value : null, cancellationToken))
-        {
-            if (repositories.Count == limit)
-            {
-                break;
-            }
-
-            repositories.Add(RepositoryName.Parse(row.Key[prefix.Length..]));
-        }
-
-        return [.. repositories];
-    }
+    public async Task<RepositoryName[]> FindRepositories(Digest digest, RepositoryName? after, int limit, CancellationToken cancellationToken) =>
+        (await Rows.ListAsync(BlobRows.ReferencePrefix(digest), after?.Value, limit, RepositoryName.Parse, cancellationToken)).Items;
 
     /// <inheritdoc/>
     public async Task<ShardDue> Due(int limit, TimeSpan? blobGrace, CancellationToken cancellationToken)

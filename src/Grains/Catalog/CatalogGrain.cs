@@ -64,26 +64,10 @@ internal sealed class CatalogGrain(
     /// <inheritdoc/>
     public async Task<RepositoryPage> List(string? after, int limit, CancellationToken cancellationToken)
     {
-        var names = new List<RepositoryName>(Math.Min(limit, 1024));
-        if (limit > 0)
-        {
-            // No name is as long as this, so cutting the rest off changes no comparison.
-            var start = after is null ? null : CatalogRows.RepositoryPrefix + after[..Math.Min(after.Length, RepositoryName.MaxLength + 1)];
-            await foreach (var page in Rows.PagesAsync(CatalogRows.RepositoryPrefix, start, cancellationToken))
-            {
-                for (var i = 0; i < page.Count; i++)
-                {
-                    if (names.Count == limit)
-                    {
-                        return new RepositoryPage([.. names], More: true);
-                    }
-
-                    names.Add(RepositoryName.Parse(page[i].Key[CatalogRows.RepositoryPrefix.Length..]));
-                }
-            }
-        }
-
-        return new RepositoryPage([.. names], More: false);
+        // No name is as long as this, so cutting the rest off changes no comparison.
+        var start = after?[..Math.Min(after.Length, RepositoryName.MaxLength + 1)];
+        var (names, more) = await Rows.ListAsync(CatalogRows.RepositoryPrefix, start, limit, RepositoryName.Parse, cancellationToken);
+        return new RepositoryPage(names, more);
     }
 
     /// <inheritdoc/>

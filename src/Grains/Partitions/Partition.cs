@@ -147,8 +147,53 @@ internal sealed class Partition
         }
     }
 
-    /// <summary>As <see cref="ScanAsync"/>, by the page: for lists of thousands, where a step to each row is what they cost.</summary>
-    public async IAsyncEnumerable<IReadOnlyList<Row>> PagesAsync(string prefix, string? after, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>
+    /// Lists rows by what their keys say behind a prefix, straight from the store. By the page, since a step to each row would be what a list of thousands costs, and in
+    /// parts, since one list that grows is copied again and again, and is a large object to the collector.
+    /// </summary>
+    /// <param name="prefix">What the keys begin with.</param>
+    /// <param name="after">What follows the prefix in the key behind which the list begins; null for the first.</param>
+    /// <param name="limit">How many at most.</param>
+    /// <param name="parse">Makes of what follows the prefix what is listed.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>What is listed, and whether others follow; of a list of none that is not looked up.</returns>
+    public async Task<(T[] Items, bool More)> ListAsync<T>(string prefix, string? after, int limit, Func<string, T> parse, CancellationToken cancellationToken)
+    {
+        if (limit == 0)
+        {
+            return ([], false);
+        }
+
+        var (parts, count, more) = (new List<T[]>(), 0, false);
+        await foreach (var rows in PagesAsync(prefix, after is null ? null : prefix + after, cancellationToken))
+        {
+            var part = new T[Math.Min(rows.Count, limit - count)];
+            for (var i = 0; i < part.Length; i++)
+            {
+                part[i] = parse(rows[i].Key[prefix.Length..]);
+            }
+
+            parts.Add(part);
+            count += part.Length;
+            more = part.Length < rows.Count;
+            if (more)
+            {
+                break;
+            }
+        }
+
+        var items = new T[count];
+        var filled = 0;
+        foreach (var part in parts)
+        {
+            part.CopyTo(items, filled);
+            filled += part.Length;
+        }
+
+        return (items, more);
+    }
+
+    private async IAsyncEnumerable<IReadOnlyList<Row>> PagesAsync(string prefix, string? after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var pages = _store.PagesAsync(_key, prefix, after, cancellationToken).GetAsyncEnumerator(cancellationToken);
         while (true)

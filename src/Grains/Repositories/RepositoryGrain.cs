@@ -196,39 +196,9 @@ internal sealed class RepositoryGrain(
             return null;
         }
 
-        // By the page, since one list that grows would be copied again and again, and be a large object for the collector.
-        var (pages, count) = (new List<Tag[]>(), 0);
-        if (limit > 0)
-        {
-            // No tag is as long as this, so cutting the rest off changes no comparison.
-            var start = after is null ? null : RepositoryRows.TagPrefix + after[..Math.Min(after.Length, 2 * Tag.MaxLength)];
-            await foreach (var rows in Rows.PagesAsync(RepositoryRows.TagPrefix, start, cancellationToken))
-            {
-                var page = new Tag[rows.Count];
-                for (var i = 0; i < page.Length; i++)
-                {
-                    page[i] = Tag.Parse(rows[i].Key[RepositoryRows.TagPrefix.Length..]);
-                }
-
-                pages.Add(page);
-                count += page.Length;
-                if (count > limit)
-                {
-                    break;
-                }
-            }
-        }
-
-        var tags = new Tag[Math.Min(count, limit)];
-        var filled = 0;
-        foreach (var page in pages)
-        {
-            var taken = Math.Min(page.Length, tags.Length - filled);
-            page.AsSpan(0, taken).CopyTo(tags.AsSpan(filled));
-            filled += taken;
-        }
-
-        return new TagPage(tags, More: count > limit);
+        // No tag is as long as this, so cutting the rest off changes no comparison.
+        var (tags, more) = await Rows.ListAsync(RepositoryRows.TagPrefix, after?[..Math.Min(after.Length, 2 * Tag.MaxLength)], limit, Tag.Parse, cancellationToken);
+        return new TagPage(tags, more);
     }
 
     /// <inheritdoc/>

@@ -159,24 +159,11 @@ public abstract class PartitionStoreContract
     }
 
     [Fact]
-    public async Task A_page_of_large_rows_ends_before_its_limit()
+    public async Task A_scan_of_large_rows_finds_them_all()
     {
         await CommitAsync(One, Head.None, [.. Enumerable.Range(0, 6).Select(i => Put($"row/{i}", new string('x', 600_000)))]);
 
-        var keys = new List<string>();
-        for (string? after = null; ;)
-        {
-            var page = await Store.ScanAsync(One, "row/", after, limit: 100, default);
-            keys.AddRange(page.Rows.Select(row => row.Key));
-            if (!page.More)
-            {
-                break;
-            }
-
-            after = page.Rows[^1].Key;
-        }
-
-        Assert.Equal(Enumerable.Range(0, 6).Select(i => $"row/{i}"), keys);
+        Assert.Equal(Enumerable.Range(0, 6).Select(i => $"row/{i}"), (await ScanAsync(One, "row/")).Select(row => row.Key));
     }
 
     [Fact]

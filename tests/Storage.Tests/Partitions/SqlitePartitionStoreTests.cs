@@ -65,6 +65,17 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
         }
     }
 
+    [Fact]
+    public async Task A_page_of_large_rows_ends_before_its_limit()
+    {
+        await CommitAsync(Key, Head.None, [.. Enumerable.Range(0, 6).Select(i => Put($"row/{i}", new string('x', 600_000)))]);
+
+        var page = await _store.ScanAsync(Key, "row/", after: null, limit: 100, default);
+
+        Assert.InRange(page.Rows.Count, 1, 5);
+        Assert.True(page.More);
+    }
+
     [Theory]
     [InlineData("auto_vacuum", "2")]
     [InlineData("journal_mode", "wal")]
