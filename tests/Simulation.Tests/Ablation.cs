@@ -14,10 +14,13 @@ namespace Granary.Simulation.Tests;
 /// </summary>
 internal sealed class Ablation(World world, string rule)
 {
-    public static IReadOnlyList<string> Rules { get; } = ["cas", "fence", "guard", "seq", "settle", "seal", "tomb", "own", "late", "ren", "catalog-seq", "catalog-guard"];
+    public static IReadOnlyList<string> Rules { get; } = ["cas", "fence", "guard", "seq", "settle", "seal", "tomb", "own", "late", "ren", "rest", "catalog-seq", "catalog-guard"];
 
     /// <summary><c>cas</c>: a stale activation's commit is done all the same.</summary>
     public bool IgnoresHeads => rule == "cas";
+
+    /// <summary><c>rest</c>: a commit is done though one that it rests on has failed.</summary>
+    public bool IgnoresWhatItRestsOn => rule == "rest";
 
     /// <summary><c>seal</c>: the object becomes a blob although its session is open, and will give it up.</summary>
     public bool SkipsSeal => rule == "seal";

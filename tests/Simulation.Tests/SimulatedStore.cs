@@ -3,10 +3,17 @@ using Granary.Storage.Partitions;
 
 namespace Granary.Simulation.Tests;
 
-/// <summary>A real store, behind pauses and faults; and what is in it, for the checks.</summary>
+/// <summary>
+/// A real store, behind pauses and faults; and what is in it, for the checks. In every other world it commits in the order of arrival, as the embedded store does: what is queued together is one
+/// transaction, of which all is done or nothing, and what can wait does so until somebody hurries, or comes along.
+/// </summary>
 internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPartitionStore
 {
     private const int PageRows = 3;
+
+    private readonly List<Waiting> _queue = [];
+    private readonly HashSet<CommitNumber> _committed = [];
+    private long _lastNumber;
 
     /// <summary>The committed rows of all partitions.</summary>
     public SortedDictionary<string, SortedDictionary<string, ReadOnlyMemory<byte>>> Rows { get; } = new(StringComparer.Ordinal);
@@ -44,38 +51,54 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
         Committing++;
         await world.Scheduler.PauseAsync();
         Committing--;
-        var fault = world.IsWild ? world.Random.NextDouble() : 0.5;
-        if (fault < world.FailedCommits)
+        var fault = DrawFault();
+        if (IsBefore(fault))
         {
-            throw new StorageException(world.Random.Next(2) == 0 ? StorageFault.Full : StorageFault.Unavailable, "Not done.");
+            throw NotDone();
         }
 
-        if (world.Ablation?.IgnoresHeads == true)
+        var head = Commit(partition, expected, batch);
+        if (IsAfter(fault))
         {
-            expected = Scheduler.Outside(() => inner.OpenAsync(partition, cancellationToken));
-        }
-
-        Head head;
-        try
-        {
-            head = Scheduler.Outside(() => inner.CommitAsync(partition, expected, batch, cancellationToken));
-        }
-        catch (HeadMovedException)
-        {
-            world.Note($"refused {partition}");
-            Refused++;
-            throw;
-        }
-
-        Note(partition, batch);
-        if (fault > 1 - world.FailedCommits)
-        {
-            throw new StorageException(StorageFault.Unavailable, "Done, but nobody knows.");
+            throw DoneButNobodyKnows();
         }
 
         await world.Scheduler.PauseAsync();
         return head;
     }
+
+    public QueuedCommit Queue(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, IReadOnlyCollection<CommitNumber> restsOn, bool canWait)
+    {
+        if (!world.KeepsOrder)
+        {
+            return restsOn.Count == 0
+                ? new QueuedCommit(Number: null, CommitAsync(partition, expected, batch, CancellationToken.None).AsTask())
+                : throw new InvalidOperationException("Nobody was given a number.");
+        }
+
+        var commit = new Waiting(new CommitNumber(++_lastNumber), partition, expected, batch, restsOn) { IsHurried = !canWait };
+        _queue.Add(commit);
+        Committing++;
+
+        // The store is not what queues in it: it goes on if that dies.
+        world.Spawn("store", async () =>
+        {
+            for (var pauses = 1 + world.Random.Next(40); pauses > 0 && !commit.IsHurried && !commit.IsSettled; pauses--)
+            {
+                await world.Scheduler.PauseAsync();
+            }
+
+            await world.Scheduler.PauseAsync();
+            if (!commit.IsSettled)
+            {
+                var index = _queue.IndexOf(commit);
+                Transact(_queue[..(index + 1 + world.Random.Next(_queue.Count - index))]);
+            }
+        });
+        return new QueuedCommit(commit.Number, AwaitAsync(commit));
+    }
+
+    public void Hurry() => _queue.ForEach(commit => commit.IsHurried = true);
 
     public async ValueTask DropAsync(PartitionKey partition, Head expected, CancellationToken cancellationToken)
     {
@@ -111,6 +134,85 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
         Note(key, batch);
     }
 
+    private async Task<Head> AwaitAsync(Waiting commit)
+    {
+        var head = await commit.Outcome.Task;
+
+        // Who has died meanwhile does not hear of it.
+        await world.Scheduler.PauseAsync();
+        return head is { } done ? done : throw commit.Failure!;
+    }
+
+    private void Transact(List<Waiting> group)
+    {
+        _queue.RemoveRange(0, group.Count);
+        Committing -= group.Count;
+        var fault = DrawFault();
+        foreach (var commit in group)
+        {
+            Head? head = null;
+            try
+            {
+                if (IsBefore(fault))
+                {
+                    throw NotDone();
+                }
+
+                if (world.Ablation?.IgnoresWhatItRestsOn != true && !commit.RestsOn.All(_committed.Contains))
+                {
+                    throw new StorageException(StorageFault.Unavailable, "What it rests on has failed.");
+                }
+
+                head = Commit(commit.Partition, commit.Expected, commit.Batch);
+                _committed.Add(commit.Number);
+                commit.Failure = IsAfter(fault) ? DoneButNobodyKnows() : null;
+            }
+            catch (Exception e) when (Clients.IsExpected(e))
+            {
+                commit.Failure = e;
+            }
+
+            commit.Outcome.SetResult(commit.Failure is null ? head : null);
+        }
+
+        if (IsAfter(fault))
+        {
+            // Nor does the store.
+            _committed.ExceptWith(group.Select(commit => commit.Number));
+        }
+    }
+
+    private Head Commit(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch)
+    {
+        if (world.Ablation?.IgnoresHeads == true)
+        {
+            expected = Scheduler.Outside(() => inner.OpenAsync(partition, CancellationToken.None));
+        }
+
+        try
+        {
+            var head = Scheduler.Outside(() => inner.CommitAsync(partition, expected, batch, CancellationToken.None));
+            Note(partition, batch);
+            return head;
+        }
+        catch (HeadMovedException)
+        {
+            world.Note($"refused {partition}");
+            Refused++;
+            throw;
+        }
+    }
+
+    private double DrawFault() => world.IsWild ? world.Random.NextDouble() : 0.5;
+
+    private bool IsBefore(double fault) => fault < world.FailedCommits;
+
+    private bool IsAfter(double fault) => fault > 1 - world.FailedCommits;
+
+    private StorageException NotDone() => new(world.Random.Next(2) == 0 ? StorageFault.Full : StorageFault.Unavailable, "Not done.");
+
+    private static StorageException DoneButNobodyKnows() => new(StorageFault.Unavailable, "Done, but nobody knows.");
+
     private void Note(PartitionKey partition, IReadOnlyList<Mutation> batch)
     {
         Commits++;
@@ -136,5 +238,17 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
                 rows.Remove(mutation.Key);
             }
         }
+    }
+
+    private sealed record Waiting(CommitNumber Number, PartitionKey Partition, Head Expected, IReadOnlyList<Mutation> Batch, IReadOnlyCollection<CommitNumber> RestsOn)
+    {
+        /// <summary>The new head; null: it has failed, or nobody knows.</summary>
+        public TaskCompletionSource<Head?> Outcome { get; } = new();
+
+        public bool IsSettled => Outcome.Task.IsCompleted;
+
+        public bool IsHurried { get; set; }
+
+        public Exception? Failure { get; set; }
     }
 }

@@ -44,6 +44,7 @@ internal sealed class World
     {
         Random = new Random(seed);
         _steps = steps;
+        KeepsOrder = seed % 2 == 1;
         Ablation = withoutRule is null ? null : new Ablation(this, withoutRule);
         Scheduler = new Scheduler(Random);
         Store = new SimulatedStore(this, rows);
@@ -78,6 +79,9 @@ internal sealed class World
 
     /// <summary>Whether anything may fail.</summary>
     public bool IsWild { get; private set; } = true;
+
+    /// <summary>Whether the store commits in the order of arrival, so that commits can rest on others.</summary>
+    public bool KeepsOrder { get; }
 
     public double FailedCommits { get; }
 

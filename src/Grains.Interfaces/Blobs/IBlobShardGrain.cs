@@ -11,7 +11,10 @@ namespace Granary.Grains.Interfaces.Blobs;
 [Alias("granary.blob-shard")]
 public interface IBlobShardGrain : IGrainWithIntegerKey
 {
-    /// <summary>Records a blob if it is new, and a repository's reference to it if the command's sequence is newer than what is known (rule 3).</summary>
+    /// <summary>
+    /// Records a blob if it is new, and a repository's reference to it if the command's sequence is newer than what is known (rule 3). What it has acquired may not be durable
+    /// yet: <see cref="Acquired.RestsOn"/>.
+    /// </summary>
     [AlwaysInterleave, Alias("acquire")]
     Task<AcquireAnswer> Acquire(AcquireBlob command, CancellationToken cancellationToken);
 
@@ -215,8 +218,9 @@ public abstract record AcquireAnswer
 
 /// <summary>The repository may link the blob.</summary>
 /// <param name="Content">The content that counts: that of the first upload, which need not be the caller's.</param>
+/// <param name="RestsOn">What the link has to rest on; null: the reference is durable.</param>
 [GenerateSerializer, Immutable, Alias("granary.acquired")]
-public sealed record Acquired([property: Id(0)] BlobContent Content) : AcquireAnswer;
+public sealed record Acquired([property: Id(0)] BlobContent Content, [property: Id(1)] CommitTicket? RestsOn = null) : AcquireAnswer;
 
 /// <summary>A mount of a blob that does not exist (any more).</summary>
 [GenerateSerializer, Immutable, Alias("granary.acquire-unknown")]

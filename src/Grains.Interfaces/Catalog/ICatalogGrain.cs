@@ -8,8 +8,9 @@ namespace Granary.Grains.Interfaces.Catalog;
 public interface ICatalogGrain : IGrainWithIntegerKey
 {
     /// <summary>Adds a repository that is about to become visible, if <paramref name="sequence"/> is newer than what is known.</summary>
+    /// <returns>What it is to rest on when it becomes visible; null: the entry is durable.</returns>
     [AlwaysInterleave, Alias("add")]
-    Task Add(RepositoryName repository, long sequence, CancellationToken cancellationToken);
+    Task<CommitTicket?> Add(RepositoryName repository, long sequence, CancellationToken cancellationToken);
 
     /// <summary>Removes a repository that has become empty, if its entry is not newer than <paramref name="sequence"/>.</summary>
     [AlwaysInterleave, Alias("remove")]

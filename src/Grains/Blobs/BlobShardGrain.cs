@@ -23,13 +23,16 @@ internal sealed class BlobShardGrain(
     protected override PartitionKey PartitionKey => BlobRows.Partition(checked((byte)this.GetPrimaryKeyLong()));
 
     /// <inheritdoc/>
-    public Task<AcquireAnswer> Acquire(AcquireBlob command, CancellationToken cancellationToken)
+    public async Task<AcquireAnswer> Acquire(AcquireBlob command, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
         string[] needs = command.Content is ObjectContent { Object: var id }
             ? [BlobRows.Blob(command.Digest), BlobRows.Reference(command.Digest, command.Repository), BlobRows.Tombstone(id), BlobRows.Doom(id)]
             : [BlobRows.Blob(command.Digest), BlobRows.Reference(command.Digest, command.Repository)];
-        return Rows.DecideAsync(needs, rows => BlobRules.Acquire(rows, command, now, _lifetimes), cancellationToken);
+
+        // A refusal waits: what it was refused for may have been decided with it, and fail yet.
+        var (answer, ticket) = await Rows.DecideAheadAsync(needs, rows => BlobRules.Acquire(rows, command, now, _lifetimes), answer => answer is Acquired, cancellationToken);
+        return answer is Acquired acquired ? acquired with { RestsOn = ticket } : answer;
     }
 
     /// <inheritdoc/>

@@ -1,3 +1,4 @@
+using Granary.Grains.Interfaces;
 using Granary.Grains.Interfaces.Catalog;
 using Granary.Grains.Partitions;
 using Granary.Protocol;
@@ -20,10 +21,10 @@ internal sealed class CatalogGrain(
     protected override PartitionKey PartitionKey => CatalogRows.Partition;
 
     /// <inheritdoc/>
-    public Task Add(RepositoryName repository, long sequence, CancellationToken cancellationToken)
+    public async Task<CommitTicket?> Add(RepositoryName repository, long sequence, CancellationToken cancellationToken)
     {
         var due = time.GetUtcNow() + _lifetimes.FirstLease;
-        return Rows.DecideAsync(
+        var added = await Rows.DecideAheadAsync(
             [CatalogRows.Repository(repository)],
             rows =>
             {
@@ -42,7 +43,9 @@ internal sealed class CatalogGrain(
                 rows.Put(CatalogRows.Due(due, repository), CatalogRows.Mark);
                 return true;
             },
+            _ => true,
             cancellationToken);
+        return added.Ticket;
     }
 
     /// <inheritdoc/>

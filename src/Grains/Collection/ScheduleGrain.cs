@@ -1,3 +1,4 @@
+using Granary.Grains.Interfaces;
 using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Partitions;
 using Granary.Storage.Partitions;
@@ -13,14 +14,12 @@ internal sealed class ScheduleGrain(IPartitionStore store, TimeProvider time, IL
     protected override PartitionKey PartitionKey => ScheduleRows.Partition(this.GetPrimaryKeyString());
 
     /// <inheritdoc/>
-    public Task Schedule(string subject, DateTimeOffset due, CancellationToken cancellationToken) => Rows.DecideAsync(
-        [],
-        rows =>
-        {
-            rows.Put(ScheduleRows.Due(due, subject), ScheduleRows.Mark);
-            return true;
-        },
-        cancellationToken);
+    public Task Schedule(string subject, DateTimeOffset due, CancellationToken cancellationToken) =>
+        Rows.DecideAsync([], rows => Record(rows, subject, due), cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<CommitTicket?> ScheduleAhead(string subject, DateTimeOffset due, CancellationToken cancellationToken) =>
+        (await Rows.DecideAheadAsync([], rows => Record(rows, subject, due), _ => true, cancellationToken)).Ticket;
 
     /// <inheritdoc/>
     public async Task<ScheduledItem[]> Due(int limit, CancellationToken cancellationToken)
@@ -74,5 +73,11 @@ internal sealed class ScheduleGrain(IPartitionStore store, TimeProvider time, IL
                 return true;
             },
             cancellationToken);
+    }
+
+    private static bool Record(RowBatch rows, string subject, DateTimeOffset due)
+    {
+        rows.Put(ScheduleRows.Due(due, subject), ScheduleRows.Mark);
+        return true;
     }
 }

@@ -29,6 +29,8 @@ internal sealed class Partition
     private Head _head;
     private long _publishes;
     private bool _committing;
+    private bool _isPromised;
+    private Task _work = Task.CompletedTask;
     private Exception? _lost;
 
     public Partition(IPartitionStore store, PartitionKey key, Action<Exception> onLost)
@@ -62,18 +64,50 @@ internal sealed class Partition
     /// </param>
     /// <param name="decide">The rule.</param>
     /// <param name="cancellationToken">Ends the caller's wait; the decision may be committed all the same.</param>
-    public Task<T> DecideAsync<T>(IReadOnlyList<string> needs, Func<RowBatch, T> decide, CancellationToken cancellationToken)
+    public Task<T> DecideAsync<T>(IReadOnlyList<string> needs, Func<RowBatch, T> decide, CancellationToken cancellationToken) =>
+        EnqueueAsync(new Pending<T>(needs, decide, restsOn: [], isPromise: null), cancellationToken);
+
+    /// <summary>The same for a decision that is worth nothing without what other grains have begun to commit for it.</summary>
+    /// <param name="needs">As above.</param>
+    /// <param name="decide">The rule.</param>
+    /// <param name="restsOn">What they said; null where it is durable. If one of these commits fails, this one does.</param>
+    /// <param name="cancellationToken">Ends the caller's wait.</param>
+    public Task<T> DecideAsync<T>(IReadOnlyList<string> needs, Func<RowBatch, T> decide, CommitTicket?[] restsOn, CancellationToken cancellationToken) =>
+        EnqueueAsync(new Pending<T>(needs, decide, restsOn, isPromise: null), cancellationToken);
+
+    /// <summary>
+    /// Queues a decision and, if the store allows it, answers before it is durable, with a ticket: for callers that then commit something that rests on it, and tell nobody before that is durable.
+    /// </summary>
+    /// <param name="needs">As above.</param>
+    /// <param name="decide">The rule.</param>
+    /// <param name="isPromise">Whether an answer may be given ahead; others are given when they are durable.</param>
+    /// <param name="cancellationToken">Ends the caller's wait.</param>
+    public async Task<(T Answer, CommitTicket? Ticket)> DecideAheadAsync<T>(
+        IReadOnlyList<string> needs,
+        Func<RowBatch, T> decide,
+        Func<T, bool> isPromise,
+        CancellationToken cancellationToken)
+    {
+        var pending = new Pending<T>(needs, decide, restsOn: [], isPromise);
+        return (await EnqueueAsync(pending, cancellationToken), pending.Ticket);
+    }
+
+    private Task<T> EnqueueAsync<T>(Pending<T> pending, CancellationToken cancellationToken)
     {
         if (_lost is not null)
         {
             return Task.FromException<T>(Translate(_lost));
         }
 
-        var pending = new Pending<T>(needs, decide);
         _queue.Enqueue(pending);
         if (!_committing)
         {
-            _ = CommitQueuedAsync();
+            _work = CommitQueuedAsync();
+        }
+        else if (_isPromised)
+        {
+            // What was promised is not waited for by anybody; now it is.
+            _store.Hurry();
         }
 
         return cancellationToken.CanBeCanceled ? pending.Answer.WaitAsync(cancellationToken) : pending.Answer;
@@ -242,6 +276,17 @@ internal sealed class Partition
         }
     }
 
+    /// <summary>Waits for what is on its way into the store: who opens the partition next is to find it there. Never throws.</summary>
+    public Task SettleAsync()
+    {
+        if (_isPromised)
+        {
+            _store.Hurry();
+        }
+
+        return _work;
+    }
+
     /// <summary>Removes the partition. Nothing can be decided here any more.</summary>
     public async Task DropAsync(CancellationToken cancellationToken)
     {
@@ -305,7 +350,7 @@ internal sealed class Partition
             // :: Step 3: make it true. A batch that changes nothing has nothing to commit.
             if (batch.IsDue)
             {
-                _head = await _store.CommitAsync(_key, new Head(batch.Version - 1), batch.ToMutations(), CancellationToken.None);
+                _head = await CommitAsync(batch, members);
             }
         }
         catch (Exception e)
@@ -321,6 +366,31 @@ internal sealed class Partition
         foreach (var pending in members)
         {
             pending.Publish();
+        }
+    }
+
+    private async Task<Head> CommitAsync(RowBatch batch, List<Pending> members)
+    {
+        _isPromised = members.TrueForAll(pending => pending.IsPromise);
+        var commit = _store.Queue(_key, new Head(batch.Version - 1), batch.ToMutations(), batch.RestsOn, canWait: _isPromised && _queue.Count == 0);
+        if (commit.Number is { } number)
+        {
+            foreach (var pending in members)
+            {
+                if (pending.IsPromise)
+                {
+                    pending.Promise(new CommitTicket(number.Value));
+                }
+            }
+        }
+
+        try
+        {
+            return await commit.Done;
+        }
+        finally
+        {
+            _isPromised = false;
         }
     }
 
@@ -409,19 +479,30 @@ internal sealed class Partition
         /// <summary>Runs the decision over the batch; false if rows have to be loaded first.</summary>
         public abstract bool Decide(RowBatch batch, LoadedRows loaded);
 
+        /// <summary>Whether what was decided may be answered before it is durable.</summary>
+        public abstract bool IsPromise { get; }
+
+        /// <summary>Answers what was decided: it will be durable, or whatever rests on the ticket fails.</summary>
+        public abstract void Promise(CommitTicket ticket);
+
         /// <summary>Answers what was decided: it is durable.</summary>
         public abstract void Publish();
 
         public abstract void Fail(Exception reason);
     }
 
-    private sealed class Pending<T>(IReadOnlyList<string> needs, Func<RowBatch, T> decide) : Pending(needs)
+    private sealed class Pending<T>(IReadOnlyList<string> needs, Func<RowBatch, T> decide, CommitTicket?[] restsOn, Func<T, bool>? isPromise) : Pending(needs)
     {
         private readonly TaskCompletionSource<T> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private T _decided = default!;
         private Exception? _refused;
 
         public Task<T> Answer => _answer.Task;
+
+        /// <summary>What the answer rests on; null once it is durable.</summary>
+        public CommitTicket? Ticket { get; private set; }
+
+        public override bool IsPromise => isPromise is not null && _refused is null && isPromise(_decided);
 
         public override bool Decide(RowBatch batch, LoadedRows loaded)
         {
@@ -433,7 +514,7 @@ internal sealed class Partition
                     return false;
                 }
 
-                batch.AcceptCurrent();
+                batch.AcceptCurrent(restsOn);
             }
             catch (Exception e)
             {
@@ -443,6 +524,12 @@ internal sealed class Partition
             }
 
             return true;
+        }
+
+        public override void Promise(CommitTicket ticket)
+        {
+            Ticket = ticket;
+            _answer.TrySetResult(_decided);
         }
 
         public override void Publish()

@@ -22,6 +22,10 @@ internal abstract partial class PartitionGrain(IPartitionStore store, ILogger lo
         await _partition.OpenAsync(cancellationToken);
     }
 
+    /// <inheritdoc/>
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) =>
+        _partition?.SettleAsync().WaitAsync(cancellationToken) ?? Task.CompletedTask;
+
     /// <summary>Removes the partition with its head, and makes place for an activation that knows nothing of it.</summary>
     protected async Task Drop(CancellationToken cancellationToken)
     {

@@ -1,3 +1,4 @@
+using Granary.Grains.Interfaces;
 using Granary.Storage.Partitions;
 
 namespace Granary.Grains.Partitions;
@@ -11,6 +12,7 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
     private readonly Dictionary<string, ReadOnlyMemory<byte>?> _accepted = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ReadOnlyMemory<byte>?> _current = new(StringComparer.Ordinal);
     private readonly HashSet<string> _committedBefore = new(StringComparer.Ordinal);
+    private readonly HashSet<CommitNumber> _restsOn = [];
     private bool _currentFences;
 
     /// <summary>The version that the partition will have when this batch is committed.</summary>
@@ -18,6 +20,9 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
 
     /// <summary>Whether there is anything to commit.</summary>
     public bool IsDue { get; private set; }
+
+    /// <summary>The commits without which this one must not become true.</summary>
+    public IReadOnlyCollection<CommitNumber> RestsOn => _restsOn;
 
     /// <summary>The size of what was accepted so far, in bytes.</summary>
     public int Bytes { get; private set; }
@@ -63,8 +68,18 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
     public void Fence() => _currentFences = true;
 
     /// <summary>The decision ran to its end: its changes count.</summary>
-    public void AcceptCurrent()
+    /// <param name="restsOn">What others have begun to commit for it, in the same store. Its answer is worth nothing without them, even if it changes nothing itself.</param>
+    public void AcceptCurrent(ReadOnlySpan<CommitTicket?> restsOn)
     {
+        foreach (var ticket in restsOn)
+        {
+            if (ticket is { Number: var number })
+            {
+                _restsOn.Add(new CommitNumber(number));
+                IsDue = true;
+            }
+        }
+
         foreach (var (key, value) in _current)
         {
             Bytes += key.Length + (value?.Length ?? 0);

@@ -130,7 +130,7 @@ internal sealed class RepositoryGrain(
         clients.Note();
         var moment = NextMoment();
         var needs = ManifestRules.Needs(command);
-        long? entered = null;
+        Announcement? entered = null;
         using var flight = _guard.Enter();
         for (var attempt = 0; attempt < MaxLinkAttempts; attempt++)
         {
@@ -140,6 +140,7 @@ internal sealed class RepositoryGrain(
                 rows => ManifestRules.Check(rows, command) is { } refused ? refused
                     : BeInCatalog(rows, entered) ? ManifestRules.Store(rows, command, moment)
                     : null,
+                restsOn: [entered?.RestsOn],
                 cancellationToken);
             if (answer is not null)
             {
@@ -320,6 +321,7 @@ internal sealed class RepositoryGrain(
                     LinkRules.Link(rows, digest, acquired.Content, now, _lifetimes);
                     return true;
                 },
+                restsOn: [acquired.RestsOn, entered?.RestsOn, announced?.RestsOn],
                 cancellationToken);
             if (linked)
             {
@@ -330,8 +332,8 @@ internal sealed class RepositoryGrain(
         throw Overtaken();
     }
 
-    /// <summary>Rule 9: a repository is in the catalog before anything of it can be seen. Answers the sequence of the entry, or null if it has one already.</summary>
-    private async ValueTask<long?> EnterCatalog(CancellationToken cancellationToken)
+    /// <summary>Rule 9: a repository is in the catalog before anything of it can be seen. Answers from when on it is, or null if it was already.</summary>
+    private async ValueTask<Announcement?> EnterCatalog(CancellationToken cancellationToken)
     {
         if (await Rows.ReadAsync([RepositoryRows.Meta], rows => rows.Has(RepositoryRows.Meta), cancellationToken))
         {
@@ -339,19 +341,18 @@ internal sealed class RepositoryGrain(
         }
 
         var sequence = Rows.NextVersion;
-        await GrainFactory.GetGrain<ICatalogGrain>(0).Add(_name, sequence, cancellationToken);
-        return sequence;
+        return new Announcement(sequence, await GrainFactory.GetGrain<ICatalogGrain>(0).Add(_name, sequence, cancellationToken));
     }
 
     /// <summary>Records the entry in the catalog; false if the repository has left the catalog since it was made, and has to enter again.</summary>
-    private bool BeInCatalog(RowBatch rows, long? entered)
+    private bool BeInCatalog(RowBatch rows, Announcement? entered)
     {
         if (rows.Has(RepositoryRows.Meta))
         {
             return true;
         }
 
-        if (entered is not { } sequence || !_guard.Allows(RepositoryRows.CatalogEntry, sequence))
+        if (entered is not { } known || !_guard.Allows(RepositoryRows.CatalogEntry, known.Sequence))
         {
             return false;
         }

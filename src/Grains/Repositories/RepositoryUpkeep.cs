@@ -279,6 +279,11 @@ internal sealed class RepositoryUpkeep(
         // As rule 3 does it; that the link is there already takes nothing from it: an unlink from now on has a later version.
         var command = new AcquireBlob(digest, content, name, rows.NextVersion, DateTimeOffset.MaxValue);
         var answer = await grains.GetGrain<IBlobShardGrain>(digest.FirstByte).Acquire(command, cancellationToken);
+        if (answer is Acquired { RestsOn: { } ticket })
+        {
+            await rows.DecideAsync([], _ => true, restsOn: [ticket], cancellationToken);
+        }
+
         if (answer is Acquired { Content: ObjectContent counts } && counts != content)
         {
             await CorrectAsync(digest, counts, isDamaged: false, cancellationToken);

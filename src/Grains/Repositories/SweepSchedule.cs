@@ -13,8 +13,8 @@ internal sealed class SweepSchedule(Partition rows, RepositoryName name, LinkGua
     // The sweep ends a schedule when nothing is due; that it does so between the two steps of one command, again and again, is no coincidence but a defect.
     private const int MaxAttempts = 16;
 
-    /// <summary>Tells the schedule, if none knows the repository. Answers the version from which on that counts, or null if one did already.</summary>
-    public async ValueTask<long?> AnnounceAsync(CancellationToken cancellationToken)
+    /// <summary>Tells the schedule, if none knows the repository. Answers from when on that counts, or null if one did already.</summary>
+    public async ValueTask<Announcement?> AnnounceAsync(CancellationToken cancellationToken)
     {
         if (await rows.ReadAsync([RepositoryRows.Sweep], view => view.Has(RepositoryRows.Sweep), cancellationToken))
         {
@@ -22,19 +22,20 @@ internal sealed class SweepSchedule(Partition rows, RepositoryName name, LinkGua
         }
 
         var sequence = rows.NextVersion;
-        await grains.GetGrain<IScheduleGrain>(Schedules.OfRepository(name)).Schedule(name.Value, time.GetUtcNow() + lifetimes.LinkGrace, cancellationToken);
-        return sequence;
+        return new Announcement(
+            sequence,
+            await grains.GetGrain<IScheduleGrain>(Schedules.OfRepository(name)).ScheduleAhead(name.Value, time.GetUtcNow() + lifetimes.LinkGrace, cancellationToken));
     }
 
     /// <summary>Records that a schedule knows the repository; false if the sweep has come and gone since it was announced.</summary>
-    public bool Confirm(RowBatch batch, long? announced)
+    public bool Confirm(RowBatch batch, Announcement? announced)
     {
         if (batch.Has(RepositoryRows.Sweep))
         {
             return true;
         }
 
-        if (announced is not { } sequence || !guard.Allows(RepositoryRows.Sweep, sequence))
+        if (announced is not { } known || !guard.Allows(RepositoryRows.Sweep, known.Sequence))
         {
             return false;
         }
@@ -66,6 +67,7 @@ internal sealed class SweepSchedule(Partition rows, RepositoryName name, LinkGua
             var (isDecided, answer) = await rows.DecideAsync(
                 [RepositoryRows.Sweep, .. needs],
                 batch => Confirm(batch, announced) ? (true, decide(batch)) : (false, default!),
+                restsOn: [announced?.RestsOn],
                 cancellationToken);
             if (isDecided)
             {

@@ -1,3 +1,4 @@
+using Granary.Grains.Interfaces;
 using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Grains.Partitions;
@@ -37,7 +38,7 @@ internal sealed class UploadSessionGrain(
     /// <inheritdoc/>
     public async Task<BeginAnswer> Begin(BeginUpload command, CancellationToken cancellationToken)
     {
-        await ScheduleFirst(command.IssuedAt, cancellationToken);
+        var scheduled = await ScheduleFirst(command.IssuedAt, cancellationToken);
         var newObject = ids.Next();
         return await Rows.DecideAsync(
             Needs,
@@ -53,6 +54,7 @@ internal sealed class UploadSessionGrain(
 
                 return answer;
             },
+            restsOn: [scheduled],
             cancellationToken);
     }
 
@@ -92,8 +94,8 @@ internal sealed class UploadSessionGrain(
     /// <inheritdoc/>
     public async Task<CancelledUpload?> Cancel(DateTimeOffset issuedAt, CancellationToken cancellationToken)
     {
-        await ScheduleFirst(issuedAt, cancellationToken);
-        return await Rows.DecideAsync(Needs, rows => UploadRules.Cancel(rows, issuedAt, time.GetUtcNow(), _lifetimes.UploadExpiry), cancellationToken);
+        var scheduled = await ScheduleFirst(issuedAt, cancellationToken);
+        return await Rows.DecideAsync(Needs, rows => UploadRules.Cancel(rows, issuedAt, time.GetUtcNow(), _lifetimes.UploadExpiry), restsOn: [scheduled], cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -117,15 +119,15 @@ internal sealed class UploadSessionGrain(
 
     private bool IsHeld(SessionRow session) => session.Held && _hold.Epoch == session.Epoch && time.GetUtcNow() < _hold.Until;
 
-    /// <summary>Rule 1: before a session is stored, somebody knows when to look for it.</summary>
-    private async ValueTask ScheduleFirst(DateTimeOffset issuedAt, CancellationToken cancellationToken)
+    /// <summary>Rule 1: before a session is stored, somebody knows when to look for it. Answers what the session then rests on.</summary>
+    private async ValueTask<CommitTicket?> ScheduleFirst(DateTimeOffset issuedAt, CancellationToken cancellationToken)
     {
         if (await Find(cancellationToken) is not null)
         {
-            return;
+            return null;
         }
 
-        await GrainFactory.GetGrain<IScheduleGrain>(Schedules.OfUpload(_id))
-            .Schedule(_id, issuedAt + _lifetimes.UploadExpiry + LifetimeOptions.BeginMargin, cancellationToken);
+        return await GrainFactory.GetGrain<IScheduleGrain>(Schedules.OfUpload(_id))
+            .ScheduleAhead(_id, issuedAt + _lifetimes.UploadExpiry + LifetimeOptions.BeginMargin, cancellationToken);
     }
 }

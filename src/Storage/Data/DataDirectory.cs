@@ -61,7 +61,7 @@ public sealed class DataDirectory : IDisposable
             held = Lock(path);
             var clusterId = ReadFormat(path) ?? Create(path);
             var blobs = FileSystemBlobStore.Open(path, time);
-            var partitions = new SqlitePartitionStore(System.IO.Path.Combine(path, MetadataFile));
+            var partitions = new SqlitePartitionStore(System.IO.Path.Combine(path, MetadataFile), time);
             FileSync.Directory(path);
             return new DataDirectory(path, held, clusterId, partitions, blobs);
         }

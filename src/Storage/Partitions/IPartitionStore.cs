@@ -32,6 +32,26 @@ public interface IPartitionStore
     ValueTask<Head> CommitAsync(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, CancellationToken cancellationToken);
 
     /// <summary>
+    /// Queues a batch that becomes true as with <see cref="CommitAsync"/>, and not before all that were queued earlier are settled. Its number is known at once, so that others can rest on
+    /// it who would else have to wait for it first: two partitions change one after the other, and share a sync.
+    /// </summary>
+    /// <remarks>A store without such an order needs no more than this: its commits have no numbers, and so nobody rests on them.</remarks>
+    /// <param name="partition">Whose rows change.</param>
+    /// <param name="expected">Its head.</param>
+    /// <param name="batch">The changes.</param>
+    /// <param name="restsOn">Numbers of commits without which this one must not become true: if one of them has failed, or may have, it fails with <see cref="StorageException"/>.</param>
+    /// <param name="canWait">Whether it may wait a moment for others to share a sync with, or for <see cref="Hurry"/>.</param>
+    QueuedCommit Queue(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, IReadOnlyCollection<CommitNumber> restsOn, bool canWait) =>
+        restsOn.Count == 0
+            ? new QueuedCommit(Number: null, CommitAsync(partition, expected, batch, CancellationToken.None).AsTask())
+            : throw new NotSupportedException("This store has given no commit a number.");
+
+    /// <summary>Somebody waits now for what was queued as able to wait.</summary>
+    void Hurry()
+    {
+    }
+
+    /// <summary>
     /// Removes a partition with all its rows and its head, if that is still <paramref name="expected"/>. For upload sessions only: the version starts again at 0.
     /// </summary>
     /// <exception cref="HeadMovedException">Someone else committed: nothing was done.</exception>

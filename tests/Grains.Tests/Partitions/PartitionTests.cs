@@ -266,6 +266,131 @@ public sealed class PartitionTests
         Assert.Equal(4, _store.Commits.Count);
     }
 
+    [Fact]
+    public async Task A_promise_is_answered_before_it_is_durable_if_the_store_keeps_order()
+    {
+        _store.KeepsOrder = true;
+        var partition = await OpenAsync();
+        var gate = HoldNextCommit();
+
+        var promised = await PromiseAsync(partition, "a", isPromise: true);
+
+        Assert.Equal((true, new CommitTicket(1)), promised);
+        Assert.True(Assert.Single(_store.Queued).CanWait);
+        Assert.Null(await StoredAsync("a"));
+        Assert.Null(await ReadAsync(partition, "a"));
+        gate.SetResult();
+        await PutAsync(partition, "b", "1");
+        Assert.Equal("x", await ReadAsync(partition, "a"));
+    }
+
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public async Task What_is_no_promise_or_has_no_order_is_answered_when_it_is_durable(bool keepsOrder, bool isPromise)
+    {
+        _store.KeepsOrder = keepsOrder;
+        var partition = await OpenAsync();
+        var gate = HoldNextCommit();
+
+        var answer = PromiseAsync(partition, "a", isPromise);
+
+        Assert.False(answer.IsCompleted);
+        gate.SetResult();
+        Assert.Equal((true, null), await answer);
+        Assert.Equal("x", await StoredAsync("a"));
+    }
+
+    [Fact]
+    public async Task Who_waits_for_what_was_promised_hurries_the_store()
+    {
+        _store.KeepsOrder = true;
+        var partition = await OpenAsync();
+        var gate = HoldNextCommit();
+        await PromiseAsync(partition, "a", isPromise: true);
+
+        var put = PutAsync(partition, "b", "1");
+        gate.SetResult();
+        await put;
+
+        Assert.Equal(1, _store.Hurries);
+        Assert.Equal([true, false], _store.Queued.Select(queued => queued.CanWait));
+    }
+
+    [Fact]
+    public async Task Settling_waits_for_what_was_promised_and_hurries_it()
+    {
+        _store.KeepsOrder = true;
+        var partition = await OpenAsync();
+        await partition.SettleAsync();
+        var gate = HoldNextCommit();
+        await PromiseAsync(partition, "a", isPromise: true);
+
+        var settled = partition.SettleAsync();
+
+        Assert.False(settled.IsCompleted);
+        Assert.Equal(1, _store.Hurries);
+        gate.SetResult();
+        await settled;
+        Assert.Equal("x", await StoredAsync("a"));
+    }
+
+    [Fact]
+    public async Task A_promise_that_fails_ends_the_activation()
+    {
+        _store.KeepsOrder = true;
+        var partition = await OpenAsync();
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _store.BeforeCommit = async () =>
+        {
+            await gate.Task;
+            throw new StorageException(StorageFault.Full, "no room");
+        };
+        await PromiseAsync(partition, "a", isPromise: true);
+        var next = PutAsync(partition, "b", "1");
+
+        gate.SetResult();
+
+        await Assert.ThrowsAsync<PartitionUnavailableException>(() => next);
+        Assert.Single(_lost);
+    }
+
+    [Fact]
+    public async Task A_decision_commits_what_it_rests_on_even_if_it_changes_nothing()
+    {
+        var partition = await OpenAsync();
+        var gate = HoldNextCommit();
+        var first = PutAsync(partition, "first", "1");
+        var nothing = partition.DecideAsync([], _ => true, restsOn: [new CommitTicket(7), null], CancellationToken.None);
+        var put = partition.DecideAsync([], rows => Put(rows, "a"), restsOn: [new CommitTicket(7), new CommitTicket(8)], CancellationToken.None);
+
+        gate.SetResult();
+        await Task.WhenAll(first, nothing, put);
+        await partition.DecideAsync([], _ => true, restsOn: [new CommitTicket(9)], CancellationToken.None);
+
+        Assert.Equal([[], [7, 8], [9]], _store.Queued.Select(queued => queued.RestsOn.Select(number => number.Value).Order().ToArray()));
+    }
+
+    [Fact]
+    public async Task A_decision_that_throws_rests_on_nothing()
+    {
+        var partition = await OpenAsync();
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            partition.DecideAsync<bool>([], _ => throw new InvalidOperationException("no"), restsOn: [new CommitTicket(7)], CancellationToken.None));
+
+        Assert.Empty(_store.Queued);
+    }
+
+    private static Task<(bool Answer, CommitTicket? Ticket)> PromiseAsync(Partition partition, string key, bool isPromise) =>
+        partition.DecideAheadAsync([], rows => Put(rows, key), _ => isPromise, CancellationToken.None);
+
+    private static bool Put(RowBatch rows, string key)
+    {
+        rows.Put(key, Bytes("x"));
+        return true;
+    }
+
     private async Task<Partition> OpenAsync()
     {
         var partition = new Partition(_store, Key, _lost.Add);

@@ -10,6 +10,13 @@ internal sealed class ScriptedStore : IPartitionStore
 
     public List<IReadOnlyList<Mutation>> Commits { get; } = [];
 
+    /// <summary>Whether commits have numbers, which begin with 1.</summary>
+    public bool KeepsOrder { get; set; }
+
+    public List<(IReadOnlyCollection<CommitNumber> RestsOn, bool CanWait)> Queued { get; } = [];
+
+    public int Hurries { get; private set; }
+
     public Func<Task>? BeforeCommit { get; set; }
 
     public Func<Task>? AfterCommit { get; set; }
@@ -43,6 +50,14 @@ internal sealed class ScriptedStore : IPartitionStore
         await (AfterCommit?.Invoke() ?? Task.CompletedTask);
         return head;
     }
+
+    public QueuedCommit Queue(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, IReadOnlyCollection<CommitNumber> restsOn, bool canWait)
+    {
+        Queued.Add((restsOn, canWait));
+        return new QueuedCommit(KeepsOrder ? new CommitNumber(Queued.Count) : null, CommitAsync(partition, expected, batch, CancellationToken.None).AsTask());
+    }
+
+    public void Hurry() => Hurries++;
 
     public ValueTask DropAsync(PartitionKey partition, Head expected, CancellationToken cancellationToken) =>
         _inner.DropAsync(partition, expected, cancellationToken);

@@ -286,6 +286,41 @@ public abstract class PartitionStoreContract
             threads: 1);
     }
 
+    [Fact]
+    public async Task Values_of_any_size_take_each_others_place()
+    {
+        int[] sizes = [0, 1, 511, 512, 513, 1003, 5000, 64 * 1024, 600, 0, 700, 3];
+        var head = Head.None;
+        foreach (var size in sizes)
+        {
+            var value = RegistryClient.RandomBytes(size);
+
+            head = await CommitAsync(One, head, Mutation.Put("row/changed", value), Mutation.Put($"row/{size}", value));
+
+            Assert.Equal(value, (await Store.GetAsync(One, ["row/changed"], default))[0]!.Value.ToArray());
+            Assert.Equal([size, size], (await Store.GetAsync(One, ["row/changed", $"row/{size}"], default)).Select(found => found!.Value.Length));
+            Assert.Equal(value, (await ScanAsync(One, "row/changed")).Single().Value.ToArray());
+        }
+
+        await CommitAsync(One, head, [Mutation.Delete("row/changed"), .. sizes.Distinct().Select(size => Mutation.Delete($"row/{size}"))]);
+        Assert.Empty(await ScanAsync(One, ""));
+    }
+
+    [Fact]
+    public async Task What_is_queued_becomes_true_like_any_commit()
+    {
+        var waiting = Store.Queue(Two, Head.None, [Put("a", "2")], restsOn: [], canWait: true);
+        var queued = Store.Queue(One, Head.None, [Put("a", "1")], restsOn: [], canWait: false);
+        var stale = Store.Queue(One, Head.None, [Put("a", "stale")], restsOn: [], canWait: false);
+        Store.Hurry();
+
+        Assert.Equal(new Head(1), await queued.Done);
+        Assert.Equal(new Head(1), await waiting.Done);
+        await Assert.ThrowsAsync<HeadMovedException>(() => stale.Done);
+        Assert.Equal("1", await GetAsync(One, "a"));
+        Assert.Equal("2", await GetAsync(Two, "a"));
+    }
+
     protected static Mutation Put(string key, string value) => Mutation.Put(key, Encoding.UTF8.GetBytes(value));
 
     protected async Task<Head> CommitAsync(PartitionKey partition, Head expected, params Mutation[] batch) => await Store.CommitAsync(partition, expected, batch, default);

@@ -1,6 +1,7 @@
 using Granary.Storage.Partitions;
 using Granary.Storage.Partitions.Sqlite;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Storage.Tests.Partitions;
 
@@ -8,10 +9,13 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
 {
     private static readonly PartitionKey Key = new("test/file");
 
+    private static readonly PartitionKey Other = new("test/other");
+
     private readonly TemporaryDirectory _directory = new();
+    private readonly FakeTimeProvider _time = new();
     private SqlitePartitionStore _store;
 
-    public SqlitePartitionStoreTests() => _store = new SqlitePartitionStore(File);
+    public SqlitePartitionStoreTests() => _store = new SqlitePartitionStore(File, _time);
 
     protected override IPartitionStore Store => _store;
 
@@ -76,17 +80,88 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
         Assert.True(page.More);
     }
 
+    [Fact]
+    public async Task What_can_wait_waits_for_company_and_goes_with_it()
+    {
+        var waiting = Queue(Key, Head.None, canWait: true);
+        Assert.Equal(Head.None, await _store.OpenAsync(Key, default));
+
+        var resting = Queue(Other, Head.None, canWait: false, waiting.Number!.Value);
+
+        Assert.Equal(new Head(1), await resting.Done);
+        Assert.Equal(new Head(1), await _store.OpenAsync(Key, default));
+        Assert.Equal(new Head(1), await waiting.Done);
+    }
+
+    [Fact]
+    public async Task What_can_wait_does_not_wait_for_ever()
+    {
+        foreach (var partition in (PartitionKey[])[Key, Other])
+        {
+            var waiting = Queue(partition, Head.None, canWait: true);
+            Assert.Equal(Head.None, await _store.OpenAsync(partition, default));
+
+            _time.Advance(TimeSpan.FromSeconds(1));
+
+            Assert.Equal(new Head(1), await waiting.Done);
+        }
+    }
+
+    [Fact]
+    public async Task Closing_finishes_what_can_wait()
+    {
+        var waiting = Queue(Key, Head.None, canWait: true);
+
+        Reopen();
+
+        Assert.Equal(new Head(1), await waiting.Done);
+        Assert.Equal(new Head(1), await _store.OpenAsync(Key, default));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_rests_on_a_commit_that_lost_fails_and_nothing_of_it_is_done(bool inOneTransaction)
+    {
+        await CommitAsync(Key, Head.None, Put("a", "1"));
+        var stale = Queue(Key, Head.None, canWait: inOneTransaction);
+        if (!inOneTransaction)
+        {
+            await Assert.ThrowsAsync<HeadMovedException>(() => stale.Done);
+        }
+
+        var resting = Queue(Other, Head.None, canWait: true, stale.Number!.Value);
+        var restingOnThat = Queue(new PartitionKey("test/third"), Head.None, canWait: false, resting.Number!.Value);
+
+        await Assert.ThrowsAsync<StorageException>(() => resting.Done);
+        await Assert.ThrowsAsync<StorageException>(() => restingOnThat.Done);
+        Assert.Equal(Head.None, await _store.OpenAsync(Other, default));
+        Assert.Equal(new Head(1), await Queue(Other, Head.None, canWait: false).Done);
+    }
+
+    [Fact]
+    public async Task What_is_not_known_any_more_counts_as_failed()
+    {
+        var first = Queue(Key, Head.None, canWait: false);
+        await first.Done;
+        Assert.Equal(new Head(1), await Queue(Other, Head.None, canWait: false, first.Number!.Value).Done);
+        for (var i = 0; i < 1100; i++)
+        {
+            await Assert.ThrowsAsync<HeadMovedException>(() => Queue(Key, Head.None, canWait: false).Done);
+        }
+
+        await Assert.ThrowsAsync<StorageException>(() => Queue(Other, new Head(1), canWait: false, first.Number!.Value).Done);
+        await Assert.ThrowsAsync<StorageException>(() => Queue(Other, new Head(1), canWait: false, new CommitNumber(long.MaxValue)).Done);
+        var last = Queue(Key, new Head(1), canWait: false);
+        Assert.Equal(new Head(2), await Queue(Other, new Head(1), canWait: false, last.Number!.Value).Done);
+    }
+
     [Theory]
     [InlineData("auto_vacuum", "2")]
     [InlineData("journal_mode", "wal")]
     public async Task The_file_is_set_up_as_the_design_says(string pragma, string value)
     {
-        await using var connection = new SqliteConnection($"Data Source={File}");
-        await connection.OpenAsync();
-        await using var command = connection.CreateCommand();
-        command.CommandText = $"PRAGMA {pragma}";
-
-        Assert.Equal(value, (await command.ExecuteScalarAsync())?.ToString());
+        Assert.Equal(value, (await ExecuteAsync($"PRAGMA {pragma}"))?.ToString());
     }
 
     [Fact]
@@ -99,6 +174,19 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
         var error = Assert.Throws<StorageException>(() => _store = new SqlitePartitionStore(File));
 
         Assert.Equal(StorageFault.Damaged, error.Fault);
+    }
+
+    private QueuedCommit Queue(PartitionKey partition, Head expected, bool canWait, params CommitNumber[] restsOn) =>
+        _store.Queue(partition, expected, [Put("a", "x")], restsOn, canWait);
+
+    private async Task<object?> ExecuteAsync(string sql, byte[]? value = null)
+    {
+        await using var connection = new SqliteConnection($"Data Source={File};Pooling=False");
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.Parameters.AddWithValue("$value", (object?)value ?? DBNull.Value);
+        return await command.ExecuteScalarAsync();
     }
 
     private void Reopen()

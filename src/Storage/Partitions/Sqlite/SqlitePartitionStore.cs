@@ -25,11 +25,13 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
     private readonly ConcurrentBag<SqliteReader> _readers = [];
 
     /// <summary>Opens the database file, or makes it.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="time">Says how long commits wait that can; null for the system's time.</param>
     /// <exception cref="StorageException">The file cannot be opened or is damaged.</exception>
-    public SqlitePartitionStore(string path)
+    public SqlitePartitionStore(string path, TimeProvider? time = null)
     {
         _path = path;
-        _writer = new SqliteWriter(path, _ids);
+        _writer = new SqliteWriter(path, _ids, time ?? TimeProvider.System);
         try
         {
             _readers.Add(new SqliteReader(path, _ids));
@@ -62,13 +64,20 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
     public ValueTask<Head> CommitAsync(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, CancellationToken cancellationToken) =>
         cancellationToken.IsCancellationRequested
             ? ValueTask.FromCanceled<Head>(cancellationToken)
-            : new ValueTask<Head>(_writer.EnqueueAsync(partition, expected, batch));
+            : new ValueTask<Head>(_writer.Enqueue(partition, expected, batch).Done);
+
+    /// <inheritdoc/>
+    public QueuedCommit Queue(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, IReadOnlyCollection<CommitNumber> restsOn, bool canWait) =>
+        _writer.Enqueue(partition, expected, batch, restsOn, canWait);
+
+    /// <inheritdoc/>
+    public void Hurry() => _writer.Hurry();
 
     /// <inheritdoc/>
     public async ValueTask DropAsync(PartitionKey partition, Head expected, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        await _writer.EnqueueAsync(partition, expected, batch: null);
+        await _writer.Enqueue(partition, expected, batch: null).Done;
     }
 
     /// <inheritdoc/>

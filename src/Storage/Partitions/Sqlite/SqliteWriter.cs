@@ -5,11 +5,12 @@ namespace Granary.Storage.Partitions.Sqlite;
 /// <summary>
 /// The one thread that writes. Everything that waits becomes one transaction, and so one fsync (group commit):
 /// <list type="number">
-/// <item>check the head of each batch, in order of arrival, and refuse those that lost;</item>
+/// <item>check the head of each batch, in order of arrival, and what it rests on, and refuse those that lost;</item>
 /// <item>write the others;</item>
 /// <item>commit: durable when it returns (WAL, <c>synchronous=FULL</c>).</item>
 /// </list>
 /// Any failure fails the whole transaction: savepoints are no guard, since a full disk may roll back everything, and what follows would commit by itself.
+/// A batch that can wait starts no transaction: it goes with the next one, or after some milliseconds.
 /// </summary>
 internal sealed class SqliteWriter : IDisposable
 {
@@ -19,37 +20,78 @@ internal sealed class SqliteWriter : IDisposable
     // Heads that are kept in memory, so as not to be looked up: this is the only writer. About 200 bytes each.
     private const int MaxHeads = 8192;
 
+    // Who queued something that can wait has mostly queued what rests on it long before; this is for those who changed their mind.
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(20);
+
     private readonly string _path;
     private readonly PartitionIds _ids;
     private readonly Dictionary<PartitionKey, (long Id, long Version)> _heads = [];
     private readonly Lock _lock = new();
     private readonly Queue<Write> _queue = new();
     private readonly AutoResetEvent _queued = new(initialState: false);
+    private readonly CommitOutcomes _outcomes = new();
     private readonly Thread _thread;
+    private readonly ITimer _patience;
     private SqliteDatabase _database;
     private Statements _statements;
+    private long _lastNumber;
+    private bool _isDue;
+    private bool _isPatient;
     private bool _stopping;
 
-    public SqliteWriter(string path, PartitionIds ids)
+    public SqliteWriter(string path, PartitionIds ids, TimeProvider time)
     {
         (_path, _ids) = (path, ids);
         (_database, _statements) = Connect();
+        _patience = time.CreateTimer(_ => EndPatience(), state: null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _thread = new Thread(Work) { Name = "granary-writer", IsBackground = true };
         _thread.Start();
     }
 
     /// <summary>Queues a batch; null drops the partition.</summary>
-    public Task<Head> EnqueueAsync(PartitionKey partition, Head expected, IReadOnlyList<Mutation>? batch)
+    public QueuedCommit Enqueue(
+        PartitionKey partition,
+        Head expected,
+        IReadOnlyList<Mutation>? batch,
+        IReadOnlyCollection<CommitNumber>? restsOn = null,
+        bool canWait = false)
     {
-        var write = new Write(partition, expected, batch);
+        var write = new Write(partition, expected, batch, restsOn ?? []);
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_stopping, this);
+            write.Number = new CommitNumber(++_lastNumber);
             _queue.Enqueue(write);
+            _isDue |= !canWait;
+            if (canWait && !_isDue && !_isPatient)
+            {
+                _isPatient = true;
+                _patience.Change(Patience, Timeout.InfiniteTimeSpan);
+            }
+        }
+
+        if (!canWait)
+        {
+            _queued.Set();
+        }
+
+        return new QueuedCommit(write.Number, write.Done.Task);
+    }
+
+    /// <summary>What is queued waits no longer.</summary>
+    public void Hurry()
+    {
+        lock (_lock)
+        {
+            if (_isDue || _queue.Count == 0)
+            {
+                return;
+            }
+
+            _isDue = true;
         }
 
         _queued.Set();
-        return write.Done.Task;
     }
 
     public void Dispose()
@@ -62,13 +104,30 @@ internal sealed class SqliteWriter : IDisposable
             }
 
             _stopping = true;
+            _isDue = true;
         }
 
         _queued.Set();
         _thread.Join();
+        _patience.Dispose();
         _statements.Dispose();
         _database.Dispose();
         _queued.Dispose();
+    }
+
+    private void EndPatience()
+    {
+        lock (_lock)
+        {
+            if (_stopping)
+            {
+                return;
+            }
+
+            _isPatient = false;
+        }
+
+        Hurry();
     }
 
     private void Work()
@@ -105,10 +164,12 @@ internal sealed class SqliteWriter : IDisposable
         group.Clear();
         lock (_lock)
         {
-            for (var bytes = 0; bytes < MaxTransactionBytes && _queue.TryDequeue(out var write); bytes += write.Bytes)
+            for (var bytes = 0; _isDue && bytes < MaxTransactionBytes && _queue.TryDequeue(out var write); bytes += write.Bytes)
             {
                 group.Add(write);
             }
+
+            _isDue &= _queue.Count > 0;
         }
     }
 
@@ -128,11 +189,14 @@ internal sealed class SqliteWriter : IDisposable
                     head = _statements.FindHead(write.Partition);
                 }
 
-                write.Won = head.Version == write.Expected.Version;
+                write.Failure = _outcomes.FindFailure(write.RestsOn);
+                write.Won = write.Failure is null && head.Version == write.Expected.Version;
                 if (write.Won)
                 {
                     head.Version = write.Batch is null ? 0 : head.Version + 1;
                 }
+
+                _outcomes.Note(write.Number, write.Won ? null : write.Failure ?? new StorageException(StorageFault.Unavailable, $"Another activation serves '{write.Partition}' now; try again."));
             }
 
             // :: Step 2: what the winners say.
@@ -153,9 +217,11 @@ internal sealed class SqliteWriter : IDisposable
             // Whether it was committed is not known.
             _heads.Clear();
             Recover();
+            var failure = e as StorageException ?? new StorageException(StorageFault.Unavailable, "The database failed.", e);
             foreach (var write in group)
             {
-                write.Done.TrySetException(e is StorageException ? e : new StorageException(StorageFault.Unavailable, "The database failed.", e));
+                _outcomes.Note(write.Number, failure);
+                write.Done.TrySetException(failure);
             }
 
             return;
@@ -169,7 +235,7 @@ internal sealed class SqliteWriter : IDisposable
             }
             else
             {
-                write.Done.TrySetException(new HeadMovedException(write.Partition, write.Expected));
+                write.Done.TrySetException((Exception?)write.Failure ?? new HeadMovedException(write.Partition, write.Expected));
             }
         }
     }
@@ -238,8 +304,10 @@ internal sealed class SqliteWriter : IDisposable
         }
     }
 
-    private sealed class Write(PartitionKey partition, Head expected, IReadOnlyList<Mutation>? batch)
+    private sealed class Write(PartitionKey partition, Head expected, IReadOnlyList<Mutation>? batch, IReadOnlyCollection<CommitNumber> restsOn)
     {
+        public CommitNumber Number { get; set; }
+
         public PartitionKey Partition => partition;
 
         public Head Expected => expected;
@@ -247,7 +315,12 @@ internal sealed class SqliteWriter : IDisposable
         /// <summary>The changes; null if the partition goes.</summary>
         public IReadOnlyList<Mutation>? Batch => batch;
 
+        public IReadOnlyCollection<CommitNumber> RestsOn => restsOn;
+
         public TaskCompletionSource<Head> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        /// <summary>Why something is not there that it rests on.</summary>
+        public StorageException? Failure { get; set; }
 
         public bool Won { get; set; }
 
@@ -296,7 +369,7 @@ internal sealed class SqliteWriter : IDisposable
 
             if (id == 0)
             {
-                id = CreateHead(write.Partition);
+                id = Number(_create.Bind(1, write.Partition.Value));
             }
             else
             {
@@ -325,16 +398,17 @@ internal sealed class SqliteWriter : IDisposable
             }
         }
 
-        private long CreateHead(PartitionKey partition)
+        /// <summary>The number that a statement answers which has done what it does when it gives its first row.</summary>
+        private static long Number(SqliteDatabase.Statement statement)
         {
             try
             {
-                _create.Bind(1, partition.Value).Step();
-                return _create.Number(0);
+                statement.Step();
+                return statement.Number(0);
             }
             finally
             {
-                _create.Reset();
+                statement.Reset();
             }
         }
     }
