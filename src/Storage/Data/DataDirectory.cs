@@ -17,8 +17,8 @@ namespace Granary.Storage.Data;
 /// </summary>
 public sealed class DataDirectory : IDisposable
 {
-    /// <summary>The version of the layout that this program reads and writes.</summary>
-    public const int FormatVersion = 1;
+    /// <summary>The version of the layout that this program reads and writes. 2: large values lie outside of the tree of rows; directories of format 1 are upgraded.</summary>
+    public const int FormatVersion = 2;
 
     internal const string MetadataFile = "metadata.db";
     internal const string FormatFile = "format";
@@ -59,7 +59,7 @@ public sealed class DataDirectory : IDisposable
         {
             Directory.CreateDirectory(path);
             held = Lock(path);
-            var clusterId = ReadFormat(path) ?? Create(path);
+            var clusterId = OpenFormat(path);
             var blobs = FileSystemBlobStore.Open(path, time);
             var partitions = new SqlitePartitionStore(System.IO.Path.Combine(path, MetadataFile), time);
             FileSync.Directory(path);
@@ -102,7 +102,23 @@ public sealed class DataDirectory : IDisposable
         }
     }
 
-    internal static Guid? ReadFormat(string path)
+    /// <summary>The id of the cluster, of a directory that has this program's format from here on. That is said before anything of it is there: an older program refuses it.</summary>
+    private static Guid OpenFormat(string path)
+    {
+        if (ReadFormat(path) is not { } format)
+        {
+            return Create(path);
+        }
+
+        if (format.Version < FormatVersion)
+        {
+            WriteFormat(path, format.ClusterId);
+        }
+
+        return format.ClusterId;
+    }
+
+    internal static (int Version, Guid ClusterId)? ReadFormat(string path)
     {
         var file = System.IO.Path.Combine(path, FormatFile);
         if (!File.Exists(file))
@@ -123,7 +139,7 @@ public sealed class DataDirectory : IDisposable
         }
 
         return version <= FormatVersion
-            ? clusterId
+            ? (version, clusterId)
             : throw new DataDirectoryException(
                 $"The data directory '{path}' was written by a newer release (format {version}; this one knows {FormatVersion}). Start that release, or name another directory with --data.");
     }
@@ -144,6 +160,17 @@ public sealed class DataDirectory : IDisposable
         }
 
         var clusterId = Guid.NewGuid();
+        WriteFormat(path, clusterId);
+        if (Directory.GetParent(path) is { } parent)
+        {
+            FileSync.Directory(parent.FullName);
+        }
+
+        return clusterId;
+    }
+
+    private static void WriteFormat(string path, Guid clusterId)
+    {
         var unfinished = System.IO.Path.Combine(path, "format.new");
         using (var file = new FileStream(unfinished, FileMode.Create, FileAccess.Write, FileShare.None))
         {
@@ -151,14 +178,8 @@ public sealed class DataDirectory : IDisposable
             file.Flush(flushToDisk: true);
         }
 
-        File.Move(unfinished, System.IO.Path.Combine(path, FormatFile));
+        File.Move(unfinished, System.IO.Path.Combine(path, FormatFile), overwrite: true);
         FileSync.Directory(path);
-        if (Directory.GetParent(path) is { } parent)
-        {
-            FileSync.Directory(parent.FullName);
-        }
-
-        return clusterId;
     }
 }
 

@@ -30,7 +30,7 @@ public sealed class DataDirectoryTests : IDisposable
     }
 
     [Theory]
-    [InlineData("granary-data 2\ncluster 00000000000000000000000000000001\n", "newer release")]
+    [InlineData("granary-data 3\ncluster 00000000000000000000000000000001\n", "newer release")]
     [InlineData("granary-data 1\n", "damaged")]
     [InlineData("", "damaged")]
     public void A_format_that_is_not_known_is_refused(string format, string reason)
@@ -38,6 +38,19 @@ public sealed class DataDirectoryTests : IDisposable
         File.WriteAllText(_directory.Combine("format"), format);
 
         Assert.Contains(reason, Assert.Throws<DataDirectoryException>(Open).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_directory_of_format_1_is_upgraded_and_keeps_its_identity()
+    {
+        File.WriteAllText(_directory.Combine("format"), "granary-data 1\ncluster 00000000000000000000000000000001\n");
+
+        using (var opened = Open())
+        {
+            Assert.Equal(new Guid("00000000000000000000000000000001"), opened.ClusterId);
+        }
+
+        Assert.Equal("granary-data 2\ncluster 00000000000000000000000000000001\n", File.ReadAllText(_directory.Combine("format")));
     }
 
     [Fact]

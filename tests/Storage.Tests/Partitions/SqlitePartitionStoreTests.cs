@@ -140,6 +140,17 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
     }
 
     [Fact]
+    public async Task What_rests_on_a_transaction_that_failed_fails()
+    {
+        await ExecuteAsync("ALTER TABLE large_values RENAME TO gone");
+        var failing = _store.Queue(Key, Head.None, [Mutation.Put("a", RegistryClient.RandomBytes(1000))], restsOn: [], canWait: false);
+        var reason = await Assert.ThrowsAsync<StorageException>(() => failing.Done);
+
+        Assert.Same(reason, await Assert.ThrowsAsync<StorageException>(() => Queue(Other, Head.None, canWait: false, failing.Number!.Value).Done));
+        Assert.Equal(new Head(1), await Queue(Other, Head.None, canWait: false).Done);
+    }
+
+    [Fact]
     public async Task What_is_not_known_any_more_counts_as_failed()
     {
         var first = Queue(Key, Head.None, canWait: false);
@@ -154,6 +165,44 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
         await Assert.ThrowsAsync<StorageException>(() => Queue(Other, new Head(1), canWait: false, new CommitNumber(long.MaxValue)).Done);
         var last = Queue(Key, new Head(1), canWait: false);
         Assert.Equal(new Head(2), await Queue(Other, new Head(1), canWait: false, last.Number!.Value).Done);
+    }
+
+    [Fact]
+    public async Task Large_values_go_with_their_rows()
+    {
+        var large = RegistryClient.RandomBytes(1000);
+        var head = await CommitAsync(Key, Head.None, Mutation.Put("a", large), Mutation.Put("b", large), Mutation.Put("c", large), Mutation.Put("d", large));
+        Assert.Equal(4L, await CountAsync("large_values"));
+
+        await CommitAsync(Key, head, Mutation.Delete("a"), Put("b", "small"), Mutation.Put("c", RegistryClient.RandomBytes(2000)));
+        Assert.Equal(2L, await CountAsync("large_values"));
+
+        await _store.DropAsync(Key, head.Next, default);
+        Assert.Equal(0L, await CountAsync("large_values"));
+    }
+
+    [Fact]
+    public async Task A_database_of_format_1_is_upgraded_as_it_is()
+    {
+        _store.Dispose();
+        System.IO.File.Delete(File);
+        var old = RegistryClient.RandomBytes(2000);
+        await ExecuteAsync(
+            """
+            CREATE TABLE heads (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL) STRICT;
+            CREATE TABLE rows (partition INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (partition, key)) STRICT, WITHOUT ROWID;
+            INSERT INTO heads (name, version) VALUES ('test/file', 7);
+            """);
+        await ExecuteAsync("INSERT INTO rows (partition, key, value) VALUES (1, 'a', $value), (1, 'b', $value)", old);
+
+        _store = new SqlitePartitionStore(File);
+
+        Assert.Equal(new Head(7), await _store.OpenAsync(Key, default));
+        Assert.Equal(old, (await _store.GetAsync(Key, ["a"], default))[0]!.Value.ToArray());
+        await CommitAsync(Key, new Head(7), Mutation.Put("a", RegistryClient.RandomBytes(1500)), Mutation.Delete("b"));
+        Reopen();
+        Assert.Equal(1500, (await _store.GetAsync(Key, ["a", "b"], default))[0]!.Value.Length);
+        Assert.Equal(1L, await CountAsync("large_values"));
     }
 
     [Theory]
@@ -178,6 +227,8 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
 
     private QueuedCommit Queue(PartitionKey partition, Head expected, bool canWait, params CommitNumber[] restsOn) =>
         _store.Queue(partition, expected, [Put("a", "x")], restsOn, canWait);
+
+    private Task<object?> CountAsync(string table) => ExecuteAsync($"SELECT count(*) FROM {table}");
 
     private async Task<object?> ExecuteAsync(string sql, byte[]? value = null)
     {

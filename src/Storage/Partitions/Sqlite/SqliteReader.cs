@@ -11,6 +11,7 @@ internal sealed class SqliteReader : IDisposable
     private readonly SqliteDatabase.Statement _row;
     private readonly SqliteDatabase.Statement _namedRow;
     private readonly SqliteDatabase.Statement _rows;
+    private readonly SqliteDatabase.Statement _large;
     private readonly SqliteDatabase.Statement _partitions;
 
     private readonly PartitionIds _ids;
@@ -24,9 +25,10 @@ internal sealed class SqliteReader : IDisposable
         _end = _database.Prepare("COMMIT");
         _head = _database.Prepare("SELECT version FROM heads WHERE name = ?1");
         _id = _database.Prepare("SELECT id FROM heads WHERE name = ?1");
-        _row = _database.Prepare("SELECT value FROM rows WHERE partition = ?1 AND key = ?2");
-        _namedRow = _database.Prepare("SELECT value FROM rows WHERE partition = (SELECT id FROM heads WHERE name = ?1) AND key = ?2");
-        _rows = _database.Prepare("SELECT key, value FROM rows WHERE partition = ?1 AND key > ?2 AND key < ?3 ORDER BY key");
+        _row = _database.Prepare("SELECT value, large FROM rows WHERE partition = ?1 AND key = ?2");
+        _namedRow = _database.Prepare("SELECT value, large FROM rows WHERE partition = (SELECT id FROM heads WHERE name = ?1) AND key = ?2");
+        _rows = _database.Prepare("SELECT value, large, key FROM rows WHERE partition = ?1 AND key > ?2 AND key < ?3 ORDER BY key");
+        _large = _database.Prepare("SELECT value FROM large_values WHERE id = ?1");
         _partitions = _database.Prepare("SELECT name FROM heads WHERE name > ?1 AND name < ?2 ORDER BY name LIMIT ?3");
     }
 
@@ -113,7 +115,7 @@ internal sealed class SqliteReader : IDisposable
 
     public void Dispose()
     {
-        foreach (var statement in new[] { _begin, _end, _head, _id, _row, _namedRow, _rows, _partitions })
+        foreach (var statement in new[] { _begin, _end, _head, _id, _row, _namedRow, _rows, _large, _partitions })
         {
             statement.Dispose();
         }
@@ -142,7 +144,7 @@ internal sealed class SqliteReader : IDisposable
             _rows.Bind(1, id).Bind(2, after).Bind(3, before);
             while (_rows.Step())
             {
-                var row = new Row(_rows.Text(0), _rows.Bytes(1));
+                var row = new Row(_rows.Text(2), Value(_rows));
                 rows.Add(row);
                 bytes += row.Value.Length;
                 if (rows.Count == maxRows || bytes >= maxBytes)
@@ -160,16 +162,35 @@ internal sealed class SqliteReader : IDisposable
     }
 
     /// <summary>The value that a statement finds whose first parameter is bound; null if there is no such row.</summary>
-    private static ReadOnlyMemory<byte>? Value(SqliteDatabase.Statement statement, string key)
+    private ReadOnlyMemory<byte>? Value(SqliteDatabase.Statement statement, string key)
     {
         try
         {
             // Said in full: beside a value, null would be taken for a null array, and so for an empty value.
-            return statement.Bind(2, key).Step() ? statement.Bytes(0) : default(ReadOnlyMemory<byte>?);
+            return statement.Bind(2, key).Step() ? Value(statement) : default(ReadOnlyMemory<byte>?);
         }
         finally
         {
             statement.Reset();
+        }
+    }
+
+    /// <summary>The value of the row at which a statement stands; while it stands there, what else is read is of the same moment.</summary>
+    private byte[] Value(SqliteDatabase.Statement row)
+    {
+        var value = row.Bytes(0);
+        if (value.Length > 0 || row.Number(1) is not (> 0 and var id))
+        {
+            return value;
+        }
+
+        try
+        {
+            return _large.Bind(1, id).Step() ? _large.Bytes(0) : throw new StorageException(StorageFault.Damaged, $"The database lacks the large value {id}.");
+        }
+        finally
+        {
+            _large.Reset();
         }
     }
 }

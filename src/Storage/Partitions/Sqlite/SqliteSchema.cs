@@ -1,13 +1,19 @@
 namespace Granary.Storage.Partitions.Sqlite;
 
-/// <summary>The database file: partitions with a number of their own, and all rows in one ordered tree.</summary>
+/// <summary>The database file: partitions with a number of their own, and all rows in one ordered tree; large values beside it.</summary>
 internal static class SqliteSchema
 {
+    /// <summary>
+    /// Values longer than this, in bytes, are kept outside of the tree of rows. In the tree, a value that does not fit into a quarter of a page takes a page of its own, which every search
+    /// that comes by its key reads, too.
+    /// </summary>
+    public const int MaxValueInTree = 512;
+
     /// <summary>
     /// Makes what is not there. <c>auto_vacuum</c> counts only before the first table is made; <c>WAL</c> with <c>synchronous=FULL</c> syncs once for each
     /// commit, before it returns. Text is compared byte by byte, which for ASCII keys is their ordinal order. Partition numbers are never used again.
     /// </summary>
-    public const string Create =
+    private const string Create =
         """
         PRAGMA auto_vacuum = INCREMENTAL;
         PRAGMA journal_mode = WAL;
@@ -17,6 +23,35 @@ internal static class SqliteSchema
         PRAGMA cache_size = -4096;
         CREATE TABLE IF NOT EXISTS heads (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL) STRICT;
         CREATE TABLE IF NOT EXISTS rows (
-            partition INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (partition, key)) STRICT, WITHOUT ROWID;
+            partition INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, large INTEGER, PRIMARY KEY (partition, key)) STRICT, WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS large_values (id INTEGER PRIMARY KEY, value BLOB NOT NULL) STRICT;
         """;
+
+    /// <summary>Format 1 had no large values outside of the tree; those that are there stay until their rows are written again.</summary>
+    private const string Upgrade = "ALTER TABLE rows ADD COLUMN large INTEGER";
+
+    private const string Triggers =
+        """
+        CREATE TRIGGER IF NOT EXISTS row_deleted AFTER DELETE ON rows WHEN old.large IS NOT NULL BEGIN DELETE FROM large_values WHERE id = old.large; END;
+        CREATE TRIGGER IF NOT EXISTS row_replaced AFTER UPDATE ON rows WHEN old.large IS NOT NULL BEGIN DELETE FROM large_values WHERE id = old.large; END;
+        """;
+
+    /// <summary>Makes a database what this program reads and writes, if it is not.</summary>
+    /// <exception cref="StorageException">It cannot be written, or is damaged.</exception>
+    public static void Prepare(SqliteDatabase database)
+    {
+        database.Execute(Create);
+        bool isOld;
+        using (var column = database.Prepare("SELECT 1 FROM pragma_table_info('rows') WHERE name = 'large'"))
+        {
+            isOld = !column.Step();
+        }
+
+        if (isOld)
+        {
+            database.Execute(Upgrade);
+        }
+
+        database.Execute(Triggers);
+    }
 }

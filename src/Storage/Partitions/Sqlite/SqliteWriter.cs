@@ -294,7 +294,7 @@ internal sealed class SqliteWriter : IDisposable
         var database = SqliteDatabase.Open(_path, writable: true);
         try
         {
-            database.Execute(SqliteSchema.Create);
+            SqliteSchema.Prepare(database);
             return (database, new Statements(database));
         }
         catch
@@ -335,7 +335,12 @@ internal sealed class SqliteWriter : IDisposable
         private readonly SqliteDatabase.Statement _dropHead = database.Prepare("DELETE FROM heads WHERE id = ?1");
         private readonly SqliteDatabase.Statement _dropRows = database.Prepare("DELETE FROM rows WHERE partition = ?1");
         private readonly SqliteDatabase.Statement _put = database.Prepare(
-            "INSERT INTO rows (partition, key, value) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value");
+            "INSERT INTO rows (partition, key, value) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value, large = NULL");
+
+        private readonly SqliteDatabase.Statement _putLarge = database.Prepare(
+            "INSERT INTO rows (partition, key, value, large) VALUES (?1, ?2, x'', ?3) ON CONFLICT DO UPDATE SET value = excluded.value, large = excluded.large");
+
+        private readonly SqliteDatabase.Statement _large = database.Prepare("INSERT INTO large_values (value) VALUES (?1) RETURNING id");
 
         private readonly SqliteDatabase.Statement _delete = database.Prepare("DELETE FROM rows WHERE partition = ?1 AND key = ?2");
 
@@ -379,20 +384,24 @@ internal sealed class SqliteWriter : IDisposable
             for (var i = 0; i < write.Batch.Count; i++)
             {
                 var (key, value) = write.Batch[i];
-                if (value is { } bytes)
+                if (value is not { } bytes)
+                {
+                    _delete.Bind(1, id).Bind(2, key).Run();
+                }
+                else if (bytes.Length <= SqliteSchema.MaxValueInTree)
                 {
                     _put.Bind(1, id).Bind(2, key).Bind(3, bytes.Span).Run();
                 }
                 else
                 {
-                    _delete.Bind(1, id).Bind(2, key).Run();
+                    _putLarge.Bind(1, id).Bind(2, key).Bind(3, Number(_large.Bind(1, bytes.Span))).Run();
                 }
             }
         }
 
         public void Dispose()
         {
-            foreach (var statement in new[] { _find, _create, _move, _dropHead, _dropRows, _put, _delete, Begin, Commit })
+            foreach (var statement in new[] { _find, _create, _move, _dropHead, _dropRows, _put, _putLarge, _large, _delete, Begin, Commit })
             {
                 statement.Dispose();
             }
