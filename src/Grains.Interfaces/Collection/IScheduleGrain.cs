@@ -4,7 +4,7 @@ using Orleans.Concurrency;
 namespace Granary.Grains.Interfaces.Collection;
 
 /// <summary>
-/// One of the grains that know when upload sessions and repositories are to be looked at; the keys are in <see cref="Schedules"/>. An entry is durable before what
+/// One of the grains that know when upload sessions and repositories are to be looked at; the keys are in <see cref="Schedules"/>. An entry is durable before, or with, what
 /// it will find is, so that nothing is ever forgotten, and nobody has to walk through everything to find what is due.
 /// </summary>
 [Alias("granary.schedule")]

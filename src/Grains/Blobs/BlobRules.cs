@@ -45,6 +45,9 @@ internal static class BlobRules
         }
 
         Store(rows, command.Digest, before, blob with { OrphanDue = null });
+
+        // fence: that the reference is there already is no reason to believe what a stale activation remembers of the blob.
+        rows.Fence();
         return new Acquired(Content(rows, command, blob));
     }
 

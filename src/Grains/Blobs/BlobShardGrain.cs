@@ -208,10 +208,15 @@ internal sealed class BlobShardGrain(
         cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<bool> IsHeld(Digest digest, RepositoryName repository, ObjectId? @object, CancellationToken cancellationToken) => await Rows.ReadAsync(
-        [BlobRows.Blob(digest), BlobRows.Reference(digest, repository)],
-        rows => BlobRow.Find(rows, digest) is { } blob && blob.Object == @object && ReferenceRow.Find(rows, digest, repository) is not null,
-        cancellationToken);
+    public async Task<bool> IsHeld(Digest digest, RepositoryName repository, ObjectId? @object, CancellationToken cancellationToken)
+    {
+        string[] needs = [BlobRows.Blob(digest), BlobRows.Reference(digest, repository)];
+
+        // A link that rests on a promise of this grain can be seen a moment before what was promised: a no is decided behind it.
+        return await Rows.ReadAsync(needs, Read, cancellationToken) || await Rows.DecideAsync(needs, Read, cancellationToken);
+
+        bool Read(RowView rows) => BlobRow.Find(rows, digest) is { } blob && blob.Object == @object && ReferenceRow.Find(rows, digest, repository) is not null;
+    }
 
     /// <inheritdoc/>
     public async Task<bool> IsRowWhole(Digest digest, CancellationToken cancellationToken) => await Rows.ReadAsync(

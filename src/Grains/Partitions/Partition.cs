@@ -371,8 +371,9 @@ internal sealed class Partition
 
     private async Task<Head> CommitAsync(RowBatch batch, List<Pending> members)
     {
-        _isPromised = members.TrueForAll(pending => pending.IsPromise);
-        var commit = _store.Queue(_key, new Head(batch.Version - 1), batch.ToMutations(), batch.RestsOn, canWait: _isPromised && _queue.Count == 0);
+        var isPromised = members.TrueForAll(pending => pending.IsPromise);
+        var commit = _store.Queue(_key, new Head(batch.Version - 1), batch.ToMutations(), batch.RestsOn, canWait: isPromised && _queue.Count == 0);
+        _isPromised = isPromised;
         if (commit.Number is { } number)
         {
             foreach (var pending in members)
@@ -519,7 +520,7 @@ internal sealed class Partition
             catch (Exception e)
             {
                 // A decision that fails fails only itself.
-                batch.DropCurrent();
+                batch.FailCurrent();
                 _refused = e;
             }
 

@@ -21,6 +21,9 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
     /// <summary>Whether there is anything to commit.</summary>
     public bool IsDue { get; private set; }
 
+    /// <summary>Whether the decision that runs has changed anything.</summary>
+    public bool HasChanges => _current.Count > 0;
+
     /// <summary>The commits without which this one must not become true.</summary>
     public IReadOnlyCollection<CommitNumber> RestsOn => _restsOn;
 
@@ -90,7 +93,16 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
         DropCurrent();
     }
 
-    /// <summary>The decision has to be run again, or failed: its changes never were.</summary>
+    /// <summary>
+    /// The decision failed: its changes never were. The commit is due all the same, since a stale activation, which mixes what it remembers with what it reads, takes what is whole for damaged.
+    /// </summary>
+    public void FailCurrent()
+    {
+        DropCurrent();
+        IsDue = true;
+    }
+
+    /// <summary>The decision has to be run again: its changes never were.</summary>
     public void DropCurrent()
     {
         _current.Clear();

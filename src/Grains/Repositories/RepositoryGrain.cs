@@ -131,17 +131,29 @@ internal sealed class RepositoryGrain(
         var moment = NextMoment();
         var needs = ManifestRules.Needs(command);
         Announcement? entered = null;
+        var isChanged = false;
         using var flight = _guard.Enter();
         for (var attempt = 0; attempt < MaxLinkAttempts; attempt++)
         {
             // Null: nothing is in the way but that the repository is not in the catalog yet.
             var answer = await Rows.DecideAsync(
                 needs,
-                rows => ManifestRules.Check(rows, command) is { } refused ? refused
-                    : BeInCatalog(rows, entered) ? ManifestRules.Store(rows, command, moment)
-                    : null,
+                rows =>
+                {
+                    var stored = ManifestRules.Check(rows, command) is { } refused ? refused
+                        : BeInCatalog(rows, entered) ? ManifestRules.Store(rows, command, moment)
+                        : null;
+                    isChanged = rows.HasChanges;
+                    return stored;
+                },
                 restsOn: [entered?.RestsOn],
                 cancellationToken);
+            if (answer is ManifestStored && !isChanged)
+            {
+                // That all is there already is a promise, too, and not one that an activation may make that does not know yet that another has its place.
+                await Rows.ConfirmAsync(cancellationToken);
+            }
+
             if (answer is not null)
             {
                 return answer;
@@ -319,6 +331,7 @@ internal sealed class RepositoryGrain(
                     }
 
                     LinkRules.Link(rows, digest, acquired.Content, now, _lifetimes);
+                    rows.Fence();
                     return true;
                 },
                 restsOn: [acquired.RestsOn, entered?.RestsOn, announced?.RestsOn],

@@ -59,10 +59,16 @@ public sealed class DataDirectory : IDisposable
         {
             Directory.CreateDirectory(path);
             held = Lock(path);
-            var clusterId = OpenFormat(path);
+            var (version, clusterId) = ReadFormat(path) ?? (FormatVersion, Create(path));
             var blobs = FileSystemBlobStore.Open(path, time);
             var partitions = new SqlitePartitionStore(System.IO.Path.Combine(path, MetadataFile), time);
             FileSync.Directory(path);
+            if (version < FormatVersion)
+            {
+                // Before anything of the new format is written, and after the upgrade: if that fails, the older program still reads and writes the directory.
+                WriteFormat(path, clusterId);
+            }
+
             return new DataDirectory(path, held, clusterId, partitions, blobs);
         }
         catch (Exception e)
@@ -100,22 +106,6 @@ public sealed class DataDirectory : IDisposable
             throw new DataDirectoryException(
                 $"The data directory '{path}' is in use by another process. Stop that one first, or name another directory with --data.", e);
         }
-    }
-
-    /// <summary>The id of the cluster, of a directory that has this program's format from here on. That is said before anything of it is there: an older program refuses it.</summary>
-    private static Guid OpenFormat(string path)
-    {
-        if (ReadFormat(path) is not { } format)
-        {
-            return Create(path);
-        }
-
-        if (format.Version < FormatVersion)
-        {
-            WriteFormat(path, format.ClusterId);
-        }
-
-        return format.ClusterId;
     }
 
     internal static (int Version, Guid ClusterId)? ReadFormat(string path)

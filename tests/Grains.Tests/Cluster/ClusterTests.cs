@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text;
+using Granary.Grains.Interfaces;
 using Granary.Grains.Interfaces.Catalog;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Protocol;
@@ -56,6 +57,24 @@ public sealed class ClusterTests
         await AssertAllThereAsync(one, acknowledged);
         await using var fresh = await GrainCluster.StartAsync(store);
         await AssertAllThereAsync(fresh, acknowledged);
+    }
+
+    [Fact]
+    public async Task A_cluster_does_not_say_that_a_manifest_is_there_which_another_one_has_deleted()
+    {
+        var store = new MemoryPartitionStore();
+        await using var one = await GrainCluster.StartAsync(store);
+        await using var other = await GrainCluster.StartAsync(store);
+        var command = Commands.Put("manifest", ["v1"]);
+        await one.Repository("app").PutManifest(command, CancellationToken.None);
+        await one.Repository("app").PutManifest(command, CancellationToken.None);
+        Assert.True(await other.Repository("app").DeleteManifest(command.Digest, CancellationToken.None));
+
+        await Assert.ThrowsAsync<PartitionUnavailableException>(() => one.Repository("app").PutManifest(command, CancellationToken.None));
+        await GrainCluster.PersistAsync(() => one.Repository("app").PutManifest(command, CancellationToken.None));
+
+        await using var fresh = await GrainCluster.StartAsync(store);
+        Assert.NotNull(await fresh.Repository("app").FindTagged(Tag.Parse("v1"), withBody: false, CancellationToken.None));
     }
 
     [Fact]

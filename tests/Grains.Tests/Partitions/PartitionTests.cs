@@ -372,14 +372,41 @@ public sealed class PartitionTests
     }
 
     [Fact]
-    public async Task A_decision_that_throws_rests_on_nothing()
+    public async Task A_decision_that_throws_rests_on_nothing_and_commits_nothing_but_the_version()
     {
         var partition = await OpenAsync();
 
         await Assert.ThrowsAsync<InvalidOperationException>(() =>
             partition.DecideAsync<bool>([], _ => throw new InvalidOperationException("no"), restsOn: [new CommitTicket(7)], CancellationToken.None));
 
-        Assert.Empty(_store.Queued);
+        Assert.Empty(Assert.Single(_store.Commits));
+        Assert.Empty(Assert.Single(_store.Queued).RestsOn);
+    }
+
+    [Fact]
+    public async Task A_promise_in_a_batch_that_somebody_waits_for_is_answered_ahead_and_does_not_wait()
+    {
+        _store.KeepsOrder = true;
+        var partition = await OpenAsync();
+        var gate = HoldNextCommit();
+        var first = PutAsync(partition, "first", "1");
+        var promise = PromiseAsync(partition, "a", isPromise: true);
+        var put = PutAsync(partition, "b", "1");
+        var second = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _store.AfterCommit = () =>
+        {
+            _store.BeforeCommit = () => second.Task;
+            return Task.CompletedTask;
+        };
+
+        gate.SetResult();
+        await first;
+
+        Assert.Equal((true, new CommitTicket(2)), await promise);
+        Assert.False(put.IsCompleted);
+        Assert.False(_store.Queued[1].CanWait);
+        second.SetResult();
+        await put;
     }
 
     private static Task<(bool Answer, CommitTicket? Ticket)> PromiseAsync(Partition partition, string key, bool isPromise) =>

@@ -1,4 +1,6 @@
 using Granary.Storage.Data;
+using Granary.Storage.Partitions;
+using Microsoft.Data.Sqlite;
 
 namespace Granary.Storage.Tests.Data;
 
@@ -41,16 +43,49 @@ public sealed class DataDirectoryTests : IDisposable
     }
 
     [Fact]
-    public void A_directory_of_format_1_is_upgraded_and_keeps_its_identity()
+    public async Task A_directory_of_format_1_is_upgraded_and_keeps_what_it_has()
     {
-        File.WriteAllText(_directory.Combine("format"), "granary-data 1\ncluster 00000000000000000000000000000001\n");
+        var old = MakeFormat1(_directory.Path);
 
         using (var opened = Open())
         {
             Assert.Equal(new Guid("00000000000000000000000000000001"), opened.ClusterId);
+            Assert.Equal("granary-data 2\ncluster 00000000000000000000000000000001\n", await File.ReadAllTextAsync(_directory.Combine("format")));
+            await AssertHasAsync(opened, old);
+            await opened.Partitions.CommitAsync(new PartitionKey("p"), new Head(1), [Mutation.Put("large", RegistryClient.RandomBytes(5000))], default);
         }
 
-        Assert.Equal("granary-data 2\ncluster 00000000000000000000000000000001\n", File.ReadAllText(_directory.Combine("format")));
+        using var again = Open();
+        Assert.Equal(5000, (await again.Partitions.GetAsync(new PartitionKey("p"), ["large"], default))[0]!.Value.Length);
+    }
+
+    [Fact]
+    public async Task A_backup_of_format_1_can_be_restored()
+    {
+        var backup = Directory.CreateDirectory(_directory.Combine("backup")).FullName;
+        var old = MakeFormat1(backup);
+        Directory.CreateDirectory(Path.Combine(backup, "blobs"));
+
+        await foreach (var _ in DataBackup.RestoreAsync(backup, _directory.Combine("restored"), default))
+        {
+        }
+
+        using var restored = DataDirectory.Open(_directory.Combine("restored"));
+        await AssertHasAsync(restored, old);
+    }
+
+    [Fact]
+    public void A_directory_of_format_1_that_cannot_be_upgraded_stays_one()
+    {
+        MakeFormat1(_directory.Path);
+        var file = _directory.Combine("metadata.db");
+        var bytes = File.ReadAllBytes(file);
+        bytes.AsSpan(4096, bytes.Length - 4096).Fill(0xff);
+        File.WriteAllBytes(file, bytes);
+
+        Assert.Throws<DataDirectoryException>(Open);
+
+        Assert.StartsWith("granary-data 1\n", File.ReadAllText(_directory.Combine("format")), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -78,6 +113,35 @@ public sealed class DataDirectoryTests : IDisposable
         File.WriteAllText(_directory.Combine("file"), "");
 
         Assert.Throws<DataDirectoryException>(() => DataDirectory.Open(_directory.Combine("file")));
+    }
+
+    /// <summary>A directory as release 1 made it, with large values among its rows.</summary>
+    private static byte[] MakeFormat1(string path)
+    {
+        File.WriteAllText(Path.Combine(path, "format"), "granary-data 1\ncluster 00000000000000000000000000000001\n");
+        var value = RegistryClient.RandomBytes(2000);
+        using var connection = new SqliteConnection($"Data Source={Path.Combine(path, "metadata.db")};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText =
+            """
+            PRAGMA auto_vacuum = INCREMENTAL;
+            PRAGMA journal_mode = WAL;
+            CREATE TABLE heads (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL) STRICT;
+            CREATE TABLE rows (partition INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (partition, key)) STRICT, WITHOUT ROWID;
+            INSERT INTO heads (name, version) VALUES ('p', 1);
+            INSERT INTO rows (partition, key, value) VALUES (1, 'large', $value), (1, 'other', $value), (1, 'small', x'07');
+            """;
+        command.Parameters.AddWithValue("$value", value);
+        command.ExecuteNonQuery();
+        return value;
+    }
+
+    private static async Task AssertHasAsync(DataDirectory directory, byte[] large)
+    {
+        var page = await directory.Partitions.ScanAsync(new PartitionKey("p"), "", after: null, limit: 10, default);
+        Assert.Equal(["large", "other", "small"], page.Rows.Select(row => row.Key));
+        Assert.Equal([large, large, [7]], page.Rows.Select(row => row.Value.ToArray()));
     }
 
     private DataDirectory Open() => DataDirectory.Open(_directory.Path);

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using System.Collections;
 using Granary.Storage.Partitions;
 using Granary.Storage.Partitions.Sqlite;
 using Microsoft.Data.Sqlite;
@@ -83,14 +85,80 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
     [Fact]
     public async Task What_can_wait_waits_for_company_and_goes_with_it()
     {
-        var waiting = Queue(Key, Head.None, canWait: true);
-        Assert.Equal(Head.None, await _store.OpenAsync(Key, default));
+        await CommitAsync(Key, Head.None, Put("a", "1"));
+        var before = Transactions();
+        var waiting = Queue(Key, new Head(1), canWait: true);
+        var second = Queue(new PartitionKey("test/third"), Head.None, canWait: true);
+        Assert.Equal(new Head(1), await _store.OpenAsync(Key, default));
 
         var resting = Queue(Other, Head.None, canWait: false, waiting.Number!.Value);
 
         Assert.Equal(new Head(1), await resting.Done);
-        Assert.Equal(new Head(1), await _store.OpenAsync(Key, default));
+        Assert.Equal(new Head(2), await _store.OpenAsync(Key, default));
+        Assert.Equal(new Head(2), await waiting.Done);
+        Assert.Equal(new Head(1), await second.Done);
+        Assert.Equal(before + 1, Transactions());
+    }
+
+    [Fact]
+    public async Task What_can_wait_goes_when_somebody_is_in_a_hurry()
+    {
+        var waiting = Queue(Key, Head.None, canWait: true);
+        var other = Queue(Other, Head.None, canWait: true);
+
+        _store.Hurry();
+
         Assert.Equal(new Head(1), await waiting.Done);
+        Assert.Equal(new Head(1), await other.Done);
+    }
+
+    /// <summary>Commits of random partitions, some stale, some of transactions that fail, that rest on random others: whatever is true, so is what it rests on, and who was told so was told the truth.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task Nothing_is_true_that_rests_on_something_that_is_not(int seed)
+    {
+        var random = new Random(seed);
+        var commits = new List<(QueuedCommit Queued, PartitionKey Partition, int[] RestsOn)>();
+        for (var i = 0; i < 1500; i++)
+        {
+            var partition = new PartitionKey($"random/{(random.Next(3) > 0 ? i : random.Next(i + 1))}");
+            int[] restsOn = i == 0 ? [] : [.. Enumerable.Range(0, random.Next(3)).Select(_ => Math.Max(0, i - 1 - random.Next(random.Next(4) == 0 ? i : 4)))];
+            Mutation[] rows = [Put($"commit/{i}", "x"), Mutation.Put("size", new byte[random.Next(8) == 0 ? 60_000 : 10])];
+            IReadOnlyList<Mutation> batch = random.Next(40) == 0 ? new Unreadable(rows) : random.Next(15) == 0 ? [.. Enumerable.Range(0, 20).Select(n => Mutation.Put($"large/{n}", new byte[60_000])), rows[0]] : rows;
+            commits.Add((_store.Queue(partition, Head.None, batch, [.. restsOn.Select(basis => commits[basis].Queued.Number!.Value)], canWait: random.Next(2) == 0), partition, restsOn));
+            if (random.Next(20) == 0)
+            {
+                _store.Hurry();
+                await IsDoneAsync(commits[^1].Queued.Done);
+            }
+        }
+
+        _store.Hurry();
+        var isTrue = new bool[commits.Count];
+        for (var i = 0; i < commits.Count; i++)
+        {
+            var told = await IsDoneAsync(commits[i].Queued.Done);
+            isTrue[i] = await GetAsync(commits[i].Partition, $"commit/{i}") == "x";
+            Assert.Equal(told, isTrue[i]);
+            Assert.True(!isTrue[i] || commits[i].RestsOn.All(basis => isTrue[basis]), $"{i} is true, and one of {string.Join(' ', commits[i].RestsOn)} is not.");
+        }
+
+        Assert.InRange(isTrue.Count(done => done), 100, 1400);
+
+        static async Task<bool> IsDoneAsync(Task<Head> done)
+        {
+            try
+            {
+                await done;
+                return true;
+            }
+            catch (Exception e) when (e is HeadMovedException or StorageException)
+            {
+                return false;
+            }
+        }
     }
 
     [Fact]
@@ -225,6 +293,22 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
         Assert.Equal(StorageFault.Damaged, error.Fault);
     }
 
+    /// <summary>How many transactions are in the log: its frames that say how large the database is after them (SQLite, "WAL Frame Header").</summary>
+    private int Transactions()
+    {
+        using var log = new FileStream(File + "-wal", FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var header = new byte[32];
+        log.ReadExactly(header);
+        var (page, count) = (BinaryPrimitives.ReadInt32BigEndian(header.AsSpan(8)), 0);
+        var frame = new byte[24 + page];
+        while (log.ReadAtLeast(frame, frame.Length, throwOnEndOfStream: false) == frame.Length)
+        {
+            count += BinaryPrimitives.ReadInt32BigEndian(frame.AsSpan(4)) > 0 ? 1 : 0;
+        }
+
+        return count;
+    }
+
     private QueuedCommit Queue(PartitionKey partition, Head expected, bool canWait, params CommitNumber[] restsOn) =>
         _store.Queue(partition, expected, [Put("a", "x")], restsOn, canWait);
 
@@ -244,5 +328,17 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
     {
         _store.Dispose();
         _store = new SqlitePartitionStore(File);
+    }
+
+    /// <summary>A batch that fails in the middle of its transaction.</summary>
+    private sealed class Unreadable(IReadOnlyList<Mutation> rows) : IReadOnlyList<Mutation>
+    {
+        public int Count => rows.Count;
+
+        public Mutation this[int index] => index == 0 ? rows[0] : throw new InvalidOperationException("The test lets this transaction fail.");
+
+        public IEnumerator<Mutation> GetEnumerator() => rows.GetEnumerator();
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
     }
 }

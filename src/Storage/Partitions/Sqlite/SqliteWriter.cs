@@ -68,11 +68,10 @@ internal sealed class SqliteWriter : IDisposable
                 _isPatient = true;
                 _patience.Change(Patience, Timeout.InfiniteTimeSpan);
             }
-        }
-
-        if (!canWait)
-        {
-            _queued.Set();
+            else if (!canWait)
+            {
+                _queued.Set();
+            }
         }
 
         return new QueuedCommit(write.Number, write.Done.Task);
@@ -83,15 +82,14 @@ internal sealed class SqliteWriter : IDisposable
     {
         lock (_lock)
         {
-            if (_isDue || _queue.Count == 0)
+            if (!_isDue && _queue.Count > 0)
             {
-                return;
+                _isDue = true;
+
+                // In the lock, so that Dispose does not overtake it.
+                _queued.Set();
             }
-
-            _isDue = true;
         }
-
-        _queued.Set();
     }
 
     public void Dispose()
