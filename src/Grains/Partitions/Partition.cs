@@ -401,7 +401,9 @@ internal sealed class Partition
     /// </summary>
     private void Lose(Exception reason, List<Pending> members)
     {
+        // First, so that who hears of it finds the activation gone.
         _lost = reason;
+        _onLost(reason);
         var answer = Translate(reason);
         foreach (var pending in members)
         {
@@ -412,8 +414,6 @@ internal sealed class Partition
         {
             pending.Fail(answer);
         }
-
-        _onLost(reason);
     }
 
     private async ValueTask LoadAsync(LoadedRows loaded, CancellationToken cancellationToken)

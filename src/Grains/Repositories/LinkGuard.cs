@@ -1,3 +1,5 @@
+using Granary.Grains.Partitions;
+
 namespace Granary.Grains.Repositories;
 
 /// <summary>
@@ -33,6 +35,27 @@ internal sealed class LinkGuard
 
     /// <summary>Whether what was acquired with <paramref name="sequence"/> may be committed.</summary>
     public bool Allows(string what, long sequence) => !_denied.TryGetValue(what, out var version) || version < sequence;
+
+    /// <summary>Records in a row that another grain knows the repository; false if that has ended since it was told, and it has to be told again.</summary>
+    /// <param name="rows">The batch.</param>
+    /// <param name="row">The row: if it is there already, there is nothing to do.</param>
+    /// <param name="what">As what it is denied.</param>
+    /// <param name="announced">When the grain was told, if it was.</param>
+    public bool Confirm(RowBatch rows, string row, string what, Announcement? announced)
+    {
+        if (rows.Has(row))
+        {
+            return true;
+        }
+
+        if (announced is not { } known || !Allows(what, known.Sequence))
+        {
+            return false;
+        }
+
+        rows.Put(row, RepositoryRows.Mark);
+        return true;
+    }
 
     /// <summary>Forgets what was denied, as if it had not been: for tests that show what the rule is good for.</summary>
     internal void Forget(Func<string, bool> which)

@@ -331,6 +331,8 @@ internal sealed class RepositoryGrain(
                     }
 
                     LinkRules.Link(rows, digest, acquired.Content, now, _lifetimes);
+
+                    // That the link is there already is a promise, too: an activation that is stale finds out.
                     rows.Fence();
                     return true;
                 },
@@ -358,21 +360,7 @@ internal sealed class RepositoryGrain(
     }
 
     /// <summary>Records the entry in the catalog; false if the repository has left the catalog since it was made, and has to enter again.</summary>
-    private bool BeInCatalog(RowBatch rows, Announcement? entered)
-    {
-        if (rows.Has(RepositoryRows.Meta))
-        {
-            return true;
-        }
-
-        if (entered is not { } known || !_guard.Allows(RepositoryRows.CatalogEntry, known.Sequence))
-        {
-            return false;
-        }
-
-        rows.Put(RepositoryRows.Meta, RepositoryRows.Mark);
-        return true;
-    }
+    private bool BeInCatalog(RowBatch rows, Announcement? entered) => _guard.Confirm(rows, RepositoryRows.Meta, RepositoryRows.CatalogEntry, entered);
 
     /// <summary>The rest of a referrer whose annotations are too long for its row; null if the manifest has just gone.</summary>
     private async ValueTask<Referrer?> Complete(Referrer listed, CancellationToken cancellationToken)

@@ -28,21 +28,7 @@ internal sealed class SweepSchedule(Partition rows, RepositoryName name, LinkGua
     }
 
     /// <summary>Records that a schedule knows the repository; false if the sweep has come and gone since it was announced.</summary>
-    public bool Confirm(RowBatch batch, Announcement? announced)
-    {
-        if (batch.Has(RepositoryRows.Sweep))
-        {
-            return true;
-        }
-
-        if (announced is not { } known || !guard.Allows(RepositoryRows.Sweep, known.Sequence))
-        {
-            return false;
-        }
-
-        batch.Put(RepositoryRows.Sweep, RepositoryRows.Mark);
-        return true;
-    }
+    public bool Confirm(RowBatch batch, Announcement? announced) => guard.Confirm(batch, RepositoryRows.Sweep, RepositoryRows.Sweep, announced);
 
     /// <summary>
     /// Records that no schedule needs to know the repository: nothing is due. As every no on which others rely, that is a commit, and refuses whoever announced before it.

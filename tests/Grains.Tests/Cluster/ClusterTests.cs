@@ -1,12 +1,15 @@
 using System.Collections.Concurrent;
 using System.Text;
 using Granary.Grains.Interfaces;
+using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Catalog;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Protocol;
+using Granary.Storage.Partitions;
 using Granary.Storage.Partitions.Memory;
 using Granary.Storage.Partitions.Sqlite;
 using Granary.Testing;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Grains.Tests.Cluster;
 
@@ -75,6 +78,24 @@ public sealed class ClusterTests
 
         await using var fresh = await GrainCluster.StartAsync(store);
         Assert.NotNull(await fresh.Repository("app").FindTagged(Tag.Parse("v1"), withBody: false, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task An_activation_that_ends_leaves_nothing_promised_behind()
+    {
+        using var directory = new TemporaryDirectory();
+        using var store = new SqlitePartitionStore(directory.Combine("rows.db"), new FakeTimeProvider());
+        await using var cluster = await GrainCluster.StartAsync(store);
+        var blob = Commands.DigestOf("blob");
+        var partition = new PartitionKey($"blobs/{blob.FirstByte:x2}");
+        var acquire = new AcquireBlob(blob, new InlineContent([1]), RepositoryName.Parse("app"), Sequence: 1, Deadline: default);
+        var acquired = await cluster.Grains.GetGrain<IBlobShardGrain>(blob.FirstByte).Acquire(acquire, CancellationToken.None);
+        Assert.NotNull(Assert.IsType<Acquired>(acquired).RestsOn);
+        Assert.Equal(Head.None, await store.OpenAsync(partition, CancellationToken.None));
+
+        await cluster.StopAsync();
+
+        Assert.Equal(1, (await store.OpenAsync(partition, CancellationToken.None)).Version);
     }
 
     [Fact]

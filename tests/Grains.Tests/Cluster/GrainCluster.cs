@@ -58,6 +58,9 @@ internal sealed class GrainCluster : IAsyncDisposable
     /// <summary>Ends a silo without a word to the others.</summary>
     public Task KillAsync(InProcessSiloHandle silo) => _cluster.KillSiloAsync(silo);
 
+    /// <summary>Ends all silos in good order.</summary>
+    public Task StopAsync() => _cluster.StopAllSilosAsync();
+
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
 
     /// <summary>Calls until there is an answer: what a client does that tries again.</summary>

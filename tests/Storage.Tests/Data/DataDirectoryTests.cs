@@ -124,11 +124,8 @@ public sealed class DataDirectoryTests : IDisposable
         connection.Open();
         using var command = connection.CreateCommand();
         command.CommandText =
-            """
-            PRAGMA auto_vacuum = INCREMENTAL;
-            PRAGMA journal_mode = WAL;
-            CREATE TABLE heads (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL) STRICT;
-            CREATE TABLE rows (partition INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (partition, key)) STRICT, WITHOUT ROWID;
+            $"""
+            {OldFormats.Tables1}
             INSERT INTO heads (name, version) VALUES ('p', 1);
             INSERT INTO rows (partition, key, value) VALUES (1, 'large', $value), (1, 'other', $value), (1, 'small', x'07');
             """;

@@ -126,8 +126,9 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
             var partition = new PartitionKey($"random/{(random.Next(3) > 0 ? i : random.Next(i + 1))}");
             int[] restsOn = i == 0 ? [] : [.. Enumerable.Range(0, random.Next(3)).Select(_ => Math.Max(0, i - 1 - random.Next(random.Next(4) == 0 ? i : 4)))];
             Mutation[] rows = [Put($"commit/{i}", "x"), Mutation.Put("size", new byte[random.Next(8) == 0 ? 60_000 : 10])];
-            IReadOnlyList<Mutation> batch = random.Next(40) == 0 ? new Unreadable(rows) : random.Next(15) == 0 ? [.. Enumerable.Range(0, 20).Select(n => Mutation.Put($"large/{n}", new byte[60_000])), rows[0]] : rows;
-            commits.Add((_store.Queue(partition, Head.None, batch, [.. restsOn.Select(basis => commits[basis].Queued.Number!.Value)], canWait: random.Next(2) == 0), partition, restsOn));
+            var batch = random.Next(40) == 0 ? new Unreadable(rows) : WithLargeRows(rows, random.Next(15) == 0 ? 20 : 0);
+            var queued = _store.Queue(partition, Head.None, batch, [.. restsOn.Select(basis => commits[basis].Queued.Number!.Value)], canWait: random.Next(2) == 0);
+            commits.Add((queued, partition, restsOn));
             if (random.Next(20) == 0)
             {
                 _store.Hurry();
@@ -146,6 +147,9 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
         }
 
         Assert.InRange(isTrue.Count(done => done), 100, 1400);
+
+        static IReadOnlyList<Mutation> WithLargeRows(Mutation[] rows, int count) =>
+            [.. Enumerable.Range(0, count).Select(number => Mutation.Put($"large/{number}", new byte[60_000])), .. rows];
 
         static async Task<bool> IsDoneAsync(Task<Head> done)
         {
@@ -255,12 +259,7 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
         _store.Dispose();
         System.IO.File.Delete(File);
         var old = RegistryClient.RandomBytes(2000);
-        await ExecuteAsync(
-            """
-            CREATE TABLE heads (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL) STRICT;
-            CREATE TABLE rows (partition INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (partition, key)) STRICT, WITHOUT ROWID;
-            INSERT INTO heads (name, version) VALUES ('test/file', 7);
-            """);
+        await ExecuteAsync($"{OldFormats.Tables1} INSERT INTO heads (name, version) VALUES ('test/file', 7);");
         await ExecuteAsync("INSERT INTO rows (partition, key, value) VALUES (1, 'a', $value), (1, 'b', $value)", old);
 
         _store = new SqlitePartitionStore(File);

@@ -6,12 +6,12 @@ internal sealed class CommitOutcomes
     // Whoever rests on a commit comes within moments of it, so that the oldest failures may be forgotten; then everything that old counts as failed.
     private const int MaxFailures = 1024;
 
-    private readonly Dictionary<long, StorageException> _failures = [];
+    private readonly Dictionary<long, Exception> _failures = [];
     private long _settled;
     private long _forgotten;
 
     /// <summary>Notes what becomes of a commit, null if it is made. They come in the order of their numbers; that one has failed may also be noted later.</summary>
-    public void Note(CommitNumber number, StorageException? failure)
+    public void Note(CommitNumber number, Exception? failure)
     {
         _settled = Math.Max(_settled, number.Value);
         if (failure is null)
@@ -34,7 +34,8 @@ internal sealed class CommitOutcomes
         {
             if (_failures.TryGetValue(number.Value, out var failure))
             {
-                return failure;
+                // That another activation has its place is nothing that whoever rests on it has to give way to.
+                return failure as StorageException ?? new StorageException(StorageFault.Unavailable, $"A commit failed on which this one rests: {failure.Message} Try again.", failure);
             }
 
             if (number.Value > _settled || number.Value <= _forgotten)

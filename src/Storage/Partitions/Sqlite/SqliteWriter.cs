@@ -62,15 +62,15 @@ internal sealed class SqliteWriter : IDisposable
             ObjectDisposedException.ThrowIf(_stopping, this);
             write.Number = new CommitNumber(++_lastNumber);
             _queue.Enqueue(write);
-            _isDue |= !canWait;
-            if (canWait && !_isDue && !_isPatient)
+            if (!canWait)
+            {
+                _isDue = true;
+                _queued.Set();
+            }
+            else if (!_isDue && !_isPatient)
             {
                 _isPatient = true;
                 _patience.Change(Patience, Timeout.InfiniteTimeSpan);
-            }
-            else if (!canWait)
-            {
-                _queued.Set();
             }
         }
 
@@ -117,11 +117,6 @@ internal sealed class SqliteWriter : IDisposable
     {
         lock (_lock)
         {
-            if (_stopping)
-            {
-                return;
-            }
-
             _isPatient = false;
         }
 
@@ -188,19 +183,23 @@ internal sealed class SqliteWriter : IDisposable
                 }
 
                 write.Failure = _outcomes.FindFailure(write.RestsOn);
-                write.Won = write.Failure is null && head.Version == write.Expected.Version;
-                if (write.Won)
+                if (write.Failure is null && head.Version != write.Expected.Version)
+                {
+                    write.Failure = new HeadMovedException(write.Partition, write.Expected);
+                }
+
+                if (write.Failure is null)
                 {
                     head.Version = write.Batch is null ? 0 : head.Version + 1;
                 }
 
-                _outcomes.Note(write.Number, write.Won ? null : write.Failure ?? new StorageException(StorageFault.Unavailable, $"Another activation serves '{write.Partition}' now; try again."));
+                _outcomes.Note(write.Number, write.Failure);
             }
 
             // :: Step 2: what the winners say.
             foreach (var write in group)
             {
-                if (write.Won)
+                if (write.Failure is null)
                 {
                     _statements.Apply(write, ref CollectionsMarshal.GetValueRefOrNullRef(heads, write.Partition).Id);
                 }
@@ -227,13 +226,13 @@ internal sealed class SqliteWriter : IDisposable
 
         foreach (var write in group)
         {
-            if (write.Won)
+            if (write.Failure is null)
             {
                 write.Done.TrySetResult(write.Batch is null ? Head.None : write.Expected.Next);
             }
             else
             {
-                write.Done.TrySetException((Exception?)write.Failure ?? new HeadMovedException(write.Partition, write.Expected));
+                write.Done.TrySetException(write.Failure);
             }
         }
     }
@@ -317,10 +316,8 @@ internal sealed class SqliteWriter : IDisposable
 
         public TaskCompletionSource<Head> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        /// <summary>Why something is not there that it rests on.</summary>
-        public StorageException? Failure { get; set; }
-
-        public bool Won { get; set; }
+        /// <summary>Why it is refused: it is stale, or what it rests on is not there.</summary>
+        public Exception? Failure { get; set; }
 
         public int Bytes { get; } = batch?.Sum(mutation => mutation.Key.Length + (mutation.Value?.Length ?? 0)) ?? 0;
     }
