@@ -18,6 +18,12 @@ internal sealed class SqliteDatabase : IDisposable
     /// <summary>Whether no transaction is open.</summary>
     public bool IsIdle => raw.sqlite3_get_autocommit(_handle) != 0;
 
+    /// <summary>How many rows the last statement inserted, updated or deleted.</summary>
+    public int Changes => raw.sqlite3_changes(_handle);
+
+    /// <summary>The number of the row that was inserted last.</summary>
+    public long LastId => raw.sqlite3_last_insert_rowid(_handle);
+
     /// <exception cref="StorageException">The file cannot be opened.</exception>
     public static SqliteDatabase Open(string path, bool writable)
     {

@@ -30,11 +30,12 @@ internal static class SqliteSchema
     /// <summary>Format 1 had no large values outside of the tree; those that are there stay until their rows are written again.</summary>
     private const string Upgrade = "ALTER TABLE rows ADD COLUMN large INTEGER";
 
-    private const string Triggers =
-        """
-        CREATE TRIGGER IF NOT EXISTS row_deleted AFTER DELETE ON rows WHEN old.large IS NOT NULL BEGIN DELETE FROM large_values WHERE id = old.large; END;
-        CREATE TRIGGER IF NOT EXISTS row_replaced AFTER UPDATE ON rows WHEN old.large IS NOT NULL BEGIN DELETE FROM large_values WHERE id = old.large; END;
-        """;
+    /// <summary>
+    /// Deletes a large value with its row. There is none for updates: with one, SQLite keeps what it needs to undo each statement that sets a row, and that is a copy of every page which it changes. So a
+    /// row with a large value is never updated, but deleted and made again.
+    /// </summary>
+    private const string Trigger =
+        "CREATE TRIGGER IF NOT EXISTS row_deleted AFTER DELETE ON rows WHEN old.large IS NOT NULL BEGIN DELETE FROM large_values WHERE id = old.large; END";
 
     /// <summary>Makes a database what this program reads and writes, if it is not.</summary>
     /// <exception cref="StorageException">It cannot be written, or is damaged.</exception>
@@ -52,6 +53,6 @@ internal static class SqliteSchema
             database.Execute(Upgrade);
         }
 
-        database.Execute(Triggers);
+        database.Execute(Trigger);
     }
 }

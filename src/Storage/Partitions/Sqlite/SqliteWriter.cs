@@ -325,17 +325,17 @@ internal sealed class SqliteWriter : IDisposable
     private sealed class Statements(SqliteDatabase database) : IDisposable
     {
         private readonly SqliteDatabase.Statement _find = database.Prepare("SELECT id, version FROM heads WHERE name = ?1");
-        private readonly SqliteDatabase.Statement _create = database.Prepare("INSERT INTO heads (name, version) VALUES (?1, 1) RETURNING id");
+        private readonly SqliteDatabase.Statement _create = database.Prepare("INSERT INTO heads (name, version) VALUES (?1, 1)");
         private readonly SqliteDatabase.Statement _move = database.Prepare("UPDATE heads SET version = ?2 WHERE id = ?1");
         private readonly SqliteDatabase.Statement _dropHead = database.Prepare("DELETE FROM heads WHERE id = ?1");
         private readonly SqliteDatabase.Statement _dropRows = database.Prepare("DELETE FROM rows WHERE partition = ?1");
         private readonly SqliteDatabase.Statement _put = database.Prepare(
-            "INSERT INTO rows (partition, key, value) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value, large = NULL");
+            "INSERT INTO rows (partition, key, value) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value WHERE large IS NULL");
 
         private readonly SqliteDatabase.Statement _putLarge = database.Prepare(
-            "INSERT INTO rows (partition, key, value, large) VALUES (?1, ?2, x'', ?3) ON CONFLICT DO UPDATE SET value = excluded.value, large = excluded.large");
+            "INSERT INTO rows (partition, key, value, large) VALUES (?1, ?2, x'', ?3) ON CONFLICT DO UPDATE SET value = excluded.value, large = excluded.large WHERE large IS NULL");
 
-        private readonly SqliteDatabase.Statement _large = database.Prepare("INSERT INTO large_values (value) VALUES (?1) RETURNING id");
+        private readonly SqliteDatabase.Statement _large = database.Prepare("INSERT INTO large_values (value) VALUES (?1)");
 
         private readonly SqliteDatabase.Statement _delete = database.Prepare("DELETE FROM rows WHERE partition = ?1 AND key = ?2");
 
@@ -369,7 +369,8 @@ internal sealed class SqliteWriter : IDisposable
 
             if (id == 0)
             {
-                id = Number(_create.Bind(1, write.Partition.Value));
+                _create.Bind(1, write.Partition.Value).Run();
+                id = database.LastId;
             }
             else
             {
@@ -385,11 +386,12 @@ internal sealed class SqliteWriter : IDisposable
                 }
                 else if (bytes.Length <= SqliteSchema.MaxValueInTree)
                 {
-                    _put.Bind(1, id).Bind(2, key).Bind(3, bytes.Span).Run();
+                    Put(_put.Bind(1, id).Bind(2, key).Bind(3, bytes.Span), id, key);
                 }
                 else
                 {
-                    _putLarge.Bind(1, id).Bind(2, key).Bind(3, Number(_large.Bind(1, bytes.Span))).Run();
+                    _large.Bind(1, bytes.Span).Run();
+                    Put(_putLarge.Bind(1, id).Bind(2, key).Bind(3, database.LastId), id, key);
                 }
             }
         }
@@ -402,17 +404,14 @@ internal sealed class SqliteWriter : IDisposable
             }
         }
 
-        /// <summary>The number that a statement answers which has done what it does when it gives its first row.</summary>
-        private static long Number(SqliteDatabase.Statement statement)
+        private void Put(SqliteDatabase.Statement put, long id, string key)
         {
-            try
+            put.Run();
+            if (database.Changes == 0)
             {
-                statement.Step();
-                return statement.Number(0);
-            }
-            finally
-            {
-                statement.Reset();
+                // A large value goes with its row, and not otherwise (see the schema).
+                _delete.Bind(1, id).Bind(2, key).Run();
+                put.Run();
             }
         }
     }
