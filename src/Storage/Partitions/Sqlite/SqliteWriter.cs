@@ -182,12 +182,8 @@ internal sealed class SqliteWriter : IDisposable
                     head = _statements.FindHead(write.Partition);
                 }
 
-                write.Failure = _outcomes.FindFailure(write.RestsOn);
-                if (write.Failure is null && head.Version != write.Expected.Version)
-                {
-                    write.Failure = new HeadMovedException(write.Partition, write.Expected);
-                }
-
+                write.Failure = (Exception?)_outcomes.FindFailure(write.RestsOn)
+                    ?? (head.Version == write.Expected.Version ? null : new HeadMovedException(write.Partition, write.Expected));
                 if (write.Failure is null)
                 {
                     head.Version = write.Batch is null ? 0 : head.Version + 1;
