@@ -12,12 +12,14 @@ namespace Granary.Gateway;
 public static class GatewayServices
 {
     /// <summary>
-    /// Adds what the gateway needs. The host also registers an <c>IGrainFactory</c> (a silo or a client of one) and an <c>IBlobStore</c>, and may configure the options.
+    /// Adds what the gateway needs. The host also registers an <c>IGrainFactory</c> (a silo or a client of one) and an <c>IBlobStore</c>, and may configure the options. If it is a silo, its
+    /// <see cref="Granary.Grains.Interfaces.Repositories.IPullAnswers"/> save pulls a call.
     /// </summary>
     public static IServiceCollection AddGranaryGateway(this IServiceCollection services)
     {
         services.AddGranaryInterfaces();
         services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<RepositoryReader>();
         services.AddSingleton<UploadSessions>();
         services.AddSingleton<UploadTails>();
         services.AddSingleton<ParkedHashes>();

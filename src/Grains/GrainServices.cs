@@ -1,5 +1,6 @@
 using Granary.Grains.Collection;
 using Granary.Grains.Interfaces;
+using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Operations;
 using Granary.Grains.Repositories;
 using Granary.Grains.Scrubbing;
@@ -26,6 +27,8 @@ public static class GrainServices
         silo.Services.TryAddSingleton<ObjectIdSource>();
         silo.Services.TryAddSingleton<OperationSignal>();
         silo.Services.TryAddSingleton<ClientActivity>();
+        silo.Services.TryAddSingleton<PullAnswers>();
+        silo.Services.TryAddSingleton<IPullAnswers>(services => services.GetRequiredService<PullAnswers>());
         silo.Services.AddOptions<LifetimeOptions>();
         silo.Configure<GrainCollectionOptions>(options => options.CollectionAge = IdleAfter);
         return silo;

@@ -20,7 +20,7 @@ public sealed class ReferenceProtocolTests(ITestOutputHelper output)
         ["tomb"] = 57_010,
         ["own"] = 82_160,
         ["late"] = 2360,
-        ["ren"] = 9360,
+        ["ren"] = 34_890,
         ["catalog-guard"] = 1180,
     };
 

@@ -55,6 +55,8 @@ internal sealed class SimulatedCluster : IGrainFactory
             .AddSingleton(Options.Create(collection))
             .AddSingleton<ObjectIdSource>(new CountedIds())
             .AddSingleton(new ClientActivity(TimeProvider.System))
+            .AddSingleton(TimeProvider.System)
+            .AddSingleton<PullAnswers>()
             .AddSingleton(typeof(ILogger<>), typeof(NullLogger<>))
             .BuildServiceProvider();
     }

@@ -1,7 +1,6 @@
 using Granary.Gateway.Http;
 using Granary.Gateway.Transfer;
 using Granary.Grains.Interfaces.Blobs;
-using Granary.Grains.Interfaces.Repositories;
 using Granary.Protocol;
 using Granary.Storage.Blobs;
 using Microsoft.AspNetCore.Http;
@@ -11,7 +10,7 @@ using Microsoft.Extensions.Primitives;
 namespace Granary.Gateway.Endpoints;
 
 /// <summary><c>GET</c> and <c>HEAD /v2/&lt;name&gt;/blobs/&lt;digest&gt;</c>: a blob, or ranges of it (end-2).</summary>
-internal sealed partial class PullBlob(IGrainFactory grains, IBlobStore store, ILogger<PullBlob> logger) : IRegistryEndpoint
+internal sealed partial class PullBlob(RepositoryReader repositories, IBlobStore store, ILogger<PullBlob> logger) : IRegistryEndpoint
 {
     // What a digest names never changes.
     private const string Immutable = "max-age=31536000, immutable";
@@ -24,14 +23,13 @@ internal sealed partial class PullBlob(IGrainFactory grains, IBlobStore store, I
             return;
         }
 
-        var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
         if (request.IsHead)
         {
-            await DescribeAsync(request, repository, digest);
+            await DescribeAsync(request, digest);
             return;
         }
 
-        await using var source = await OpenAsync(request, repository, digest);
+        await using var source = await OpenAsync(request, digest);
         if (source is null)
         {
             await UnknownAsync(request, digest);
@@ -45,9 +43,9 @@ internal sealed partial class PullBlob(IGrainFactory grains, IBlobStore store, I
         }
     }
 
-    private static async Task DescribeAsync(RegistryRequest request, IRepositoryGrain repository, Digest digest)
+    private async Task DescribeAsync(RegistryRequest request, Digest digest)
     {
-        if (await GrainCalls.RetryOnceAsync(() => repository.FindBlobSize(digest, CancellationToken.None)) is not { } size)
+        if (await repositories.FindBlobSizeAsync(request.Repository, digest) is not { } size)
         {
             await UnknownAsync(request, digest);
             return;
@@ -60,12 +58,12 @@ internal sealed partial class PullBlob(IGrainFactory grains, IBlobStore store, I
         }
     }
 
-    private async Task<IBlobReader?> OpenAsync(RegistryRequest request, IRepositoryGrain repository, Digest digest)
+    private async Task<IBlobReader?> OpenAsync(RegistryRequest request, Digest digest)
     {
         // Twice: between the grain's answer and the opening, the blob may have been collected, and pushed again as another object.
         for (var attempt = 0; attempt < 2; attempt++)
         {
-            switch (await GrainCalls.RetryOnceAsync(() => repository.FindBlob(digest, CancellationToken.None)))
+            switch (await repositories.FindBlobAsync(request.Repository, digest))
             {
                 case null:
                     return null;

@@ -10,7 +10,7 @@ namespace Granary.Gateway.Endpoints;
 /// <summary>
 /// <c>POST /v2/&lt;name&gt;/blobs/uploads/</c>: a new session (end-4a, end-4c), a blob in one request (end-4b), or a mount (end-11).
 /// </summary>
-internal sealed class StartUpload(IGrainFactory grains, UploadSessions sessions, UploadTails tails, BlobPush push) : IRegistryEndpoint
+internal sealed class StartUpload(IGrainFactory grains, RepositoryReader repositories, UploadSessions sessions, UploadTails tails, BlobPush push) : IRegistryEndpoint
 {
     // Repositories that are asked whether they (still) hold a blob that shall be mounted from anywhere.
     private const int MaxMountSources = 8;
@@ -93,11 +93,7 @@ internal sealed class StartUpload(IGrainFactory grains, UploadSessions sessions,
         return false;
     }
 
-    private async Task<bool> HoldsAsync(RepositoryName repository, Digest digest)
-    {
-        var source = grains.GetGrain<IRepositoryGrain>(repository.Value);
-        return await GrainCalls.RetryOnceAsync(() => source.FindBlobSize(digest, CancellationToken.None)) is not null;
-    }
+    private async Task<bool> HoldsAsync(RepositoryName repository, Digest digest) => await repositories.FindBlobSizeAsync(repository, digest) is not null;
 
     /// <summary>Null for a parameter that is not there; false for one that is not a digest.</summary>
     private static bool TryParse(string? text, out Digest? digest)

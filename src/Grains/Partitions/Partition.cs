@@ -27,7 +27,8 @@ internal sealed class Partition
     private readonly CachedRows _cached;
     private readonly Queue<Pending> _queue = new();
     private Head _head;
-    private long _publishes;
+    private Moment _moment = new();
+    private bool _isSilent;
     private bool _committing;
     private bool _isPromised;
     private Task _work = Task.CompletedTask;
@@ -41,6 +42,9 @@ internal sealed class Partition
 
     /// <summary>The version that the next commit can have at the earliest.</summary>
     public long NextVersion => _head.Version + 1;
+
+    /// <summary>The moment that is now: what is read from here on stays true while it lasts.</summary>
+    public Moment Moment => _moment;
 
     /// <summary>Reads where the partition stands. Called once, before anything else.</summary>
     public async Task OpenAsync(CancellationToken cancellationToken)
@@ -140,7 +144,7 @@ internal sealed class Partition
     {
         var loaded = new LoadedRows(_cache);
         var view = new CommittedRows(loaded);
-        var publishes = _publishes;
+        var moment = _moment;
         var overtaken = 0;
         Name(needs, loaded);
         while (true)
@@ -148,7 +152,7 @@ internal sealed class Partition
             if (loaded.HasMissed)
             {
                 await LoadAsync(loaded, cancellationToken);
-                if (_publishes != publishes)
+                if (_moment != moment)
                 {
                     // What was loaded before the publish and what is read from the cache after it are of two moments.
                     if (++overtaken > MaxOvertaken)
@@ -157,7 +161,7 @@ internal sealed class Partition
                     }
 
                     loaded.Forget();
-                    publishes = _publishes;
+                    moment = _moment;
                 }
             }
 
@@ -276,9 +280,10 @@ internal sealed class Partition
         }
     }
 
-    /// <summary>Waits for what is on its way into the store: who opens the partition next is to find it there. Never throws.</summary>
+    /// <summary>Lets nothing be kept any more, and waits for what is on its way into the store: who opens the partition next is to find it there. Never throws.</summary>
     public Task SettleAsync()
     {
+        FallSilent();
         if (_isPromised)
         {
             _store.Hurry();
@@ -292,6 +297,7 @@ internal sealed class Partition
     {
         // Behind everything that is queued: what this drops is what they left.
         await DecideAsync([], _ => true, cancellationToken);
+        FallSilent();
         var reason = new StorageException(StorageFault.Unavailable, $"'{_key}' is being removed; try again.");
         _lost ??= reason;
         try
@@ -360,7 +366,11 @@ internal sealed class Partition
         }
 
         // :: Step 4: publish, then answer. Reads that began before this notice it.
-        _publishes++;
+        if (batch.IsDue)
+        {
+            BeginMoment();
+        }
+
         loaded.MoveToCache();
         batch.Publish(_cache);
         foreach (var pending in members)
@@ -402,6 +412,7 @@ internal sealed class Partition
     private void Lose(Exception reason, List<Pending> members)
     {
         // First, so that who hears of it finds the activation gone.
+        FallSilent();
         _lost = reason;
         _onLost(reason);
         var answer = Translate(reason);
@@ -414,6 +425,23 @@ internal sealed class Partition
         {
             pending.Fail(answer);
         }
+    }
+
+    private void BeginMoment()
+    {
+        _moment.End();
+        _moment = new Moment();
+        if (_isSilent)
+        {
+            _moment.End();
+        }
+    }
+
+    /// <summary>What is read from here on is nothing to be kept: others may write to the partition.</summary>
+    private void FallSilent()
+    {
+        _isSilent = true;
+        _moment.End();
     }
 
     private async ValueTask LoadAsync(LoadedRows loaded, CancellationToken cancellationToken)

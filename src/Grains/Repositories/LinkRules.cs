@@ -21,7 +21,10 @@ internal static class LinkRules
 
     /// <summary>Whether a link has to be renewed before a client is told that it exists (rule 5).</summary>
     public static bool NeedsRenewal(LinkRow link, DateTimeOffset now, LifetimeOptions lifetimes) =>
-        link.Uses == 0 && now - link.Renewed > lifetimes.RenewalInterval;
+        now > RenewalDue(link, lifetimes);
+
+    /// <summary>Until when a client may be told that a link exists without renewing it; null for as long as a manifest uses it.</summary>
+    public static DateTimeOffset? RenewalDue(LinkRow link, LifetimeOptions lifetimes) => link.Uses == 0 ? link.Renewed + lifetimes.RenewalInterval : null;
 
     /// <summary>Whether the repository has the blob, and nobody knows it to be damaged.</summary>
     public static bool IsHere(RowView rows, Digest digest) => LinkRow.Find(rows, digest) is { IsDamaged: false };

@@ -18,6 +18,7 @@ internal sealed class RepositoryGrain(
     IOptions<LifetimeOptions> lifetimeOptions,
     IOptions<CollectionOptions> collectionOptions,
     ClientActivity clients,
+    PullAnswers answers,
     TimeProvider time,
     ILogger<RepositoryGrain> logger) : PartitionGrain(store, logger), IRepositoryGrain, IRepositoryUpkeepGrain
 {
@@ -70,19 +71,33 @@ internal sealed class RepositoryGrain(
     public async Task<BlobContent?> FindBlob(Digest digest, CancellationToken cancellationToken)
     {
         clients.Note();
+        var moment = Rows.Moment;
         var (link, content) = await Rows.ReadAsync(
             [RepositoryRows.Link(digest), RepositoryRows.Bytes(digest)],
             rows => (LinkRow.Find(rows, digest), LinkRules.Content(rows, digest)),
             cancellationToken);
-        return await Keep(digest, link, cancellationToken) ? content : null;
+        if (content is null || !await Keep(digest, link, cancellationToken))
+        {
+            return null;
+        }
+
+        answers.Remember(moment, PullQuestion.Blob(_name, digest), content, (content as InlineContent)?.Bytes.Length ?? 0, LinkRules.RenewalDue(link!, _lifetimes));
+        return content;
     }
 
     /// <inheritdoc/>
     public async Task<long?> FindBlobSize(Digest digest, CancellationToken cancellationToken)
     {
         clients.Note();
+        var moment = Rows.Moment;
         var link = await FindLink(digest, cancellationToken);
-        return await Keep(digest, link, cancellationToken) ? link!.Size : null;
+        if (!await Keep(digest, link, cancellationToken))
+        {
+            return null;
+        }
+
+        answers.Remember<long?>(moment, PullQuestion.BlobSize(_name, digest), link!.Size, until: LinkRules.RenewalDue(link, _lifetimes));
+        return link.Size;
     }
 
     /// <inheritdoc/>
@@ -169,18 +184,24 @@ internal sealed class RepositoryGrain(
     public async Task<FoundManifest?> FindManifest(Digest digest, bool withBody, CancellationToken cancellationToken)
     {
         clients.Note();
+        var moment = Rows.Moment;
         string[] needs = withBody ? [RepositoryRows.Manifest(digest), RepositoryRows.Body(digest, 0)] : [RepositoryRows.Manifest(digest)];
-        return await Rows.ReadAsync(needs, rows => ManifestRules.Find(rows, digest, withBody), cancellationToken);
+        var found = await Rows.ReadAsync(needs, rows => ManifestRules.Find(rows, digest, withBody), cancellationToken);
+        Remember(moment, PullQuestion.Manifest(_name, digest, withBody), found);
+        return found;
     }
 
     /// <inheritdoc/>
     public async Task<FoundManifest?> FindTagged(Tag tag, bool withBody, CancellationToken cancellationToken)
     {
         clients.Note();
-        return await Rows.ReadAsync(
+        var moment = Rows.Moment;
+        var found = await Rows.ReadAsync(
             [RepositoryRows.Tag(tag)],
             rows => TagRow.Find(rows, tag) is { } row ? ManifestRules.Find(rows, row.Digest, withBody) : null,
             cancellationToken);
+        Remember(moment, PullQuestion.Tagged(_name, tag, withBody), found);
+        return found;
     }
 
     /// <inheritdoc/>
@@ -280,6 +301,14 @@ internal sealed class RepositoryGrain(
 
     /// <inheritdoc/>
     public Task<bool> PinAgain(Digest digest, CancellationToken cancellationToken) => _upkeep!.PinAgainAsync(digest, cancellationToken);
+
+    private void Remember(Moment moment, PullQuestion question, FoundManifest? found)
+    {
+        if (found is not null)
+        {
+            answers.Remember(moment, question, found, found.Body?.Length ?? 0);
+        }
+    }
 
     private ValueTask<LinkRow?> FindLink(Digest digest, CancellationToken cancellationToken) =>
         Rows.ReadAsync([RepositoryRows.Link(digest)], rows => LinkRow.Find(rows, digest), cancellationToken);

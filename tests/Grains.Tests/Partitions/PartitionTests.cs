@@ -409,6 +409,56 @@ public sealed class PartitionTests
         await put;
     }
 
+    [Fact]
+    public async Task A_moment_lasts_until_something_is_committed_and_is_over_before_anybody_hears_of_it()
+    {
+        var partition = await OpenAsync();
+        var moment = partition.Moment;
+        await ReadAsync(partition, "a");
+        await partition.DecideAsync([], rows => rows.Has("a"), CancellationToken.None);
+        var gate = HoldNextCommit();
+        var put = PutAsync(partition, "a", "1");
+        var wasOver = put.ContinueWith(_ => moment.IsOver, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        Assert.False(moment.IsOver);
+
+        gate.SetResult();
+
+        Assert.True(await wasOver);
+        Assert.False(partition.Moment.IsOver);
+    }
+
+    [Fact]
+    public async Task No_moment_begins_after_a_commit_that_failed()
+    {
+        var partition = await OpenAsync();
+        var moment = partition.Moment;
+        _store.AfterCommit = () => throw new StorageException(StorageFault.Unavailable, "no word");
+        var put = PutAsync(partition, "a", "1");
+
+        Assert.True(await put.ContinueWith(_ => moment.IsOver, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default));
+        Assert.True(partition.Moment.IsOver);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task No_moment_begins_in_an_activation_that_ends_whatever_it_still_commits(bool drops)
+    {
+        var partition = await OpenAsync();
+        var moment = partition.Moment;
+        var gate = HoldNextCommit();
+        var put = PutAsync(partition, "a", "1");
+
+        var end = drops ? partition.DropAsync(CancellationToken.None) : partition.SettleAsync();
+        Assert.Equal(!drops, moment.IsOver);
+        gate.SetResult();
+        await put;
+        await end;
+
+        Assert.True(moment.IsOver);
+        Assert.True(partition.Moment.IsOver);
+    }
+
     private static Task<(bool Answer, CommitTicket? Ticket)> PromiseAsync(Partition partition, string key, bool isPromise) =>
         partition.DecideAheadAsync([], rows => Put(rows, key), _ => isPromise, CancellationToken.None);
 
