@@ -62,6 +62,8 @@ internal static class BlobSender
 
     private static async Task CopyAsync(HttpContext http, IBlobReader source, ByteRange range)
     {
+        // Until the headers are where the bytes will be, the server would lend other memory, and copy all of it when the answer begins.
+        await http.Response.StartAsync(http.RequestAborted);
         PipeWriter writer = http.Response.BodyWriter;
         for (long done = 0; done < range.Length;)
         {
