@@ -19,16 +19,16 @@ internal static class ManifestRules
         .. command.Children.Select(RepositoryRows.Link),
     ];
 
-    /// <summary>The rows that <see cref="Delete"/> will ask for; null if there is no such manifest.</summary>
-    public static IReadOnlyList<string>? NeedsOfDeletion(RowView rows, Digest digest)
+    /// <summary>The rows that <see cref="Delete"/> will ask for, and what the manifest names; null if there is no such manifest.</summary>
+    public static (IReadOnlyList<string> Needs, Digest[] References)? PlanDeletion(RowView rows, Digest digest)
     {
         if (ManifestRow.Find(rows, digest) is not { } row)
         {
             return null;
         }
 
-        var references = References(Body(rows, digest, row), row.MediaType).ToArray();
-        return
+        var references = References(rows, digest, row);
+        string[] needs =
         [
             RepositoryRows.Manifest(digest),
             RepositoryRows.TaggedPrefix(digest),
@@ -36,6 +36,7 @@ internal static class ManifestRules
             .. references.Select(reference => RepositoryRows.Use(reference, digest)),
             .. references.Select(RepositoryRows.Link),
         ];
+        return (needs, references);
     }
 
     /// <summary>What is in the way of a push; null if nothing.</summary>
@@ -68,14 +69,19 @@ internal static class ManifestRules
             : null;
 
     /// <summary>Removes a manifest with its tags; false if there is none.</summary>
-    public static bool Delete(RowBatch rows, Digest digest, DateTimeOffset moment, LifetimeOptions lifetimes)
+    /// <param name="rows">The rows.</param>
+    /// <param name="digest">The manifest.</param>
+    /// <param name="references">What it names, if that was read ahead: a digest always names the same.</param>
+    /// <param name="moment">When.</param>
+    /// <param name="lifetimes">How long what it alone has used is kept.</param>
+    public static bool Delete(RowBatch rows, Digest digest, Digest[]? references, DateTimeOffset moment, LifetimeOptions lifetimes)
     {
         if (ManifestRow.Find(rows, digest) is not { } row)
         {
             return false;
         }
 
-        foreach (var reference in References(Body(rows, digest, row), row.MediaType))
+        foreach (var reference in references ?? References(rows, digest, row))
         {
             LinkRules.EndUse(rows, reference, digest, moment, lifetimes);
         }
@@ -179,14 +185,14 @@ internal static class ManifestRules
     }
 
     /// <summary>What a stored manifest names. It was parsed when it was pushed; should a later parser refuse it, its uses stay, and nothing is lost.</summary>
-    private static IEnumerable<Digest> References(byte[] body, string mediaType)
+    private static Digest[] References(RowView rows, Digest digest, ManifestRow row)
     {
-        if (!Manifest.TryParse(body, mediaType, out var manifest, out _))
+        if (!Manifest.TryParse(Body(rows, digest, row), row.MediaType, out var manifest, out _))
         {
             return [];
         }
 
         Descriptor[] config = manifest.Config is null ? [] : [manifest.Config];
-        return config.Concat(manifest.Layers).Concat(manifest.Manifests).Select(descriptor => descriptor.Digest).Distinct();
+        return [.. config.Concat(manifest.Layers).Concat(manifest.Manifests).Select(descriptor => descriptor.Digest).Distinct()];
     }
 }

@@ -9,8 +9,8 @@ namespace Granary.Grains.Repositories;
 /// <remarks>One for all repositories of a silo, so that what is pulled most has the memory. An answer that is over stays until it is pushed out or replaced.</remarks>
 internal sealed class PullAnswers(ClientActivity clients, TimeProvider time) : IPullAnswers, IDisposable
 {
-    // A thousand manifests and more, or the places of some thousand layers.
-    private const int MaxBytes = 4 * 1024 * 1024;
+    // Some thousand manifests or places of layers.
+    private const int MaxBytes = 3 * 1024 * 1024;
 
     // An answer that would push out most others is cheaper to make again.
     private const int MaxAnswerBytes = MaxBytes / 8;

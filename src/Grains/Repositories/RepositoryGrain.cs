@@ -208,9 +208,10 @@ internal sealed class RepositoryGrain(
     public async Task<bool> DeleteManifest(Digest digest, CancellationToken cancellationToken)
     {
         clients.Note();
-        var needs = await Rows.ReadAsync([RepositoryRows.Manifest(digest), RepositoryRows.Body(digest, 0)], rows => ManifestRules.NeedsOfDeletion(rows, digest), cancellationToken);
+        var planned = await Rows.ReadAsync([RepositoryRows.Manifest(digest), RepositoryRows.Body(digest, 0)], rows => ManifestRules.PlanDeletion(rows, digest), cancellationToken);
         var moment = NextMoment();
-        return needs is not null && await _schedule!.DecideAsync(needs, rows => ManifestRules.Delete(rows, digest, moment, _lifetimes), cancellationToken);
+        return planned is { } plan
+            && await _schedule!.DecideAsync(plan.Needs, rows => ManifestRules.Delete(rows, digest, plan.References, moment, _lifetimes), cancellationToken);
     }
 
     /// <inheritdoc/>

@@ -458,7 +458,7 @@ internal sealed class RepositoryUpkeep(
         guard.Deny(digest.Value, batch.Version);
     }
 
-    private bool Remove(RowBatch batch, Digest manifest, DateTimeOffset moment) => ManifestRules.Delete(batch, manifest, moment, lifetimes);
+    private bool Remove(RowBatch batch, Digest manifest, DateTimeOffset moment) => ManifestRules.Delete(batch, manifest, references: null, moment, lifetimes);
 
     private static bool DeleteAll(RowBatch batch, IEnumerable<string> keys)
     {
