@@ -55,8 +55,7 @@ internal sealed class SimulatedCluster : IGrainFactory
             .AddSingleton(Options.Create(collection))
             .AddSingleton<ObjectIdSource>(new CountedIds())
             .AddSingleton(new ClientActivity(TimeProvider.System))
-            .AddSingleton(TimeProvider.System)
-            .AddSingleton<PullAnswers>()
+            .AddSingleton(services => new PullAnswers(services.GetRequiredService<ClientActivity>(), TimeProvider.System))
             .AddSingleton(typeof(ILogger<>), typeof(NullLogger<>))
             .BuildServiceProvider();
     }

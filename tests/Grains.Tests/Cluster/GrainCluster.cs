@@ -55,8 +55,8 @@ internal sealed class GrainCluster : IAsyncDisposable
 
     public IRepositoryUpkeepGrain Upkeep(string name) => Grains.GetGrain<IRepositoryUpkeepGrain>(name);
 
-    /// <summary>What the repositories of a silo have answered.</summary>
-    public IPullAnswers Answers(int silo = 0) => Silos[silo].ServiceProvider.GetRequiredService<IPullAnswers>();
+    /// <summary>What the repositories of the first silo have answered.</summary>
+    public IPullAnswers Answers => Silos[0].ServiceProvider.GetRequiredService<IPullAnswers>();
 
     /// <summary>Ends a silo without a word to the others.</summary>
     public Task KillAsync(InProcessSiloHandle silo) => _cluster.KillSiloAsync(silo);

@@ -192,5 +192,5 @@ public sealed class PullAnswersTests : GrainTest
 
     private Task<LinkAnswer> LinkAsync(string content) => GrainCluster.LinkAsync(Repository, Bytes(content));
 
-    private T? Known<T>(PullQuestion question) => Cluster.Answers().TryFind<T>(question, out var answer) ? answer : default;
+    private T? Known<T>(PullQuestion question) => Cluster.Answers.TryFind<T>(question, out var answer) ? answer : default;
 }
