@@ -12,6 +12,8 @@ internal sealed class Invariants(World world)
 
     private static readonly string[] Shards = ["blobs/00", "blobs/01"];
 
+    private readonly Dictionary<string, string[]> _names = new(StringComparer.Ordinal);
+
     /// <exception cref="ViolationException">Something is not true.</exception>
     public void Check(string where)
     {
@@ -94,12 +96,16 @@ internal sealed class Invariants(World world)
 
                 case "man":
                     Require(isVisible, where, $"{name} has {key} and cannot be seen");
-                    Require(rows.ContainsKey($"body/{parts[1]}/0000"), where, $"{name}: {key} has no bytes");
+                    foreach (var named in NamesOf(parts[1], value))
+                    {
+                        uses[named] = uses.GetValueOrDefault(named) + 1;
+                        Require(rows.ContainsKey("link/" + named), where, $"{name}: {key} needs {named}, which is not linked");
+                    }
+
                     break;
 
-                case "use":
-                    uses[parts[1]] = uses.GetValueOrDefault(parts[1]) + 1;
-                    Require(rows.ContainsKey("link/" + parts[1]), where, $"{name}: manifest {parts[2]} needs {parts[1]}, which is not linked");
+                case "named":
+                    Require(false, where, $"{name} has {key}, though manifests name only what is linked");
                     break;
 
                 case "due":
@@ -117,6 +123,19 @@ internal sealed class Invariants(World world)
         {
             Require(rows.ContainsKey("man/" + manifest) && rows.ContainsKey("tag/" + tag), where, $"{name} lost {tag}, which it had acknowledged");
         }
+    }
+
+    private string[] NamesOf(string manifest, ReadOnlyMemory<byte> value)
+    {
+        // What a manifest names never changes, and this is asked after each step.
+        if (_names.TryGetValue(manifest, out var known))
+        {
+            return known;
+        }
+
+        var row = ManifestRow.Decode(value);
+        Require(row.HasAllNames && row.Pieces == 1 && row.First.Length == row.NamesSize + row.Size, "rows", "a manifest has not all its bytes");
+        return _names[manifest] = [.. ManifestNames.Decode(row.First[..row.NamesSize]).All.Select(digest => digest.Value)];
     }
 
     private void CheckLink(string where, string name, Digest digest, LinkRow link, Dictionary<string, int> uses)

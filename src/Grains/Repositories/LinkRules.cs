@@ -8,9 +8,6 @@ namespace Granary.Grains.Repositories;
 /// <summary>The rules about a repository's blobs. A link has a <c>due/</c> row exactly while no manifest uses it.</summary>
 internal static class LinkRules
 {
-    // Named in the answer to a client that wants to delete a blob in use; more would not help it.
-    private const int NamedManifests = 10;
-
     /// <summary>Where the blob's bytes are; null if there is no such blob here.</summary>
     public static BlobContent? Content(RowView rows, Digest digest) => LinkRow.Find(rows, digest) switch
     {
@@ -54,7 +51,8 @@ internal static class LinkRules
         }
 
         // Sparse manifests and foreign layers may have named it before it came.
-        var uses = rows.Scan(RepositoryRows.UsePrefix(digest)).Count;
+        var uses = NamedRow.Count(rows, digest);
+        NamedRow.Set(rows, digest, 0);
         var link = new LinkRow((content as ObjectContent)?.Object, content.Size, uses, now, uses == 0 ? now + lifetimes.LinkGrace : null);
         Store(rows, digest, before: null, link);
         if (content is InlineContent inline)
@@ -91,27 +89,24 @@ internal static class LinkRules
     }
 
     /// <summary>A manifest names the content from now on.</summary>
-    public static void Use(RowBatch rows, Digest digest, Digest manifest)
+    public static void Use(RowBatch rows, Digest digest)
     {
-        rows.Put(RepositoryRows.Use(digest, manifest), RepositoryRows.Mark);
         if (LinkRow.Find(rows, digest) is { } link)
         {
             Store(rows, digest, link, link with { Uses = link.Uses + 1, Due = null });
         }
+        else
+        {
+            NamedRow.Set(rows, digest, NamedRow.Count(rows, digest) + 1);
+        }
     }
 
     /// <summary>A manifest no longer names the content.</summary>
-    public static void EndUse(RowBatch rows, Digest digest, Digest manifest, DateTimeOffset now, LifetimeOptions lifetimes)
+    public static void EndUse(RowBatch rows, Digest digest, DateTimeOffset now, LifetimeOptions lifetimes)
     {
-        var use = RepositoryRows.Use(digest, manifest);
-        if (!rows.Has(use))
-        {
-            return;
-        }
-
-        rows.Delete(use);
         if (LinkRow.Find(rows, digest) is not { } link)
         {
+            NamedRow.Set(rows, digest, NamedRow.Count(rows, digest) - 1);
             return;
         }
 
@@ -130,8 +125,7 @@ internal static class LinkRules
 
         if (link.Uses > 0 && !evenIfUsed)
         {
-            var users = rows.Scan(RepositoryRows.UsePrefix(digest));
-            return new BlobInUse([.. users.Take(NamedManifests).Select(row => Digest.Parse(RepositoryRows.LastPart(row.Key)))]);
+            return new BlobInUse([]);
         }
 
         Unlink(rows, digest, link);
@@ -154,6 +148,11 @@ internal static class LinkRules
         if (link.Due is { } due)
         {
             rows.Delete(RepositoryRows.Due(due, digest));
+        }
+
+        if (link.Uses > 0)
+        {
+            NamedRow.Set(rows, digest, link.Uses);
         }
 
         rows.Put(RepositoryRows.Out(rows.Version, digest.Value), RepositoryRows.Mark);

@@ -19,25 +19,16 @@ internal static class ManifestRules
         .. command.Children.Select(RepositoryRows.Link),
     ];
 
-    /// <summary>The rows that <see cref="Delete"/> will ask for, and what the manifest names; null if there is no such manifest.</summary>
-    public static (IReadOnlyList<string> Needs, Digest[] References)? PlanDeletion(RowView rows, Digest digest)
-    {
-        if (ManifestRow.Find(rows, digest) is not { } row)
-        {
-            return null;
-        }
-
-        var references = References(rows, digest, row);
-        string[] needs =
+    /// <summary>The rows that <see cref="Delete"/> will ask for; null if there is no such manifest.</summary>
+    public static IReadOnlyList<string>? DeletionNeeds(RowView rows, Digest digest) => ManifestRow.Find(rows, digest) is { } row
+        ?
         [
             RepositoryRows.Manifest(digest),
             RepositoryRows.TaggedPrefix(digest),
-            .. Enumerable.Range(0, row.Pieces).Select(piece => RepositoryRows.Body(digest, piece)),
-            .. references.Select(reference => RepositoryRows.Use(reference, digest)),
-            .. references.Select(RepositoryRows.Link),
-        ];
-        return (needs, references);
-    }
+            .. row.Rest(digest),
+            .. Names(rows, digest, row).All.Select(RepositoryRows.Link),
+        ]
+        : null;
 
     /// <summary>What is in the way of a push; null if nothing.</summary>
     public static PutManifestAnswer? Check(RowView rows, PutManifest command)
@@ -51,15 +42,31 @@ internal static class ManifestRules
     }
 
     /// <summary>Stores a checked manifest and points its tags at it.</summary>
-    public static PutManifestAnswer Store(RowBatch rows, PutManifest command, DateTimeOffset moment)
+    public static PutManifestAnswer Store(RowBatch rows, PutManifest command, DateTimeOffset timestamp)
     {
-        StoreManifest(rows, command, moment);
+        StoreManifest(rows, command, timestamp);
         foreach (var tag in command.Tags)
         {
-            TagRules.Point(rows, tag, command.Digest, command.RequestId, moment);
+            TagRules.Point(rows, tag, command.Digest, command.RequestId, timestamp);
         }
 
         return new ManifestStored();
+    }
+
+    /// <summary>Sets the rows that hold what a manifest names, and its bytes.</summary>
+    public static void StoreContent(RowBatch rows, Digest digest, ManifestRow row, ManifestNames names, ReadOnlySpan<byte> body)
+    {
+        ReadOnlyMemory<byte> encoded = names.Encode();
+        var content = new byte[encoded.Length + body.Length];
+        encoded.CopyTo(content);
+        body.CopyTo(content.AsSpan(encoded.Length));
+        var first = content.AsMemory(0, Math.Min(RepositoryRows.PieceSize, content.Length));
+        rows.Put(RepositoryRows.Manifest(digest), (row with { NamesSize = encoded.Length, First = first }).Encode());
+        for (var offset = RepositoryRows.PieceSize; offset < content.Length; offset += RepositoryRows.PieceSize)
+        {
+            var piece = content.AsSpan(offset, Math.Min(RepositoryRows.PieceSize, content.Length - offset));
+            rows.Put(RepositoryRows.Body(digest, offset / RepositoryRows.PieceSize), new RowWriter(1, 1 + piece.Length).Bytes(piece).ToValue());
+        }
     }
 
     /// <summary>A manifest as a pull needs it; null if there is none.</summary>
@@ -71,24 +78,29 @@ internal static class ManifestRules
     /// <summary>Removes a manifest with its tags; false if there is none.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="digest">The manifest.</param>
-    /// <param name="references">What it names, if that was read ahead: a digest always names the same.</param>
-    /// <param name="moment">When.</param>
+    /// <param name="timestamp">When.</param>
     /// <param name="lifetimes">How long what it alone has used is kept.</param>
-    public static bool Delete(RowBatch rows, Digest digest, Digest[]? references, DateTimeOffset moment, LifetimeOptions lifetimes)
+    public static bool Delete(RowBatch rows, Digest digest, DateTimeOffset timestamp, LifetimeOptions lifetimes)
     {
         if (ManifestRow.Find(rows, digest) is not { } row)
         {
             return false;
         }
 
-        foreach (var reference in references ?? References(rows, digest, row))
+        var names = Names(rows, digest, row);
+        foreach (var named in names.All)
         {
-            LinkRules.EndUse(rows, reference, digest, moment, lifetimes);
+            LinkRules.EndUse(rows, named, timestamp, lifetimes);
+        }
+
+        foreach (var child in names.Children)
+        {
+            rows.Delete(RepositoryRows.Use(child, digest));
         }
 
         foreach (var tagged in rows.Scan(RepositoryRows.TaggedPrefix(digest)))
         {
-            TagRules.Remove(rows, Tag.Parse(RepositoryRows.LastPart(tagged.Key)), moment);
+            TagRules.Remove(rows, Tag.Parse(RepositoryRows.LastPart(tagged.Key)), timestamp);
         }
 
         if (row.Subject is { } subject)
@@ -96,13 +108,13 @@ internal static class ManifestRules
             rows.Delete(RepositoryRows.Sub(subject, digest));
         }
 
-        for (var piece = 0; piece < row.Pieces; piece++)
+        foreach (var piece in row.Rest(digest))
         {
-            rows.Delete(RepositoryRows.Body(digest, piece));
+            rows.Delete(piece);
         }
 
         // Its referrers have a grace, as its blobs have: pushing it again keeps them.
-        rows.Put(RepositoryRows.DueSubject(moment + lifetimes.LinkGrace, digest), RepositoryRows.Mark);
+        rows.Put(RepositoryRows.DueSubject(timestamp + lifetimes.LinkGrace, digest), RepositoryRows.Mark);
         rows.Delete(RepositoryRows.Manifest(digest));
         return true;
     }
@@ -112,19 +124,39 @@ internal static class ManifestRules
         rows.Scan(RepositoryRows.TaggedPrefix(digest)).Count > 0 || rows.Scan(RepositoryRows.UsePrefix(digest)).Count > 0;
 
     /// <summary>The manifest's bytes.</summary>
-    public static byte[] Body(RowView rows, Digest digest, ManifestRow row)
+    public static byte[] Body(RowView rows, Digest digest, ManifestRow row) => Content(rows, digest, row)[row.NamesSize..].ToArray();
+
+    /// <summary>Whether a manifest whose row was read a moment ago names some content.</summary>
+    public static bool DoesName(RowView rows, Digest digest, ReadOnlyMemory<byte> read, Digest content)
     {
-        var body = new byte[row.Size];
-        for (var piece = 0; piece < row.Pieces; piece++)
+        // Only of one that names hundreds the row does not say it all; and its other rows may have gone with it meanwhile.
+        var row = ManifestRow.Decode(read);
+        return (row.HasAllNames || (row = ManifestRow.Find(rows, digest)) is not null) && Names(rows, digest, row).All.Contains(content);
+    }
+
+    private static ManifestNames Names(RowView rows, Digest digest, ManifestRow row) =>
+        ManifestNames.Decode((row.HasAllNames ? row.First : Content(rows, digest, row))[..row.NamesSize]);
+
+    /// <summary>What the manifest names, and then its bytes.</summary>
+    private static ReadOnlyMemory<byte> Content(RowView rows, Digest digest, ManifestRow row)
+    {
+        if (row.Pieces == 1)
+        {
+            return row.First;
+        }
+
+        var content = new byte[row.NamesSize + row.Size];
+        row.First.CopyTo(content);
+        for (var piece = 1; piece < row.Pieces; piece++)
         {
             // An absent piece is one that is not loaded yet: this run does not count.
             if (rows.Get(RepositoryRows.Body(digest, piece)) is { } value)
             {
-                new RowReader(value, 1).Rest.CopyTo(body.AsSpan(piece * RepositoryRows.PieceSize));
+                new RowReader(value, 1).Rest.CopyTo(content.AsSpan(piece * RepositoryRows.PieceSize));
             }
         }
 
-        return body;
+        return content;
     }
 
     private static Digest[] Missing(RowView rows, PutManifest command)
@@ -150,7 +182,7 @@ internal static class ManifestRules
         return [.. missing];
     }
 
-    private static void StoreManifest(RowBatch rows, PutManifest command, DateTimeOffset moment)
+    private static void StoreManifest(RowBatch rows, PutManifest command, DateTimeOffset timestamp)
     {
         var before = ManifestRow.Find(rows, command.Digest);
         if (before?.MediaType == command.MediaType)
@@ -158,9 +190,6 @@ internal static class ManifestRules
             return;
         }
 
-        rows.Put(
-            RepositoryRows.Manifest(command.Digest),
-            new ManifestRow(command.MediaType, command.Body.Length, command.Subject, before?.Pushed ?? moment).Encode());
         if (command.Subject is { } subject)
         {
             rows.Put(RepositoryRows.Sub(subject, command.Digest), ReferrerRow.Of(command).Encode());
@@ -169,30 +198,21 @@ internal static class ManifestRules
         // The same bytes pushed under another media type: all else is there.
         if (before is not null)
         {
+            rows.Put(RepositoryRows.Manifest(command.Digest), (before with { MediaType = command.MediaType }).Encode());
             return;
         }
 
-        for (var offset = 0; offset == 0 || offset < command.Body.Length; offset += RepositoryRows.PieceSize)
+        var names = ManifestNames.Of(command);
+        foreach (var named in names.All)
         {
-            var piece = command.Body.AsSpan(offset, Math.Min(RepositoryRows.PieceSize, command.Body.Length - offset));
-            rows.Put(RepositoryRows.Body(command.Digest, offset / RepositoryRows.PieceSize), new RowWriter(1, 1 + piece.Length).Bytes(piece).ToValue());
+            LinkRules.Use(rows, named);
         }
 
-        foreach (var reference in command.Blobs.Concat(command.ForeignBlobs).Concat(command.Children).Distinct())
+        foreach (var child in names.Children)
         {
-            LinkRules.Use(rows, reference, command.Digest);
-        }
-    }
-
-    /// <summary>What a stored manifest names. It was parsed when it was pushed; should a later parser refuse it, its uses stay, and nothing is lost.</summary>
-    private static Digest[] References(RowView rows, Digest digest, ManifestRow row)
-    {
-        if (!Manifest.TryParse(Body(rows, digest, row), row.MediaType, out var manifest, out _))
-        {
-            return [];
+            rows.Put(RepositoryRows.Use(child, command.Digest), RepositoryRows.Mark);
         }
 
-        Descriptor[] config = manifest.Config is null ? [] : [manifest.Config];
-        return [.. config.Concat(manifest.Layers).Concat(manifest.Manifests).Select(descriptor => descriptor.Digest).Distinct()];
+        StoreContent(rows, command.Digest, new ManifestRow(command.MediaType, command.Body.Length, command.Subject, timestamp), names, command.Body);
     }
 }

@@ -29,6 +29,10 @@ internal sealed class RepositoryGrain(
     private const int MaxReferrerPageBytes = 4 * 1024 * 1024 - 64 * 1024;
     private const int MaxReferrerPageCount = 10_000;
 
+    // Named in the answer to a client that wants to delete a blob in use, as far as they are found soon; more would not help it.
+    private const int NamedUsers = 10;
+    private const int SearchedForUsers = 2000;
+
     private static readonly SearchValues<char> PlainInJson = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./: ,@");
 
     private readonly LifetimeOptions _lifetimes = lifetimeOptions.Value;
@@ -37,7 +41,7 @@ internal sealed class RepositoryGrain(
     private ReleaseQueue? _releases;
     private SweepSchedule? _schedule;
     private RepositoryUpkeep? _upkeep;
-    private DateTimeOffset _lastMoment;
+    private DateTimeOffset _lastTimestamp;
 
     /// <summary>What the grain has denied lately, for tests that want it to forget.</summary>
     internal LinkGuard Guard => _guard;
@@ -136,14 +140,14 @@ internal sealed class RepositoryGrain(
             _ = _releases!.DrainSoonAsync();
         }
 
-        return answer;
+        return answer is BlobInUse ? new BlobInUse([.. await _upkeep!.FindUsersAsync(digest, NamedUsers, SearchedForUsers, cancellationToken)]) : answer;
     }
 
     /// <inheritdoc/>
     public async Task<PutManifestAnswer> PutManifest(PutManifest command, CancellationToken cancellationToken)
     {
         clients.Note();
-        var moment = NextMoment();
+        var timestamp = NextTimestamp();
         var needs = ManifestRules.Needs(command);
         Announcement? entered = null;
         var isChanged = false;
@@ -156,7 +160,7 @@ internal sealed class RepositoryGrain(
                 rows =>
                 {
                     var stored = ManifestRules.Check(rows, command) is { } refused ? refused
-                        : BeInCatalog(rows, entered) ? ManifestRules.Store(rows, command, moment)
+                        : BeInCatalog(rows, entered) ? ManifestRules.Store(rows, command, timestamp)
                         : null;
                     isChanged = rows.HasChanges;
                     return stored;
@@ -185,8 +189,7 @@ internal sealed class RepositoryGrain(
     {
         clients.Note();
         var moment = Rows.Moment;
-        string[] needs = withBody ? [RepositoryRows.Manifest(digest), RepositoryRows.Body(digest, 0)] : [RepositoryRows.Manifest(digest)];
-        var found = await Rows.ReadAsync(needs, rows => ManifestRules.Find(rows, digest, withBody), cancellationToken);
+        var found = await Rows.ReadAsync([RepositoryRows.Manifest(digest)], rows => ManifestRules.Find(rows, digest, withBody), cancellationToken);
         Remember(moment, PullQuestion.Manifest(_name, digest, withBody), found);
         return found;
     }
@@ -208,18 +211,18 @@ internal sealed class RepositoryGrain(
     public async Task<bool> DeleteManifest(Digest digest, CancellationToken cancellationToken)
     {
         clients.Note();
-        var planned = await Rows.ReadAsync([RepositoryRows.Manifest(digest), RepositoryRows.Body(digest, 0)], rows => ManifestRules.PlanDeletion(rows, digest), cancellationToken);
-        var moment = NextMoment();
-        return planned is { } plan
-            && await _schedule!.DecideAsync(plan.Needs, rows => ManifestRules.Delete(rows, digest, plan.References, moment, _lifetimes), cancellationToken);
+        var needs = await Rows.ReadAsync([RepositoryRows.Manifest(digest)], rows => ManifestRules.DeletionNeeds(rows, digest), cancellationToken);
+        var timestamp = NextTimestamp();
+        return needs is not null
+            && await _schedule!.DecideAsync(needs, rows => ManifestRules.Delete(rows, digest, timestamp, _lifetimes), cancellationToken);
     }
 
     /// <inheritdoc/>
     public Task<bool> Untag(Tag tag, CancellationToken cancellationToken)
     {
         clients.Note();
-        var moment = NextMoment();
-        return Rows.DecideAsync([RepositoryRows.Tag(tag)], rows => TagRules.Remove(rows, tag, moment), cancellationToken);
+        var timestamp = NextTimestamp();
+        return Rows.DecideAsync([RepositoryRows.Tag(tag)], rows => TagRules.Remove(rows, tag, timestamp), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -277,14 +280,14 @@ internal sealed class RepositoryGrain(
     public Task<bool> Exists(CancellationToken cancellationToken) => _upkeep!.ExistsAsync(cancellationToken);
 
     /// <inheritdoc/>
-    public Task<CollectAnswer> Collect(CollectLinks command, CancellationToken cancellationToken) => _upkeep!.CollectAsync(command, NextMoment(), cancellationToken);
+    public Task<CollectAnswer> Collect(CollectLinks command, CancellationToken cancellationToken) => _upkeep!.CollectAsync(command, NextTimestamp(), cancellationToken);
 
     /// <inheritdoc/>
     public Task<CollectUntaggedAnswer> CollectUntagged(CollectUntagged command, CancellationToken cancellationToken) =>
-        _upkeep!.CollectUntaggedAsync(command, NextMoment(), cancellationToken);
+        _upkeep!.CollectUntaggedAsync(command, NextTimestamp(), cancellationToken);
 
     /// <inheritdoc/>
-    public Task<int> Clear(int limit, CancellationToken cancellationToken) => _upkeep!.ClearAsync(limit, NextMoment(), cancellationToken);
+    public Task<int> Clear(int limit, CancellationToken cancellationToken) => _upkeep!.ClearAsync(limit, NextTimestamp(), cancellationToken);
 
     /// <inheritdoc/>
     public Task<RepositoryExplanation> Explain(Digest digest, CancellationToken cancellationToken) => _upkeep!.ExplainAsync(digest, cancellationToken);
@@ -352,7 +355,7 @@ internal sealed class RepositoryGrain(
             // :: Step 3: the link, unless the reference may be gone again.
             var now = time.GetUtcNow();
             var linked = await Rows.DecideAsync(
-                [RepositoryRows.Link(digest), RepositoryRows.Meta, RepositoryRows.Sweep, RepositoryRows.UsePrefix(digest)],
+                [RepositoryRows.Link(digest), RepositoryRows.Meta, RepositoryRows.Sweep, RepositoryRows.Named(digest)],
                 rows =>
                 {
                     if (!_guard.Allows(digest.Value, sequence) || !BeInCatalog(rows, entered) || !_schedule.Confirm(rows, announced))
@@ -401,12 +404,12 @@ internal sealed class RepositoryGrain(
             : null;
     }
 
-    /// <summary>Now, but never the same moment twice: lines of history are kept by it.</summary>
-    private DateTimeOffset NextMoment()
+    /// <summary>Now, but never the same twice: lines of history are kept by it.</summary>
+    private DateTimeOffset NextTimestamp()
     {
         var now = time.GetUtcNow();
-        _lastMoment = now > _lastMoment ? now : _lastMoment.AddTicks(1);
-        return _lastMoment;
+        _lastTimestamp = now > _lastTimestamp ? now : _lastTimestamp.AddTicks(1);
+        return _lastTimestamp;
     }
 
     /// <summary>At least the bytes of an entry as JSON: names and punctuation of its members, and each character that may need an escape as six.</summary>

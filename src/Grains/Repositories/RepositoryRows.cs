@@ -1,4 +1,5 @@
 using Granary.Grains.Interfaces.Blobs;
+using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Partitions;
 using Granary.Protocol;
 using Granary.Storage.Partitions;
@@ -11,11 +12,12 @@ namespace Granary.Grains.Repositories;
 /// meta                              the repository exists: it is in the catalog
 /// tag/&lt;tag&gt;                         what the tag points at, since when, by which request
 /// tagged/&lt;digest&gt;/&lt;tag&gt;             the tags of a manifest, without reading all tags
-/// man/&lt;digest&gt;                      a manifest: media type, size, subject
-/// body/&lt;digest&gt;/&lt;piece&gt;             its bytes, 48 KiB a piece
+/// man/&lt;digest&gt;                      a manifest: media type, size, subject, what it names, its bytes
+/// body/&lt;digest&gt;/&lt;piece&gt;             what of that is more than 48 KiB, from piece 1 on
 /// sub/&lt;subject&gt;/&lt;manifest&gt;          a referrer, as it is listed
-/// use/&lt;digest&gt;/&lt;manifest&gt;           a manifest names this content: configuration, layer or child
-/// link/&lt;digest&gt;                     a blob of this repository: where it is, how many manifests use it
+/// use/&lt;digest&gt;/&lt;index&gt;              an index names this content
+/// named/&lt;digest&gt;                    how many manifests name content that is not linked here
+/// link/&lt;digest&gt;                     a blob of this repository: where it is, how many manifests name it
 /// bytes/&lt;digest&gt;                    a small blob's content
 /// his/&lt;time&gt;/&lt;tag&gt;                  who moved which tag from where to where
 /// out/&lt;version&gt;/&lt;digest&gt;            a reference to a blob that is to be released; out/&lt;version&gt;/catalog: the catalog's entry
@@ -27,6 +29,7 @@ namespace Granary.Grains.Repositories;
 /// </summary>
 internal static class RepositoryRows
 {
+    public const string PartitionPrefix = "repository/";
     public const string Meta = "meta";
     public const string Sweep = "sweep";
     public const string DuePrefix = "due/";
@@ -39,14 +42,14 @@ internal static class RepositoryRows
     /// <summary>What stands for the catalog where else a digest is released.</summary>
     public const string CatalogEntry = "catalog";
 
-    /// <summary>A piece of a manifest's bytes: below the stores' 64 KiB with room for what they add.</summary>
+    /// <summary>A piece of a manifest: below the stores' 64 KiB with room for what they add, and for the rest of its row.</summary>
     public const int PieceSize = 48 * 1024;
 
     private const string SubjectMark = "subject/";
 
     private static readonly ReadOnlyMemory<byte> Present = new byte[] { 1 };
 
-    public static PartitionKey Partition(RepositoryName name) => new("repository/" + name.Value);
+    public static PartitionKey Partition(RepositoryName name) => new(PartitionPrefix + name.Value);
 
     public static string Tag(Tag tag) => TagPrefix + tag.Value;
 
@@ -64,7 +67,9 @@ internal static class RepositoryRows
 
     public static string UsePrefix(Digest digest) => $"use/{digest.Value}/";
 
-    public static string Use(Digest digest, Digest manifest) => $"use/{digest.Value}/{manifest.Value}";
+    public static string Use(Digest digest, Digest index) => $"use/{digest.Value}/{index.Value}";
+
+    public static string Named(Digest digest) => "named/" + digest.Value;
 
     public static string Link(Digest digest) => "link/" + digest.Value;
 
@@ -141,24 +146,108 @@ internal sealed record HistoryRow(Digest? From, Digest? To)
 /// <param name="Pushed">When it was first pushed.</param>
 internal sealed record ManifestRow(string MediaType, int Size, Digest? Subject, DateTimeOffset Pushed)
 {
-    public int Pieces => Math.Max(1, (Size + RepositoryRows.PieceSize - 1) / RepositoryRows.PieceSize);
+    // 1 was that of data format 2 (RepositoryUpgrade).
+    private const byte Version = 2;
 
-    public ReadOnlyMemory<byte> Encode() => new RowWriter(1, 256).Text(MediaType).Number(Size).Text(Subject?.Value).Time(Pushed).ToValue();
+    /// <summary>Bytes of <see cref="ManifestNames"/>, which come before those of the manifest.</summary>
+    public int NamesSize { get; init; }
+
+    /// <summary>The first piece of both.</summary>
+    public ReadOnlyMemory<byte> First { get; init; }
+
+    /// <summary>Whether the first piece holds all names.</summary>
+    public bool HasAllNames => NamesSize <= First.Length;
+
+    /// <summary>How many pieces there are, with the first.</summary>
+    public int Pieces => Math.Max(1, (NamesSize + Size + RepositoryRows.PieceSize - 1) / RepositoryRows.PieceSize);
+
+    /// <summary>The keys of the others.</summary>
+    public IEnumerable<string> Rest(Digest digest) => Enumerable.Range(1, Pieces - 1).Select(piece => RepositoryRows.Body(digest, piece));
+
+    public ReadOnlyMemory<byte> Encode() =>
+        new RowWriter(Version, 256 + First.Length).Text(MediaType).Number(Size).Text(Subject?.Value).Time(Pushed).Number(NamesSize).Bytes(First.Span).ToValue();
 
     public static ManifestRow Decode(ReadOnlyMemory<byte> value)
     {
-        var reader = new RowReader(value, 1);
+        var reader = new RowReader(value, Version);
+        if (reader.Version < Version)
+        {
+            throw new FormatException("A manifest could not be brought to the format of this release.");
+        }
+
         var (mediaType, size, subject) = (reader.Text()!, (int)reader.Number(), reader.Text());
-        return new ManifestRow(mediaType, size, subject is null ? null : Digest.Parse(subject), reader.Time());
+        var (pushed, names) = (reader.Time(), (int)reader.Number());
+        return new ManifestRow(mediaType, size, subject is null ? null : Digest.Parse(subject), pushed) { NamesSize = names, First = value[^reader.Rest.Length..] };
     }
 
     public static ManifestRow? Find(RowView rows, Digest digest) => rows.Get(RepositoryRows.Manifest(digest)) is { } value ? Decode(value) : null;
 }
 
+/// <summary>
+/// What a manifest was found to name when it was pushed. All of this counts it as a user; it is written down, so that no later reading of the manifest takes back what was never given.
+/// </summary>
+/// <param name="Blobs">Its configuration and layers, each once.</param>
+/// <param name="Children">The children of an index, each once.</param>
+internal sealed record ManifestNames(Digest[] Blobs, Digest[] Children)
+{
+    public IEnumerable<Digest> All => Blobs.Concat(Children);
+
+    public static ManifestNames Of(PutManifest command) => new([.. command.Blobs.Union(command.ForeignBlobs)], command.Children);
+
+    public static ManifestNames Of(Manifest manifest) => new([.. manifest.Blobs.Union(manifest.ForeignBlobs)], [.. manifest.Children]);
+
+    public ReadOnlyMemory<byte> Encode()
+    {
+        var writer = new RowWriter(1, 17 + (80 * (Blobs.Length + Children.Length))).Number(Blobs.Length).Number(Children.Length);
+        foreach (var digest in All)
+        {
+            writer = writer.Text(digest.Value);
+        }
+
+        return writer.ToValue();
+    }
+
+    public static ManifestNames Decode(ReadOnlyMemory<byte> value)
+    {
+        var reader = new RowReader(value, 1);
+        var (blobs, children) = (new Digest[(int)reader.Number()], new Digest[(int)reader.Number()]);
+        foreach (var digests in (Digest[][])[blobs, children])
+        {
+            for (var i = 0; i < digests.Length; i++)
+            {
+                digests[i] = Digest.Parse(reader.Text()!);
+            }
+        }
+
+        return new ManifestNames(blobs, children);
+    }
+}
+
+/// <summary>The row of content that manifests name and that is not linked: what its link would count.</summary>
+internal static class NamedRow
+{
+    public static int Count(RowView rows, Digest digest) =>
+        rows.Get(RepositoryRows.Named(digest)) is { } value ? (int)new RowReader(value, 1).Number() : 0;
+
+    /// <summary>Sets the number; of 0 there is no row.</summary>
+    public static void Set(RowBatch rows, Digest digest, int count)
+    {
+        var key = RepositoryRows.Named(digest);
+        if (count > 0)
+        {
+            rows.Put(key, new RowWriter(1, 9).Number(count).ToValue());
+        }
+        else if (rows.Has(key))
+        {
+            rows.Delete(key);
+        }
+    }
+}
+
 /// <summary>The row of a blob of the repository.</summary>
 /// <param name="Object">The object that holds it; null for a small blob, whose content is in a row.</param>
 /// <param name="Size">Bytes.</param>
-/// <param name="Uses">How many manifests name it: the number of its <c>use/</c> rows.</param>
+/// <param name="Uses">How many manifests name it.</param>
 /// <param name="Renewed">When somebody last said that it will be needed.</param>
 /// <param name="Due">When it goes, as its <c>due/</c> row says; null while manifests use it.</param>
 /// <param name="IsDamaged">Whether its bytes are known to be damaged: it is as good as absent until they are pushed again.</param>

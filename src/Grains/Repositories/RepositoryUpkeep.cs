@@ -21,6 +21,9 @@ internal sealed class RepositoryUpkeep(
     // Named in an explanation; more would not help who reads it.
     private const int NamedRows = 20;
 
+    // So many manifests are searched before the grain's other messages have their turn.
+    private const int SeenInOneTurn = 256;
+
     // Referrers of referrers of … : deeper than any tool makes.
     private const int MaxReferrerDepth = 8;
 
@@ -60,7 +63,7 @@ internal sealed class RepositoryUpkeep(
     }
 
     /// <inheritdoc cref="IRepositoryUpkeepGrain.Collect"/>
-    public async Task<CollectAnswer> CollectAsync(CollectLinks command, DateTimeOffset moment, CancellationToken cancellationToken)
+    public async Task<CollectAnswer> CollectAsync(CollectLinks command, DateTimeOffset timestamp, CancellationToken cancellationToken)
     {
         // :: Step 1: which links and referrers may have to go, and when the next ones may.
         var now = time.GetUtcNow();
@@ -99,7 +102,7 @@ internal sealed class RepositoryUpkeep(
         string[] needs = [.. links.Select(RepositoryRows.Link)];
         var answer = command.DryRun
             ? await rows.ReadAsync(needs, view => Count(view, links, now, command.Grace), cancellationToken)
-            : await rows.DecideAsync(needs, batch => Unlink(batch, links, subjects, now, moment, command.Grace), cancellationToken);
+            : await rows.DecideAsync(needs, batch => Unlink(batch, links, subjects, now, timestamp, command.Grace), cancellationToken);
 
         // Bytes go after their references: whoever collects wants them gone, not just announced. Also what waits from before.
         if (!command.DryRun)
@@ -119,7 +122,7 @@ internal sealed class RepositoryUpkeep(
     }
 
     /// <inheritdoc cref="IRepositoryUpkeepGrain.CollectUntagged"/>
-    public async Task<CollectUntaggedAnswer> CollectUntaggedAsync(CollectUntagged command, DateTimeOffset moment, CancellationToken cancellationToken)
+    public async Task<CollectUntaggedAnswer> CollectUntaggedAsync(CollectUntagged command, DateTimeOffset timestamp, CancellationToken cancellationToken)
     {
         // :: Step 1: what is old enough, and nothing leads to it.
         var garbage = new List<Digest>();
@@ -148,7 +151,7 @@ internal sealed class RepositoryUpkeep(
         {
             removed = await schedule.DecideAsync(
                 [.. garbage.Select(RepositoryRows.Manifest)],
-                batch => garbage.Count(digest => !ManifestRules.IsNamed(batch, digest) && Remove(batch, digest, moment)),
+                batch => garbage.Count(digest => !ManifestRules.IsNamed(batch, digest) && Remove(batch, digest, timestamp)),
                 cancellationToken);
         }
 
@@ -156,7 +159,7 @@ internal sealed class RepositoryUpkeep(
     }
 
     /// <inheritdoc cref="IRepositoryUpkeepGrain.Clear"/>
-    public async Task<int> ClearAsync(int limit, DateTimeOffset moment, CancellationToken cancellationToken)
+    public async Task<int> ClearAsync(int limit, DateTimeOffset timestamp, CancellationToken cancellationToken)
     {
         // :: Step 1: manifests with their tags, then blobs.
         var manifests = await FirstAsync(RepositoryRows.ManifestPrefix, limit, cancellationToken);
@@ -171,7 +174,7 @@ internal sealed class RepositoryUpkeep(
             [],
             batch =>
             {
-                var count = manifests.Count(key => Remove(batch, Digest.Parse(key[RepositoryRows.ManifestPrefix.Length..]), moment));
+                var count = manifests.Count(key => Remove(batch, Digest.Parse(key[RepositoryRows.ManifestPrefix.Length..]), timestamp));
                 foreach (var key in links)
                 {
                     var digest = Digest.Parse(key[RepositoryRows.LinkPrefix.Length..]);
@@ -194,7 +197,7 @@ internal sealed class RepositoryUpkeep(
     public async Task<RepositoryExplanation> ExplainAsync(Digest digest, CancellationToken cancellationToken)
     {
         var tags = await FirstAsync(RepositoryRows.TaggedPrefix(digest), NamedRows, cancellationToken);
-        var uses = await FirstAsync(RepositoryRows.UsePrefix(digest), NamedRows, cancellationToken);
+        var users = await FindUsersAsync(digest, NamedRows, long.MaxValue, cancellationToken);
         var referrers = await FirstAsync(RepositoryRows.SubPrefix(digest), NamedRows, cancellationToken);
         return await rows.ReadAsync(
             [RepositoryRows.Manifest(digest), RepositoryRows.Link(digest)],
@@ -206,7 +209,7 @@ internal sealed class RepositoryUpkeep(
                 {
                     Pushed = manifest?.Pushed,
                     Tags = [.. tags.Select(key => Tag.Parse(RepositoryRows.LastPart(key)))],
-                    UsedBy = [.. uses.Select(key => Digest.Parse(RepositoryRows.LastPart(key)))],
+                    UsedBy = [.. users],
                     Subject = manifest?.Subject,
                     IsSubjectHere = manifest?.Subject is { } subject && view.Has(RepositoryRows.Manifest(subject)),
                     Referrers = [.. referrers.Select(key => Digest.Parse(RepositoryRows.LastPart(key)))],
@@ -218,6 +221,32 @@ internal sealed class RepositoryUpkeep(
                 };
             },
             cancellationToken);
+    }
+
+    /// <summary>Manifests that name some content: at most <paramref name="limit"/>, among the first <paramref name="searched"/> of the repository.</summary>
+    public async Task<List<Digest>> FindUsersAsync(Digest digest, int limit, long searched, CancellationToken cancellationToken)
+    {
+        var (users, seen) = (new List<Digest>(), 0L);
+        await foreach (var row in rows.ScanAsync(RepositoryRows.ManifestPrefix, after: null, cancellationToken))
+        {
+            var manifest = Digest.Parse(row.Key[RepositoryRows.ManifestPrefix.Length..]);
+            if (await rows.ReadAsync([], view => ManifestRules.DoesName(view, manifest, row.Value, digest), cancellationToken))
+            {
+                users.Add(manifest);
+            }
+
+            if (users.Count == limit || ++seen == searched)
+            {
+                break;
+            }
+
+            if (seen % SeenInOneTurn == 0)
+            {
+                await Task.Yield();
+            }
+        }
+
+        return users;
     }
 
     /// <inheritdoc cref="IRepositoryUpkeepGrain.ListLinks"/>
@@ -312,7 +341,7 @@ internal sealed class RepositoryUpkeep(
         try
         {
             var manifest = ManifestRow.Decode(row);
-            string[] needs = [.. Enumerable.Range(0, manifest.Pieces).Select(piece => RepositoryRows.Body(digest, piece))];
+            string[] needs = [.. manifest.Rest(digest)];
 
             // One that was deleted meanwhile is no fault.
             return await rows.ReadAsync(
@@ -335,7 +364,7 @@ internal sealed class RepositoryUpkeep(
         return new CollectAnswer([.. unused], Manifests: 0, More: false, After: null, Next: null);
     }
 
-    private CollectAnswer Unlink(RowBatch batch, List<Digest> links, List<GoneSubject> subjects, DateTimeOffset now, DateTimeOffset moment, TimeSpan? grace)
+    private CollectAnswer Unlink(RowBatch batch, List<Digest> links, List<GoneSubject> subjects, DateTimeOffset now, DateTimeOffset timestamp, TimeSpan? grace)
     {
         var unlinked = new List<UnlinkedBlob>();
         foreach (var digest in links)
@@ -354,7 +383,7 @@ internal sealed class RepositoryUpkeep(
             var isBack = batch.Has(RepositoryRows.Manifest(subject.Digest));
             if (!isBack)
             {
-                manifests += subject.Referrers.Count(referrer => !ManifestRules.IsNamed(batch, referrer) && Remove(batch, referrer, moment));
+                manifests += subject.Referrers.Count(referrer => !ManifestRules.IsNamed(batch, referrer) && Remove(batch, referrer, timestamp));
             }
 
             if ((isBack || !subject.More) && batch.Has(subject.Key))
@@ -458,7 +487,7 @@ internal sealed class RepositoryUpkeep(
         guard.Deny(digest.Value, batch.Version);
     }
 
-    private bool Remove(RowBatch batch, Digest manifest, DateTimeOffset moment) => ManifestRules.Delete(batch, manifest, references: null, moment, lifetimes);
+    private bool Remove(RowBatch batch, Digest manifest, DateTimeOffset timestamp) => ManifestRules.Delete(batch, manifest, timestamp, lifetimes);
 
     private static bool DeleteAll(RowBatch batch, IEnumerable<string> keys)
     {

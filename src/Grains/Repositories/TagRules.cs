@@ -33,7 +33,7 @@ internal static class TagRules
     }
 
     /// <summary>Points a tag at a manifest; nothing is written if it points there already.</summary>
-    public static void Point(RowBatch rows, Tag tag, Digest digest, Guid requestId, DateTimeOffset moment)
+    public static void Point(RowBatch rows, Tag tag, Digest digest, Guid requestId, DateTimeOffset timestamp)
     {
         var before = TagRow.Find(rows, tag);
         if (before?.Digest == digest)
@@ -46,13 +46,13 @@ internal static class TagRules
             rows.Delete(RepositoryRows.Tagged(before.Digest, tag));
         }
 
-        rows.Put(RepositoryRows.Tag(tag), new TagRow(digest, moment, requestId).Encode());
+        rows.Put(RepositoryRows.Tag(tag), new TagRow(digest, timestamp, requestId).Encode());
         rows.Put(RepositoryRows.Tagged(digest, tag), RepositoryRows.Mark);
-        rows.Put(RepositoryRows.History(moment.UtcTicks, tag), new HistoryRow(before?.Digest, digest).Encode());
+        rows.Put(RepositoryRows.History(timestamp.UtcTicks, tag), new HistoryRow(before?.Digest, digest).Encode());
     }
 
     /// <summary>Removes a tag; false if there is none.</summary>
-    public static bool Remove(RowBatch rows, Tag tag, DateTimeOffset moment)
+    public static bool Remove(RowBatch rows, Tag tag, DateTimeOffset timestamp)
     {
         if (TagRow.Find(rows, tag) is not { } row)
         {
@@ -61,7 +61,7 @@ internal static class TagRules
 
         rows.Delete(RepositoryRows.Tag(tag));
         rows.Delete(RepositoryRows.Tagged(row.Digest, tag));
-        rows.Put(RepositoryRows.History(moment.UtcTicks, tag), new HistoryRow(row.Digest, To: null).Encode());
+        rows.Put(RepositoryRows.History(timestamp.UtcTicks, tag), new HistoryRow(row.Digest, To: null).Encode());
         return true;
     }
 }

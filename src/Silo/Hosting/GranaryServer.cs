@@ -1,9 +1,12 @@
 using Granary.Gateway;
 using Granary.Gateway.Hosting;
 using Granary.Grains;
+using Granary.Grains.Interfaces;
 using Granary.Grains.Operations;
+using Granary.Grains.Repositories;
 using Granary.Silo.Configuration;
 using Granary.Silo.Operations;
+using Granary.Storage;
 using Granary.Storage.Blobs;
 using Granary.Storage.Data;
 using Granary.Storage.Partitions;
@@ -51,9 +54,15 @@ public sealed partial class GranaryServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts, and answers requests from then on.</summary>
+    /// <summary>Starts, and answers requests from then on. Rows of an older format are upgraded first.</summary>
+    /// <exception cref="DataDirectoryException">They cannot be upgraded.</exception>
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
+        if (_data.HasOldRows)
+        {
+            await UpgradeAsync(cancellationToken);
+        }
+
         await _app.StartAsync(cancellationToken);
         foreach (var address in Addresses)
         {
@@ -77,6 +86,20 @@ public sealed partial class GranaryServer : IAsyncDisposable
     {
         await _app.DisposeAsync();
         _data.Dispose();
+    }
+
+    private async Task UpgradeAsync(CancellationToken cancellationToken)
+    {
+        LogUpgrading(_logger, _data.Path);
+        try
+        {
+            LogUpgraded(_logger, await RepositoryUpgrade.RunAsync(_data.Partitions, cancellationToken));
+            _data.RowsAreUpgraded();
+        }
+        catch (Exception e) when (e is StorageException or PartitionUnavailableException or IOException)
+        {
+            throw new DataDirectoryException($"The rows in the data directory '{_data.Path}' could not all be upgraded. Mend the cause, and start again: that goes on where this ended. ({e.Message})", e);
+        }
     }
 
     private static WebApplication Build(GranarySettings settings, DataDirectory data, IReadOnlyList<ListenAddress> addresses, TimeProvider time)
@@ -215,6 +238,12 @@ public sealed partial class GranaryServer : IAsyncDisposable
 
     [LoggerMessage(3302, LogLevel.Information, "Stopping: requests are accepted for {Delay} more, and running transfers have {Timeout} to finish")]
     private static partial void LogStopping(ILogger logger, TimeSpan delay, TimeSpan timeout);
+
+    [LoggerMessage(3304, LogLevel.Information, "The rows in {Data} are of an older format, and are upgraded before anything is served")]
+    private static partial void LogUpgrading(ILogger logger, string data);
+
+    [LoggerMessage(3305, LogLevel.Information, "{Manifests} manifests were upgraded")]
+    private static partial void LogUpgraded(ILogger logger, long manifests);
 
     [LoggerMessage(3303, LogLevel.Information, "Stopped")]
     private static partial void LogStopped(ILogger logger);

@@ -9,7 +9,7 @@ namespace Granary.Storage.Data;
 /// The directory that holds everything of an embedded registry, open for one process:
 /// <code>
 /// lock                                     held while a process has the directory open
-/// format                                   version of the layout and id of the cluster; made first
+/// format                                   version of the layout, id of the cluster, and whether rows are still to be upgraded; made first
 /// metadata.db                              partitions (SQLite, with -wal and -shm beside it)
 /// uploads/&lt;object&gt;                         bytes of uploads that are not finished
 /// blobs/&lt;algorithm&gt;/&lt;2 hex&gt;/&lt;hex&gt;.&lt;object&gt;  bytes of blobs, under their digest
@@ -17,22 +17,26 @@ namespace Granary.Storage.Data;
 /// </summary>
 public sealed class DataDirectory : IDisposable
 {
-    /// <summary>The version of the layout that this program reads and writes. 2: large values lie outside of the tree of rows; directories of format 1 are upgraded.</summary>
-    public const int FormatVersion = 2;
+    /// <summary>
+    /// The version of the layout that this program reads and writes; older ones are upgraded. 2: large values lie outside of the tree of rows. 3: a manifest is one row, with what it names.
+    /// </summary>
+    public const int FormatVersion = 3;
 
     internal const string MetadataFile = "metadata.db";
     internal const string FormatFile = "format";
 
     private const string FormatHeader = "granary-data ";
     private const string ClusterHeader = "cluster ";
+    private const string OldRowsLine = "upgrading rows";
 
     private readonly FileStream _lock;
 
-    private DataDirectory(string path, FileStream @lock, Guid clusterId, SqlitePartitionStore partitions, FileSystemBlobStore blobs)
+    private DataDirectory(string path, FileStream @lock, Guid clusterId, bool hasOldRows, SqlitePartitionStore partitions, FileSystemBlobStore blobs)
     {
         Path = path;
         _lock = @lock;
         ClusterId = clusterId;
+        HasOldRows = hasOldRows;
         Partitions = partitions;
         Blobs = blobs;
     }
@@ -42,6 +46,9 @@ public sealed class DataDirectory : IDisposable
 
     /// <summary>Made with the directory; what belongs to other clusters is not mixed in.</summary>
     public Guid ClusterId { get; }
+
+    /// <summary>Whether there may be rows that were written in an older format: who knows what they mean has to upgrade them, and then say so (<see cref="RowsAreUpgraded"/>).</summary>
+    public bool HasOldRows { get; private set; }
 
     /// <summary>The rows.</summary>
     public SqlitePartitionStore Partitions { get; }
@@ -59,17 +66,18 @@ public sealed class DataDirectory : IDisposable
         {
             Directory.CreateDirectory(path);
             held = Lock(path);
-            var (version, clusterId) = ReadFormat(path) ?? (FormatVersion, Create(path));
+            var (version, clusterId, hasOldRows) = ReadFormat(path) ?? (FormatVersion, Create(path), false);
             var blobs = FileSystemBlobStore.Open(path, time);
             var partitions = new SqlitePartitionStore(System.IO.Path.Combine(path, MetadataFile), time);
             FileSync.Directory(path);
             if (version < FormatVersion)
             {
-                // Before anything of the new format is written, and after the upgrade: if that fails, the older program still reads and writes the directory.
-                WriteFormat(path, clusterId);
+                // Before any row of the new format is written, and after the upgrade of the tables: if that fails, the older program still reads and writes the directory.
+                hasOldRows = true;
+                WriteFormat(path, clusterId, hasOldRows);
             }
 
-            return new DataDirectory(path, held, clusterId, partitions, blobs);
+            return new DataDirectory(path, held, clusterId, hasOldRows, partitions, blobs);
         }
         catch (Exception e)
         {
@@ -85,6 +93,14 @@ public sealed class DataDirectory : IDisposable
                 _ => e,
             };
         }
+    }
+
+    /// <summary>Remembers that all rows are of this format.</summary>
+    /// <exception cref="IOException">That cannot be written.</exception>
+    public void RowsAreUpgraded()
+    {
+        WriteFormat(Path, ClusterId, hasOldRows: false);
+        HasOldRows = false;
     }
 
     /// <summary>Closes everything; another process can open the directory then.</summary>
@@ -108,7 +124,7 @@ public sealed class DataDirectory : IDisposable
         }
     }
 
-    internal static (int Version, Guid ClusterId)? ReadFormat(string path)
+    internal static (int Version, Guid ClusterId, bool HasOldRows)? ReadFormat(string path)
     {
         var file = System.IO.Path.Combine(path, FormatFile);
         if (!File.Exists(file))
@@ -129,7 +145,7 @@ public sealed class DataDirectory : IDisposable
         }
 
         return version <= FormatVersion
-            ? (version, clusterId)
+            ? (version, clusterId, lines.Contains(OldRowsLine))
             : throw new DataDirectoryException(
                 $"The data directory '{path}' was written by a newer release (format {version}; this one knows {FormatVersion}). Start that release, or name another directory with --data.");
     }
@@ -150,7 +166,7 @@ public sealed class DataDirectory : IDisposable
         }
 
         var clusterId = Guid.NewGuid();
-        WriteFormat(path, clusterId);
+        WriteFormat(path, clusterId, hasOldRows: false);
         if (Directory.GetParent(path) is { } parent)
         {
             FileSync.Directory(parent.FullName);
@@ -159,12 +175,12 @@ public sealed class DataDirectory : IDisposable
         return clusterId;
     }
 
-    private static void WriteFormat(string path, Guid clusterId)
+    private static void WriteFormat(string path, Guid clusterId, bool hasOldRows)
     {
         var unfinished = System.IO.Path.Combine(path, "format.new");
         using (var file = new FileStream(unfinished, FileMode.Create, FileAccess.Write, FileShare.None))
         {
-            file.Write(Encoding.ASCII.GetBytes($"{FormatHeader}{FormatVersion}\n{ClusterHeader}{clusterId:N}\n"));
+            file.Write(Encoding.ASCII.GetBytes($"{FormatHeader}{FormatVersion}\n{ClusterHeader}{clusterId:N}\n{(hasOldRows ? OldRowsLine + "\n" : "")}"));
             file.Flush(flushToDisk: true);
         }
 

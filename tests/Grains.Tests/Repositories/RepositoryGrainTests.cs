@@ -170,6 +170,71 @@ public sealed class RepositoryGrainTests : GrainTest
     }
 
     [Fact]
+    public async Task A_blob_in_use_stays_and_its_users_are_named()
+    {
+        await LinkAsync("blob");
+        var (small, large) = (Commands.Put("x", [], blobs: [Blob]), Commands.Put(new string('x', 100_000), [], blobs: [Blob]));
+        var many = Commands.Put("y", [], blobs: [.. Enumerable.Range(0, 1000).Select(i => Commands.DigestOf($"layer {i}")), Blob]) with { Sparse = true };
+        foreach (var command in (PutManifest[])[small, large, many, Commands.Put("another", [])])
+        {
+            Assert.IsType<ManifestStored>(await Repository.PutManifest(command, default));
+        }
+
+        var refused = Assert.IsType<BlobInUse>(await Repository.DeleteBlob(Blob, evenIfUsed: false, default));
+
+        Assert.Equal(Ordered(small.Digest, large.Digest, many.Digest), Ordered(refused.Manifests));
+        var explained = await Cluster.Upkeep("app").Explain(Blob, default);
+        Assert.Equal(3, explained.Uses);
+        Assert.Equal(Ordered(refused.Manifests), Ordered(explained.UsedBy));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_names_a_blob_that_has_gone_counts_when_it_is_back(bool oneUserGoes)
+    {
+        await LinkAsync("blob");
+        var (first, second) = (Commands.Put("x", [], blobs: [Blob]), Commands.Put("y", [], blobs: [Blob]));
+        await Repository.PutManifest(first, default);
+        await Repository.PutManifest(second, default);
+
+        Assert.IsType<BlobDeleted>(await Repository.DeleteBlob(Blob, evenIfUsed: true, default));
+        if (oneUserGoes)
+        {
+            Assert.True(await Repository.DeleteManifest(first.Digest, default));
+        }
+
+        await LinkAsync("blob");
+        Assert.Empty(await KeysAsync(Partition, "named/"));
+        Assert.Equal(oneUserGoes ? 1 : 2, (await Cluster.Upkeep("app").Explain(Blob, default)).Uses);
+
+        foreach (var manifest in oneUserGoes ? (Digest[])[second.Digest] : [first.Digest, second.Digest])
+        {
+            Assert.DoesNotContain(await KeysAsync(Partition, "due/"), key => key.EndsWith($"/{Blob}", StringComparison.Ordinal));
+            Assert.True(await Repository.DeleteManifest(manifest, default));
+        }
+
+        Assert.Contains(await KeysAsync(Partition, "due/"), key => key.EndsWith($"/{Blob}", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_was_named_before_it_came_is_counted_until_nobody_names_it()
+    {
+        var (image, index) = (Commands.Put("x", [], blobs: [Blob]) with { Sparse = true }, Commands.Index("i", [], Blob) with { Sparse = true });
+        await Repository.PutManifest(image, default);
+        await Repository.PutManifest(index, default);
+        Assert.Single(await KeysAsync(Partition, "named/"));
+
+        Assert.True(await Repository.DeleteManifest(image.Digest, default));
+        Assert.Single(await KeysAsync(Partition, "named/"));
+        Assert.Single(await KeysAsync(Partition, "use/"));
+
+        Assert.True(await Repository.DeleteManifest(index.Digest, default));
+        Assert.Empty(await KeysAsync(Partition, "named/"));
+        Assert.Empty(await KeysAsync(Partition, "use/"));
+    }
+
+    [Fact]
     public async Task A_refused_push_makes_no_repository()
     {
         Assert.IsType<ReferencesMissing>(await Repository.PutManifest(Commands.Put("x", ["a"], blobs: [Blob]), default));
@@ -177,6 +242,8 @@ public sealed class RepositoryGrainTests : GrainTest
         Assert.Null(await Repository.ListTags(after: null, limit: 10, default));
         Assert.Equal(0, (await Rows.OpenAsync(new PartitionKey("catalog"), default)).Version);
     }
+
+    private static IEnumerable<string> Ordered(params Digest[] digests) => digests.Select(digest => digest.Value).Order(StringComparer.Ordinal);
 
     private Task<LinkAnswer> LinkAsync(string content) => GrainCluster.LinkAsync(Repository, Bytes(content));
 }

@@ -32,7 +32,7 @@ public sealed class DataDirectoryTests : IDisposable
     }
 
     [Theory]
-    [InlineData("granary-data 3\ncluster 00000000000000000000000000000001\n", "newer release")]
+    [InlineData("granary-data 4\ncluster 00000000000000000000000000000001\n", "newer release")]
     [InlineData("granary-data 1\n", "damaged")]
     [InlineData("", "damaged")]
     public void A_format_that_is_not_known_is_refused(string format, string reason)
@@ -50,12 +50,21 @@ public sealed class DataDirectoryTests : IDisposable
         using (var opened = Open())
         {
             Assert.Equal(new Guid("00000000000000000000000000000001"), opened.ClusterId);
-            Assert.Equal("granary-data 2\ncluster 00000000000000000000000000000001\n", await File.ReadAllTextAsync(_directory.Combine("format")));
+            Assert.True(opened.HasOldRows);
+            Assert.Equal("granary-data 3\ncluster 00000000000000000000000000000001\nupgrading rows\n", await File.ReadAllTextAsync(_directory.Combine("format")));
             await AssertHasAsync(opened, old);
             await opened.Partitions.CommitAsync(new PartitionKey("p"), new Head(1), [Mutation.Put("large", RegistryClient.RandomBytes(5000))], default);
         }
 
+        using (var interrupted = Open())
+        {
+            Assert.True(interrupted.HasOldRows);
+            interrupted.RowsAreUpgraded();
+            Assert.Equal("granary-data 3\ncluster 00000000000000000000000000000001\n", await File.ReadAllTextAsync(_directory.Combine("format")));
+        }
+
         using var again = Open();
+        Assert.False(again.HasOldRows);
         Assert.Equal(5000, (await again.Partitions.GetAsync(new PartitionKey("p"), ["large"], default))[0]!.Value.Length);
     }
 
