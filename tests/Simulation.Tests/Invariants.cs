@@ -17,6 +17,7 @@ internal sealed class Invariants(World world)
     /// <exception cref="ViolationException">Something is not true.</exception>
     public void Check(string where)
     {
+        Require(world.Store.DeletedInVain is null, where, $"a row was deleted that is not there: {world.Store.DeletedInVain}");
         foreach (var name in World.Repositories)
         {
             CheckRepository(where, name);

@@ -209,6 +209,9 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
 
     private bool IsAfter(double fault) => fault > 1 - world.FailedCommits;
 
+    /// <summary>The first row that was deleted and was not there: a store need not accept that.</summary>
+    public string? DeletedInVain { get; private set; }
+
     private StorageException NotDone() => new(world.Random.Next(2) == 0 ? StorageFault.Full : StorageFault.Unavailable, "Not done.");
 
     private static StorageException DoneButNobodyKnows() => new(StorageFault.Unavailable, "Done, but nobody knows.");
@@ -233,9 +236,9 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
             {
                 rows[mutation.Key] = value;
             }
-            else
+            else if (!rows.Remove(mutation.Key))
             {
-                rows.Remove(mutation.Key);
+                DeletedInVain ??= $"{partition}: {mutation.Key}";
             }
         }
     }

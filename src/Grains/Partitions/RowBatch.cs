@@ -11,7 +11,8 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
 {
     private readonly Dictionary<string, ReadOnlyMemory<byte>?> _accepted = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ReadOnlyMemory<byte>?> _current = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _committedBefore = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _deleted = new(StringComparer.Ordinal);
+    private readonly List<string> _deletedNow = [];
     private readonly HashSet<CommitNumber> _restsOn = [];
     private bool _currentFences;
 
@@ -55,13 +56,14 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
     /// <summary>Sets a row.</summary>
     public void Put(string key, ReadOnlyMemory<byte> value) => _current[key] = value;
 
-    /// <summary>Removes a row that is there.</summary>
+    /// <summary>Removes a row that is there, which a rule may know from another row.</summary>
     public void Delete(string key)
     {
         // A row that only this batch made is not in the store: a delete of it must not get there either.
-        if (loaded.Get(key) is not null)
+        var isOurs = _current.ContainsKey(key) || _accepted.ContainsKey(key);
+        if (!isOurs || loaded.Get(key) is not null)
         {
-            _committedBefore.Add(key);
+            _deletedNow.Add(key);
         }
 
         _current[key] = null;
@@ -89,6 +91,11 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
             _accepted[key] = value;
         }
 
+        foreach (var key in _deletedNow)
+        {
+            _deleted.Add(key);
+        }
+
         IsDue |= _currentFences || _current.Count > 0;
         DropCurrent();
     }
@@ -106,6 +113,7 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
     public void DropCurrent()
     {
         _current.Clear();
+        _deletedNow.Clear();
         _currentFences = false;
     }
 
@@ -115,7 +123,7 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
         var mutations = new List<Mutation>(_accepted.Count);
         foreach (var (key, value) in _accepted)
         {
-            if (value is not null || _committedBefore.Contains(key))
+            if (value is not null || _deleted.Contains(key))
             {
                 mutations.Add(new Mutation(key, value));
             }

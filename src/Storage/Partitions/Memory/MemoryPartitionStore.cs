@@ -75,9 +75,10 @@ public sealed class MemoryPartitionStore : IPartitionStore
                 {
                     stored.Rows[key] = bytes.ToArray();
                 }
-                else
+                else if (!stored.Rows.Remove(key))
                 {
-                    stored.Rows.Remove(key);
+                    // Others need not notice; who commits that has a fault all the same.
+                    return ValueTask.FromException<Head>(new ArgumentException($"'{key}' of '{partition}' is deleted and is not there.", nameof(batch)));
                 }
             }
 
