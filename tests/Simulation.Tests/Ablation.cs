@@ -25,8 +25,8 @@ internal sealed class Ablation(World world, string rule)
     /// <summary><c>seal</c>: the object becomes a blob although its session is open, and will give it up.</summary>
     public bool SkipsSeal => rule == "seal";
 
-    /// <summary>Whether it is hardly ever seen, unless calls come late and speak of the same content.</summary>
-    public bool NeedsLateCalls => rule == "own";
+    /// <summary>Whether it is hardly ever seen, unless calls of Acquire come late, speak of the same content, and find it collected.</summary>
+    public bool NeedsLateCalls => rule is "own" or "tomb";
 
     /// <summary>
     /// <c>seal</c> is seen by what is left: a sealed object bears its digest, so that whoever gives up an open session does not find it to delete it, and nobody else ever does.

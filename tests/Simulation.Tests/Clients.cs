@@ -39,12 +39,15 @@ internal sealed class Clients(World world)
             < 58 => world.Spawn("manifest", () => PutManifestAsync(repository)),
             < 68 => world.Spawn("delete", () => DeleteManifestAsync(repository)),
             < 72 => world.Spawn("delete blob", () => world.Cluster.GetGrain<IRepositoryGrain>(repository).DeleteBlob(content.Digest, evenIfUsed: false, default)),
-            < 78 => world.Spawn("links", () => CollectRepositoriesAsync(random.Next(4) == 0 ? TimeSpan.Zero : null)),
-            < 92 => world.Spawn("shards", () => CollectShardAsync(random.Next(2), random.Next(4) == 0 ? TimeSpan.Zero : null)),
+            < 78 => world.Spawn("links", () => CollectRepositoriesAsync(AnyGrace())),
+            < 92 => world.Spawn("shards", () => CollectShardAsync(random.Next(2), AnyGrace())),
             < 95 => world.Spawn("catalog", () => world.Collector.CollectCatalogAsync(default)),
             _ => world.Spawn("uploads", CollectUploadsAsync),
         };
     }
+
+    /// <summary>The setting's, or none; always none where what was pushed has to be gone again before a late call comes.</summary>
+    private TimeSpan? AnyGrace() => world.Ablation?.NeedsLateCalls == true || world.Random.Next(4) == 0 ? TimeSpan.Zero : null;
 
     /// <summary>One collection after the other, of everything.</summary>
     public async Task CollectEverythingAsync()

@@ -87,7 +87,7 @@ internal sealed class SimulatedCluster : IGrainFactory
     public async Task<object?> CallAsync(Call call)
     {
         var random = _world.Random;
-        if (_world.IsWild && random.NextDouble() < _world.LateCalls)
+        if (_world.IsWild && (_world.Ablation?.NeedsLateCalls != true || call.Method.Name == nameof(IBlobShardGrain.Acquire)) && random.NextDouble() < _world.LateCalls)
         {
             // A copy that comes long after its caller gave up; nobody hears its answer.
             _world.Spawn("late " + call.Method.Name, async () =>

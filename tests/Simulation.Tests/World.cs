@@ -33,6 +33,7 @@ internal sealed class World
 
     private static readonly int[] Jumps = [0, 0, 0, 1, 1, 5];
     private static readonly int[] LongJumps = [1, 15, 40, 90, 1600];
+    private static readonly int[] JumpsWithinDeadline = [1, 15, 40];
     private static readonly int[] Skews = [0, 0, 0, 0, 2, -2, 20, -20];
 
     private readonly Clients _clients;
@@ -54,7 +55,7 @@ internal sealed class World
         _clients = new Clients(this);
         _invariants = new Invariants(this);
         FailedCommits = Draw(0, 0.01, 0.03);
-        LateCalls = Ablation?.NeedsLateCalls == true ? 0.3 : Draw(0, 0.01, 0.04);
+        LateCalls = Ablation?.NeedsLateCalls == true ? 0.7 : Draw(0, 0.01, 0.04);
         LostAnswers = Draw(0, 0.01);
         DuplicateActivations = Draw(0, 0.02, 0.2);
     }
@@ -162,7 +163,8 @@ internal sealed class World
             if (Random.Next(8) == 0)
             {
                 // A commit takes a while, but no hours (LifetimeOptions.BeginMargin).
-                _now += TimeSpan.FromMinutes(Random.Next(25) == 0 && Store.Committing == 0 ? LongJumps[Random.Next(LongJumps.Length)] : Jumps[Random.Next(Jumps.Length)]);
+                var (jumps, rarity) = Ablation?.NeedsLateCalls == true ? (JumpsWithinDeadline, 6) : (LongJumps, 25);
+                _now += TimeSpan.FromMinutes(Random.Next(rarity) == 0 && Store.Committing == 0 ? jumps[Random.Next(jumps.Length)] : Jumps[Random.Next(Jumps.Length)]);
             }
 
             actors.RemoveAll(actor => actor.IsDead);

@@ -125,6 +125,7 @@ internal static class LinkRules
 
         if (link.Uses > 0 && !evenIfUsed)
         {
+            // By whom, only a walk over the manifests tells: who answers the client finds out.
             return new BlobInUse([]);
         }
 
