@@ -16,7 +16,8 @@ public static class RepositoryUpgrade
     private const int StepSize = 64;
 
     /// <summary>Upgrades all repositories of a store. Answers how many manifests there were to upgrade; one that cannot be read stays what it is, and the scrub tells of it.</summary>
-    /// <exception cref="StorageException">The store cannot be read or written.</exception>
+    /// <exception cref="StorageException">The store cannot be read.</exception>
+    /// <exception cref="Interfaces.PartitionUnavailableException">A repository's rows cannot be read or written.</exception>
     public static async Task<long> RunAsync(IPartitionStore store, CancellationToken cancellationToken)
     {
         var upgraded = 0L;
