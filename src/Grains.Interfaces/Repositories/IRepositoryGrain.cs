@@ -118,7 +118,7 @@ public sealed record BlobDeleted : DeleteBlobAnswer;
 public sealed record BlobNotThere : DeleteBlobAnswer;
 
 /// <summary>Manifests use the blob; nothing was done.</summary>
-/// <param name="Manifests">Some of them, at most ten.</param>
+/// <param name="Manifests">Some of them, at most ten: those that were found soon.</param>
 [GenerateSerializer, Immutable, Alias("granary.blob-in-use")]
 public sealed record BlobInUse([property: Id(0)] Digest[] Manifests) : DeleteBlobAnswer;
 

@@ -230,7 +230,7 @@ internal sealed class RepositoryUpkeep(
         await foreach (var row in rows.ScanAsync(RepositoryRows.ManifestPrefix, after: null, cancellationToken))
         {
             var manifest = Digest.Parse(row.Key[RepositoryRows.ManifestPrefix.Length..]);
-            if (await rows.ReadAsync([], view => ManifestRules.DoesName(view, manifest, row.Value, digest), cancellationToken))
+            if (await DoesNameAsync(manifest, row.Value, digest, cancellationToken))
             {
                 users.Add(manifest);
             }
@@ -349,11 +349,26 @@ internal sealed class RepositoryUpkeep(
                 view => !view.Has(RepositoryRows.Manifest(digest)) || (needs.All(view.Has) && Digest.Compute(digest.Algorithm, ManifestRules.Body(view, digest, manifest)) == digest),
                 cancellationToken);
         }
-        catch (Exception e) when (e is FormatException or ArgumentException or OverflowException)
+        catch (Exception e) when (IsDamage(e))
         {
             return false;
         }
     }
+
+    /// <summary>Whether a manifest names some content; of one that cannot be read nobody knows, and the scrub tells of it.</summary>
+    private async ValueTask<bool> DoesNameAsync(Digest manifest, ReadOnlyMemory<byte> row, Digest content, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await rows.ReadAsync([], view => ManifestRules.DoesName(view, manifest, row, content), cancellationToken);
+        }
+        catch (Exception e) when (IsDamage(e))
+        {
+            return false;
+        }
+    }
+
+    private static bool IsDamage(Exception exception) => exception is FormatException or ArgumentException or OverflowException;
 
     private static CollectAnswer Count(RowView view, List<Digest> links, DateTimeOffset now, TimeSpan? grace)
     {

@@ -188,6 +188,21 @@ public sealed class RepositoryGrainTests : GrainTest
         Assert.Equal(Ordered(refused.Manifests), Ordered(explained.UsedBy));
     }
 
+    [Fact]
+    public async Task A_manifest_that_cannot_be_read_does_not_hide_the_others_that_use_a_blob()
+    {
+        await LinkAsync("blob");
+        var command = Commands.Put("x", [], blobs: [Blob]);
+        await Repository.PutManifest(command, default);
+        var partition = new PartitionKey(Partition);
+        Mutation[] damage = [Mutation.Put($"man/{Commands.DigestOf("damaged")}", new byte[] { 1, 2 }), Mutation.Put($"man/{Commands.DigestOf("cut")}", new byte[] { 2, 3 })];
+        await Rows.CommitAsync(partition, await Rows.OpenAsync(partition, default), damage, default);
+
+        var refused = await GrainCluster.PersistAsync(() => Repository.DeleteBlob(Blob, evenIfUsed: false, default));
+
+        Assert.Equal([command.Digest], Assert.IsType<BlobInUse>(refused).Manifests);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

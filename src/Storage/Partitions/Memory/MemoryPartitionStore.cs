@@ -71,14 +71,22 @@ public sealed class MemoryPartitionStore : IPartitionStore
 
             foreach (var (key, value) in batch)
             {
+                if (value is null && !stored.Rows.ContainsKey(key))
+                {
+                    // Others need not notice; who commits that has a fault all the same.
+                    return ValueTask.FromException<Head>(new ArgumentException($"'{key}' of '{partition}' is deleted and is not there.", nameof(batch)));
+                }
+            }
+
+            foreach (var (key, value) in batch)
+            {
                 if (value is { } bytes)
                 {
                     stored.Rows[key] = bytes.ToArray();
                 }
-                else if (!stored.Rows.Remove(key))
+                else
                 {
-                    // Others need not notice; who commits that has a fault all the same.
-                    return ValueTask.FromException<Head>(new ArgumentException($"'{key}' of '{partition}' is deleted and is not there.", nameof(batch)));
+                    stored.Rows.Remove(key);
                 }
             }
 
