@@ -12,6 +12,10 @@ internal sealed class UnseekableStream(byte[] content) : MemoryStream(content)
 internal sealed class SlowContent : HttpContent
 {
     private readonly Channel<byte[]> _parts = Channel.CreateUnbounded<byte[]>();
+    private readonly TaskCompletionSource _asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Completes when the client begins to send: with <c>Expect: 100-continue</c>, when the server reads.</summary>
+    public Task Asked => _asked.Task;
 
     public ValueTask WriteAsync(byte[] part) => _parts.Writer.WriteAsync(part);
 
@@ -19,6 +23,7 @@ internal sealed class SlowContent : HttpContent
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
     {
+        _asked.SetResult();
         await foreach (var part in _parts.Reader.ReadAllAsync())
         {
             await stream.WriteAsync(part);

@@ -10,7 +10,7 @@ namespace Granary.Testing;
 /// <summary>What tests say to a registry: one request at a time, and the short ways that many tests need.</summary>
 public sealed class RegistryClient(Uri address) : IDisposable
 {
-    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, MaxConnectionsPerServer = 256 })
+    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, MaxConnectionsPerServer = 256, Expect100ContinueTimeout = Timeout.InfiniteTimeSpan })
     {
         BaseAddress = address,
         Timeout = TimeSpan.FromSeconds(100),
