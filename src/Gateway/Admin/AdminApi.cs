@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using Granary.Gateway.Http;
+using Granary.Gateway.Transfer;
 using Granary.Grains.Interfaces;
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Operations;
@@ -23,7 +24,12 @@ namespace Granary.Gateway.Admin;
 /// GET    /granary/v1/explain?repository=…&amp;digest=…          why content is kept, or when it goes
 /// </code>
 /// </summary>
-internal sealed partial class AdminApi(IGrainFactory grains, IOptions<AdminOptions> options, ILogger<AdminApi> logger)
+internal sealed partial class AdminApi(
+    IGrainFactory grains,
+    IOptions<AdminOptions> options,
+    IOptions<UploadOptions> uploadOptions,
+    TimeProvider time,
+    ILogger<AdminApi> logger)
 {
     public const string Prefix = "/granary";
 
@@ -43,6 +49,11 @@ internal sealed partial class AdminApi(IGrainFactory grains, IOptions<AdminOptio
         {
             LogUnavailable(logger, http.Request.Method, http.Request.Path, e.Message);
             await ErrorResponse.WriteAsync(http, e is PartitionUnavailableException { Fault: var fault } ? ErrorResponse.Of(fault) : RegistryError.Unavailable);
+        }
+        catch (BrokenBodyException)
+        {
+            // Nobody is there to be told.
+            http.Abort();
         }
         catch (JsonException e)
         {
@@ -79,20 +90,21 @@ internal sealed partial class AdminApi(IGrainFactory grains, IOptions<AdminOptio
 
     private async Task StartAsync(HttpContext http)
     {
-        if (http.Request.ContentLength > MaxRequest || !http.Request.HasJsonContentType())
+        using var body = new RequestBody(http, uploadOptions.Value.IdleTimeout, time);
+        if (!http.Request.HasJsonContentType() || await body.ReadWholeAsync(MaxRequest) is not { } document)
         {
             await ErrorResponse.WriteAsync(http, RegistryError.AdminRequestInvalid, "The body has to be a small JSON object, with Content-Type: application/json.");
             return;
         }
 
-        var asked = await JsonSerializer.DeserializeAsync<StartRequest>(http.Request.Body, AdminJson.Options, http.RequestAborted);
-        if ((asked is null ? "The body is null." : asked.FindFault()) is { } wrong)
+        var asked = OperationJson.ReadStart(document);
+        if (asked.FindFault() is { } wrong)
         {
             await ErrorResponse.WriteAsync(http, RegistryError.AdminRequestInvalid, wrong);
             return;
         }
 
-        var started = await Operations.Start(asked!.ToRequest(), http.RequestAborted);
+        var started = await Operations.Start(asked.ToRequest(), http.RequestAborted);
         if (!started.IsNew)
         {
             await ErrorResponse.WriteAsync(http, RegistryError.OperationInTheWay, detail: new { id = started.Operation.Id });
@@ -101,7 +113,7 @@ internal sealed partial class AdminApi(IGrainFactory grains, IOptions<AdminOptio
 
         http.Response.StatusCode = StatusCodes.Status202Accepted;
         http.Response.Headers.Location = $"{Prefix}/v1/operations/{started.Operation.Id}";
-        await WriteAsync(http, started.Operation);
+        await WriteAsync(http, OperationJson.Of(started.Operation));
     }
 
     private async Task ListAsync(HttpContext http)
@@ -119,7 +131,7 @@ internal sealed partial class AdminApi(IGrainFactory grains, IOptions<AdminOptio
         }
 
         var limit = int.TryParse(http.Request.Query["limit"], NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? Math.Min(number, MaxList) : MaxList;
-        await WriteAsync(http, new OperationList(await Operations.List(kind, limit, http.RequestAborted)));
+        await WriteAsync(http, OperationJson.Of(await Operations.List(kind, limit, http.RequestAborted)));
     }
 
     private async Task ExplainAsync(HttpContext http)
@@ -132,14 +144,15 @@ internal sealed partial class AdminApi(IGrainFactory grains, IOptions<AdminOptio
 
         var here = await grains.GetGrain<IRepositoryUpkeepGrain>(repository.Value).Explain(digest, http.RequestAborted);
         var blob = await grains.GetGrain<IBlobShardGrain>(digest.FirstByte).Find(digest, http.RequestAborted);
-        await WriteAsync(http, new Explanation(repository, digest, here, blob, ExplanationText.Of(repository, digest, here, blob)));
+        var explanation = new Explanation(repository, digest, here, blob, ExplanationText.Of(repository, digest, here, blob));
+        await WriteAsync(http, JsonSerializer.SerializeToUtf8Bytes(explanation, ExplanationJson.Options));
     }
 
     private static async Task AnswerAsync(HttpContext http, Task<OperationStatus?> find)
     {
         if (await find is { } operation)
         {
-            await WriteAsync(http, operation);
+            await WriteAsync(http, OperationJson.Of(operation));
         }
         else
         {
@@ -147,10 +160,12 @@ internal sealed partial class AdminApi(IGrainFactory grains, IOptions<AdminOptio
         }
     }
 
-    private static Task WriteAsync<T>(HttpContext http, T value)
+    private static async Task WriteAsync(HttpContext http, ReadOnlyMemory<byte> document)
     {
         http.Response.Headers.CacheControl = "no-store";
-        return http.Response.WriteAsJsonAsync(value, AdminJson.Options, http.RequestAborted);
+        http.Response.ContentType = JsonResponse.ContentType;
+        http.Response.ContentLength = document.Length;
+        await http.Response.Body.WriteAsync(document, http.RequestAborted);
     }
 
     [LoggerMessage(2201, LogLevel.Error, "{Method} {Path} could not be answered, and the administrator was told so: {Reason}")]

@@ -15,17 +15,24 @@ internal static class JsonResponse
     /// <summary>Writes the document that <paramref name="write"/> makes. HEAD gets its headers.</summary>
     public static async Task WriteAsync(RegistryRequest request, string contentType, Action<Utf8JsonWriter> write)
     {
+        var document = Document(write);
+        request.Http.Response.ContentType = contentType;
+        request.Http.Response.ContentLength = document.Length;
+        if (!request.IsHead)
+        {
+            await request.Http.Response.Body.WriteAsync(document, request.Aborted);
+        }
+    }
+
+    /// <summary>The document that <paramref name="write"/> makes.</summary>
+    public static ReadOnlyMemory<byte> Document(Action<Utf8JsonWriter> write)
+    {
         var buffer = new ArrayBufferWriter<byte>(4096);
-        await using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = Encoder }))
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = Encoder }))
         {
             write(json);
         }
 
-        request.Http.Response.ContentType = contentType;
-        request.Http.Response.ContentLength = buffer.WrittenCount;
-        if (!request.IsHead)
-        {
-            await request.Http.Response.Body.WriteAsync(buffer.WrittenMemory, request.Aborted);
-        }
+        return buffer.WrittenMemory;
     }
 }

@@ -160,7 +160,7 @@ internal sealed class OperationsGrain(IPartitionStore store, OperationSignal sig
             }
 
             var changed = change(operation);
-            if (changed != operation)
+            if (!ReferenceEquals(changed, operation))
             {
                 rows.Put(OperationRows.Operation(id), OperationRows.Encode(changed));
             }

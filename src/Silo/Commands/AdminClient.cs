@@ -5,7 +5,9 @@ using Granary.Grains.Interfaces.Operations;
 
 namespace Granary.Silo.Commands;
 
-/// <summary>Speaks to a server's administration.</summary>
+/// <summary>
+/// Speaks to a server's administration, and waits for its answers: a command has nothing else to do, and what would let it do something else is compiled anew at each start.
+/// </summary>
 internal sealed class AdminClient : IDisposable
 {
     public const string DefaultServer = "http://127.0.0.1:5000";
@@ -33,29 +35,31 @@ internal sealed class AdminClient : IDisposable
         _http = new HttpClient(_handler) { BaseAddress = new Uri(address, "/granary/v1/"), Timeout = TimeSpan.FromSeconds(100) };
     }
 
-    public async Task<OperationStatus> StartAsync(StartRequest request, CancellationToken cancellationToken)
+    public OperationStatus Start(StartRequest request, CancellationToken cancellationToken)
     {
-        using var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(request, AdminJson.Options)) { Headers = { ContentType = Json } };
-        return await SendAsync<OperationStatus>(HttpMethod.Post, "operations", content, cancellationToken);
+        using var content = new ReadOnlyMemoryContent(OperationJson.Of(request)) { Headers = { ContentType = Json } };
+        return Send(HttpMethod.Post, "operations", content, OperationJson.ReadOperation, cancellationToken);
     }
 
-    public Task<OperationStatus> FindAsync(string id, CancellationToken cancellationToken) =>
-        SendAsync<OperationStatus>(HttpMethod.Get, $"operations/{Uri.EscapeDataString(id)}", content: null, cancellationToken);
+    public OperationStatus Find(string id, CancellationToken cancellationToken) =>
+        Send(HttpMethod.Get, $"operations/{Uri.EscapeDataString(id)}", content: null, OperationJson.ReadOperation, cancellationToken);
 
-    public Task<OperationStatus> CancelAsync(string id, CancellationToken cancellationToken) =>
-        SendAsync<OperationStatus>(HttpMethod.Delete, $"operations/{Uri.EscapeDataString(id)}", content: null, cancellationToken);
+    public OperationStatus Cancel(string id, CancellationToken cancellationToken) =>
+        Send(HttpMethod.Delete, $"operations/{Uri.EscapeDataString(id)}", content: null, OperationJson.ReadOperation, cancellationToken);
 
     /// <summary>The newest ones, the newest first.</summary>
-    public async Task<OperationStatus[]> ListAsync(OperationKind? kind, int limit, CancellationToken cancellationToken)
-    {
-        var query = kind is null ? $"operations?limit={limit}" : $"operations?kind={kind}&limit={limit}";
-        return (await SendAsync<OperationList>(HttpMethod.Get, query, content: null, cancellationToken)).Operations;
-    }
+    public IReadOnlyList<OperationStatus> List(OperationKind? kind, int limit, CancellationToken cancellationToken) => Send(
+        HttpMethod.Get,
+        kind is null ? $"operations?limit={limit}" : $"operations?kind={kind}&limit={limit}",
+        content: null,
+        OperationJson.ReadOperations,
+        cancellationToken);
 
-    public Task<JsonElement> ExplainAsync(string repository, string digest, CancellationToken cancellationToken) => SendAsync<JsonElement>(
+    public JsonElement Explain(string repository, string digest, CancellationToken cancellationToken) => Send(
         HttpMethod.Get,
         $"explain?repository={Uri.EscapeDataString(repository)}&digest={Uri.EscapeDataString(digest)}",
         content: null,
+        document => JsonElement.Parse(document.Span),
         cancellationToken);
 
     public void Dispose()
@@ -72,16 +76,18 @@ internal sealed class AdminClient : IDisposable
 #pragma warning restore CA5359, MA0039
     }
 
-    private async Task<T> SendAsync<T>(HttpMethod method, string path, HttpContent? content, CancellationToken cancellationToken)
+    private T Send<T>(HttpMethod method, string path, HttpContent? content, Func<ReadOnlyMemory<byte>, T> read, CancellationToken cancellationToken)
     {
         try
         {
             using var request = new HttpRequestMessage(method, path) { Content = content };
-            using var response = await _http.SendAsync(request, cancellationToken);
-            var body = await response.Content.ReadAsByteArrayAsync(cancellationToken);
+            using var response = _http.Send(request, cancellationToken);
+            using var body = new MemoryStream();
+            response.Content.CopyTo(body, context: null, cancellationToken);
+            var document = body.GetBuffer().AsMemory(0, (int)body.Length);
             return response.IsSuccessStatusCode
-                ? JsonSerializer.Deserialize<T>(body, AdminJson.Options)!
-                : throw new CommandException(Message(body) ?? $"{_http.BaseAddress} answered {(int)response.StatusCode}: is that a Granary server?");
+                ? read(document)
+                : throw new CommandException(Message(document) ?? $"{_http.BaseAddress} answered {(int)response.StatusCode}: is that a Granary server?");
         }
         catch (HttpRequestException e)
         {
@@ -98,7 +104,7 @@ internal sealed class AdminClient : IDisposable
     }
 
     /// <summary>What an OCI error says.</summary>
-    private static string? Message(byte[] body)
+    private static string? Message(ReadOnlyMemory<byte> body)
     {
         try
         {

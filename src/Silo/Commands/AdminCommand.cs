@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using Granary.Gateway;
 using Granary.Gateway.Admin;
 using Granary.Grains.Interfaces.Operations;
@@ -45,8 +46,8 @@ internal static class AdminCommand
         },
     };
 
-    /// <summary>Makes a command that fails with a message instead of a stack trace.</summary>
-    public static Command Create(string name, string description, IEnumerable<Symbol> symbols, Func<ParseResult, CancellationToken, Task<int>> action)
+    /// <summary>Makes a command that fails with a message instead of a stack trace, and may say something when it is interrupted.</summary>
+    public static Command Create(string name, string description, IEnumerable<Symbol> symbols, Func<ParseResult, CancellationToken, int> action)
     {
         var command = new Command(name, description);
         foreach (var symbol in symbols)
@@ -61,47 +62,57 @@ internal static class AdminCommand
             }
         }
 
-        command.SetAction(async (result, cancellationToken) =>
+        command.SetAction(result =>
         {
+            using var stop = new CancellationTokenSource();
+            using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+            using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
             try
             {
-                return await action(result, cancellationToken);
+                return action(result, stop.Token);
             }
             catch (CommandException e)
             {
-                await Console.Error.WriteLineAsync("granary: " + e.Message);
+                Console.Error.WriteLine("granary: " + e.Message);
                 return Failed;
             }
             catch (OperationCanceledException)
             {
-                await Console.Error.WriteLineAsync("granary: stopped waiting.");
+                Console.Error.WriteLine("granary: stopped waiting.");
                 return Failed;
+            }
+
+            void Stop(PosixSignalContext signal)
+            {
+                // There is something to say before the end.
+                signal.Cancel = true;
+                stop.Cancel();
             }
         });
         return command;
     }
 
     /// <summary>Starts an operation and waits for its end, unless told not to.</summary>
-    public static async Task<int> RunAsync(string server, StartRequest request, bool isWaiting, bool isJson, CancellationToken cancellationToken)
+    public static int Run(string server, StartRequest request, bool isWaiting, bool isJson, CancellationToken cancellationToken)
     {
         using var client = new AdminClient(server);
-        var started = await client.StartAsync(request, cancellationToken);
+        var started = client.Start(request, cancellationToken);
         if (!isWaiting)
         {
             Console.WriteLine(isJson ? OperationText.Json(started) : started.Id);
             return Done;
         }
 
-        return await WatchAsync(client, started, isJson, cancellationToken);
+        return Watch(client, started, isJson, cancellationToken);
     }
 
     /// <summary>Shows an operation until it ends.</summary>
-    public static async Task<int> WatchAsync(AdminClient client, OperationStatus operation, bool isJson, CancellationToken cancellationToken)
+    public static int Watch(AdminClient client, OperationStatus operation, bool isJson, CancellationToken cancellationToken)
     {
         var poll = FirstPoll;
         try
         {
-            operation = await OperationDisplay.Choose(isJson).ShowAsync(operation, NextAsync);
+            operation = OperationDisplay.Choose(isJson).Show(operation, Next);
         }
         catch (OperationCanceledException)
         {
@@ -115,11 +126,15 @@ internal static class AdminCommand
             _ => Done,
         };
 
-        async Task<OperationStatus> NextAsync()
+        OperationStatus Next()
         {
-            await Task.Delay(poll, TimeProvider.System, cancellationToken);
+            if (cancellationToken.WaitHandle.WaitOne(poll))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+
             poll = poll * 1.5 < LastPoll ? poll * 1.5 : LastPoll;
-            return await client.FindAsync(operation.Id, cancellationToken);
+            return client.Find(operation.Id, cancellationToken);
         }
     }
 }

@@ -31,14 +31,14 @@ internal static class GcCommand
             "run",
             "Collects what is garbage by now, and waits for the end. Exit status 0: done.",
             [dryRun, grace, untagged, noWait, json, server],
-            async (result, cancellationToken) =>
+            (result, cancellationToken) =>
             {
                 if (result.GetValue(grace) < SafeGrace && !result.GetValue(dryRun))
                 {
-                    await Console.Error.WriteLineAsync($"granary: with a grace under {SafeGrace.TotalMinutes} minutes, clients that push just now may have to push a layer again.");
+                    Console.Error.WriteLine($"granary: with a grace under {SafeGrace.TotalMinutes} minutes, clients that push just now may have to push a layer again.");
                 }
 
-                return await AdminCommand.RunAsync(
+                return AdminCommand.Run(
                     result.GetValue(server)!,
                     new StartRequest(OperationKind.Collection, result.GetValue(dryRun), result.GetValue(grace), result.GetValue(untagged)),
                     isWaiting: !result.GetValue(noWait),
@@ -56,10 +56,10 @@ internal static class GcCommand
             "explain",
             "Says why a manifest or a blob is kept, or when it goes: the tags, manifests and leases that hold it.",
             [repository, digest, json, server],
-            async (result, cancellationToken) =>
+            (result, cancellationToken) =>
             {
                 using var client = new AdminClient(result.GetValue(server)!);
-                var explanation = await client.ExplainAsync(result.GetValue(repository)!, result.GetValue(digest)!, cancellationToken);
+                var explanation = client.Explain(result.GetValue(repository)!, result.GetValue(digest)!, cancellationToken);
                 if (result.GetValue(json))
                 {
                     Console.WriteLine(explanation.GetRawText());

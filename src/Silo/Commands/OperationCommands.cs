@@ -18,7 +18,7 @@ internal static class OperationCommands
             "scrub",
             "Checks all bytes and rows while the server works, and waits for the end. Exit status 0: all is well; 2: it found something and says what.",
             [rate, noWait, json, server],
-            (result, cancellationToken) => AdminCommand.RunAsync(
+            (result, cancellationToken) => AdminCommand.Run(
                 result.GetValue(server)!,
                 new StartRequest(OperationKind.Scrub, BytesPerSecond: result.GetValue(rate) * 1_000_000L),
                 isWaiting: !result.GetValue(noWait),
@@ -34,7 +34,7 @@ internal static class OperationCommands
             "backup",
             "Backs the registry up while the server works, and waits for the end.",
             [directory, noWait, json, server],
-            (result, cancellationToken) => AdminCommand.RunAsync(
+            (result, cancellationToken) => AdminCommand.Run(
                 result.GetValue(server)!,
                 new StartRequest(OperationKind.Backup, Directory: Path.GetFullPath(result.GetValue(directory)!)),
                 isWaiting: !result.GetValue(noWait),
@@ -58,16 +58,16 @@ internal static class OperationCommands
             kind is null ? "list" : "status",
             "Lists the last ones and where they stand, the newest first.",
             [json, server],
-            async (result, cancellationToken) =>
+            (result, cancellationToken) =>
             {
                 using var client = new AdminClient(result.GetValue(server)!);
-                var operations = await client.ListAsync(kind, Listed, cancellationToken);
+                var operations = client.List(kind, Listed, cancellationToken);
                 foreach (var operation in operations)
                 {
                     Console.WriteLine(result.GetValue(json) ? OperationText.Json(operation) : OperationText.Line(operation));
                 }
 
-                if (operations.Length == 0 && !result.GetValue(json))
+                if (operations.Count == 0 && !result.GetValue(json))
                 {
                     Console.WriteLine("There was none yet.");
                 }
@@ -83,10 +83,10 @@ internal static class OperationCommands
             "watch",
             "Shows one until its end. Exit status 0: done.",
             [id, json, server],
-            async (result, cancellationToken) =>
+            (result, cancellationToken) =>
             {
                 using var client = new AdminClient(result.GetValue(server)!);
-                return await AdminCommand.WatchAsync(client, await FindAsync(client, kind, result.GetValue(id), cancellationToken), result.GetValue(json), cancellationToken);
+                return AdminCommand.Watch(client, Find(client, kind, result.GetValue(id), cancellationToken), result.GetValue(json), cancellationToken);
             });
     }
 
@@ -97,16 +97,16 @@ internal static class OperationCommands
             "cancel",
             "Stops one at its next step. What it has done stays done.",
             [id, json, server],
-            async (result, cancellationToken) =>
+            (result, cancellationToken) =>
             {
                 using var client = new AdminClient(result.GetValue(server)!);
-                var operation = await FindAsync(client, kind, result.GetValue(id), cancellationToken);
+                var operation = Find(client, kind, result.GetValue(id), cancellationToken);
                 if (operation.IsOver)
                 {
                     throw new CommandException($"The {OperationText.Title(operation)} {operation.Id} has ended already.");
                 }
 
-                operation = await client.CancelAsync(operation.Id, cancellationToken);
+                operation = client.Cancel(operation.Id, cancellationToken);
                 Console.WriteLine(result.GetValue(json) ? OperationText.Json(operation) : OperationText.Line(operation));
                 return AdminCommand.Done;
             });
@@ -121,7 +121,7 @@ internal static class OperationCommands
             "delete",
             "Removes a repository with all its tags and manifests. Blobs that no other repository has go with the collections after it.",
             [name, yes, json, server],
-            async (result, cancellationToken) =>
+            (result, cancellationToken) =>
             {
                 if (!RepositoryName.TryParse(result.GetValue(name)!, out var repository))
                 {
@@ -133,7 +133,7 @@ internal static class OperationCommands
                     throw new CommandException("Nothing was removed. Type the name, or say --yes.");
                 }
 
-                return await AdminCommand.RunAsync(
+                return AdminCommand.Run(
                     result.GetValue(server)!,
                     new StartRequest(OperationKind.Deletion, Repository: repository),
                     isWaiting: true,
@@ -159,13 +159,13 @@ internal static class OperationCommands
         Arity = kind is null ? ArgumentArity.ExactlyOne : ArgumentArity.ZeroOrOne,
     };
 
-    private static async Task<OperationStatus> FindAsync(AdminClient client, OperationKind? kind, string? id, CancellationToken cancellationToken)
+    private static OperationStatus Find(AdminClient client, OperationKind? kind, string? id, CancellationToken cancellationToken)
     {
         if (id is not null)
         {
-            return await client.FindAsync(id, cancellationToken);
+            return client.Find(id, cancellationToken);
         }
 
-        return await client.ListAsync(kind, limit: 1, cancellationToken) is [var newest] ? newest : throw new CommandException("There was none yet.");
+        return client.List(kind, limit: 1, cancellationToken) is [var newest] ? newest : throw new CommandException("There was none yet.");
     }
 }

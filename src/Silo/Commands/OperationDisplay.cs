@@ -10,7 +10,7 @@ internal abstract class OperationDisplay
 
     /// <summary>Shows it until it has ended.</summary>
     /// <returns>How it ended.</returns>
-    public abstract Task<OperationStatus> ShowAsync(OperationStatus operation, Func<Task<OperationStatus>> next);
+    public abstract OperationStatus Show(OperationStatus operation, Func<OperationStatus> next);
 
     private static void End(OperationStatus operation)
     {
@@ -23,7 +23,7 @@ internal abstract class OperationDisplay
     /// <summary>For programs: a document in a line for each change.</summary>
     private sealed class JsonDisplay : OperationDisplay
     {
-        public override async Task<OperationStatus> ShowAsync(OperationStatus operation, Func<Task<OperationStatus>> next)
+        public override OperationStatus Show(OperationStatus operation, Func<OperationStatus> next)
         {
             var shown = "";
             while (true)
@@ -40,7 +40,7 @@ internal abstract class OperationDisplay
                     return operation;
                 }
 
-                operation = await next();
+                operation = next();
             }
         }
     }
@@ -48,7 +48,7 @@ internal abstract class OperationDisplay
     /// <summary>For logs: the beginning, every tenth of the way, the end.</summary>
     private sealed class LineDisplay : OperationDisplay
     {
-        public override async Task<OperationStatus> ShowAsync(OperationStatus operation, Func<Task<OperationStatus>> next)
+        public override OperationStatus Show(OperationStatus operation, Func<OperationStatus> next)
         {
             var shown = -1;
             while (!operation.IsOver)
@@ -60,7 +60,7 @@ internal abstract class OperationDisplay
                     shown = tenth;
                 }
 
-                operation = await next();
+                operation = next();
             }
 
             End(operation);
@@ -71,18 +71,18 @@ internal abstract class OperationDisplay
     /// <summary>For people: a bar.</summary>
     private sealed class BarDisplay : OperationDisplay
     {
-        public override async Task<OperationStatus> ShowAsync(OperationStatus operation, Func<Task<OperationStatus>> next)
+        public override OperationStatus Show(OperationStatus operation, Func<OperationStatus> next)
         {
-            await AnsiConsole.Progress()
+            AnsiConsole.Progress()
                 .AutoClear(true)
                 .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn())
-                .StartAsync(async progress =>
+                .Start(progress =>
                 {
                     var bar = progress.AddTask(Markup.Escape(OperationText.Title(operation)));
                     while (!operation.IsOver)
                     {
                         bar.Value = OperationText.Percent(operation);
-                        operation = await next();
+                        operation = next();
                     }
 
                     bar.Value = bar.MaxValue;

@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Text.Json;
+using System.Text;
 using Granary.Gateway.Admin;
 using Granary.Grains.Interfaces.Operations;
 
@@ -28,7 +28,7 @@ internal static class OperationText
         ("reclaimedBytes", "of those"),
     ];
 
-    public static string Json(OperationStatus operation) => JsonSerializer.Serialize(operation, AdminJson.Options);
+    public static string Json(OperationStatus operation) => Encoding.UTF8.GetString(OperationJson.Of(operation).Span);
 
     public static string Name(OperationKind kind) => kind.ToString().ToLowerInvariant();
 

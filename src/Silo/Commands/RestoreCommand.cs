@@ -11,11 +11,15 @@ internal static class RestoreCommand
     {
         var backup = new Argument<string>("backup") { Description = "The directory of the backup." };
         var data = new Option<string>("--data") { Description = "The data directory to make: empty, or not there yet.", HelpName = "DIR", Required = true };
-        return AdminCommand.Create(
+        var command = new Command(
             "restore",
-            "Makes a data directory of a backup, and checks every byte on the way. Exit status 0: all is well; 2: the backup has damaged blobs, which are listed.",
-            [backup, data],
-            (result, cancellationToken) => RestoreAsync(result.GetValue(backup)!, result.GetValue(data)!, cancellationToken));
+            "Makes a data directory of a backup, and checks every byte on the way. Exit status 0: all is well; 2: the backup has damaged blobs, which are listed.")
+        {
+            backup,
+            data,
+        };
+        command.SetAction((result, cancellationToken) => RestoreAsync(result.GetValue(backup)!, result.GetValue(data)!, cancellationToken));
+        return command;
     }
 
     private static async Task<int> RestoreAsync(string backup, string data, CancellationToken cancellationToken)
@@ -44,7 +48,13 @@ internal static class RestoreCommand
         }
         catch (Exception e) when (e is DataDirectoryException or StorageException)
         {
-            throw new CommandException(e.Message);
+            await Console.Error.WriteLineAsync("granary: " + e.Message);
+            return AdminCommand.Failed;
+        }
+        catch (OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync("granary: stopped before the end. Run it again.");
+            return AdminCommand.Failed;
         }
     }
 }
