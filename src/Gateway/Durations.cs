@@ -34,8 +34,9 @@ public static class Durations
     /// <summary>Writes one in its largest unit without a remainder.</summary>
     public static string Text(TimeSpan duration)
     {
-        foreach (var (unit, length) in Units.Reverse())
+        for (var i = Units.Length - 1; i >= 0; i--)
         {
+            var (unit, length) = Units[i];
             if (duration >= length && duration.Ticks % length.Ticks == 0)
             {
                 // One day reads better as 24h beside other hours.

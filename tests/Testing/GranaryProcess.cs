@@ -75,6 +75,23 @@ public sealed class GranaryProcess : IAsyncDisposable
         return (granary._process.ExitCode, granary.Output);
     }
 
+    /// <summary>Runs the program until it has written a line with some text, and interrupts it then, as Ctrl+C does; its exit status and what it wrote.</summary>
+    public static async Task<(int Status, string Output)> InterruptAsync(string text, params string[] arguments)
+    {
+        await using var granary = Start(arguments);
+        await foreach (var line in granary._lines.Reader.ReadAllAsync())
+        {
+            if (line.Contains(text, StringComparison.Ordinal))
+            {
+                granary.Signal("-INT");
+                break;
+            }
+        }
+
+        await granary.WaitForExitAsync();
+        return (granary._process.ExitCode, granary.Output);
+    }
+
     /// <summary>Ends it at once, as a power failure would: <c>kill -9</c>.</summary>
     public async Task KillAsync()
     {
@@ -83,11 +100,7 @@ public sealed class GranaryProcess : IAsyncDisposable
     }
 
     /// <summary>Asks it to stop: SIGTERM.</summary>
-    public void Terminate()
-    {
-        using var kill = Process.Start("kill", ["-TERM", Id.ToString()]);
-        kill.WaitForExit();
-    }
+    public void Terminate() => Signal("-TERM");
 
     /// <summary>Waits until it has ended; its exit status.</summary>
     public async Task<int> WaitForExitAsync()
@@ -134,6 +147,12 @@ public sealed class GranaryProcess : IAsyncDisposable
         }
 
         return new GranaryProcess(Process.Start(start)!);
+    }
+
+    private void Signal(string signal)
+    {
+        using var kill = Process.Start("kill", [signal, Id.ToString()]);
+        kill.WaitForExit();
     }
 
     private void Note(string? line)

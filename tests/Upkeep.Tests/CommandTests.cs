@@ -63,6 +63,18 @@ public sealed class CommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Whoever_interrupts_a_command_is_told_that_the_work_goes_on()
+    {
+        await Client.PushLargeAsync("app", "v1");
+
+        var (status, output) = await GranaryProcess.InterruptAsync("waiting", "scrub", "--megabytes-per-second", "1", "--server", _registry.Address.ToString());
+
+        Assert.Equal(1, status);
+        Assert.Contains("The scrub goes on in the server. See 'granary operation watch ", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Backup_and_repository_delete_do_what_they_say()
     {
         using var directory = new TemporaryDirectory();

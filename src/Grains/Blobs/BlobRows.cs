@@ -47,11 +47,11 @@ internal static class BlobRows
 
     public static string DueCorrection(DateTimeOffset time, Digest digest) => $"due/{KeyTime.Text(time)}/tell/{digest.Value}";
 
-    /// <summary>The time, the kind and the subject of a <c>due/</c> row.</summary>
-    public static (DateTimeOffset Time, string Kind, string Subject) ParseDue(string key)
+    /// <summary>What a <c>due/</c> row says.</summary>
+    public static DueEntry ParseDue(string key)
     {
         var parts = key.Split('/', 4);
-        return (KeyTime.Time(parts[1]), parts[2], parts[3]);
+        return new DueEntry(KeyTime.Time(parts[1]), parts[2], parts[3]);
     }
 
     public static string DueTombstone(DateTimeOffset time, ObjectId id) => $"due/{KeyTime.Text(time)}/tomb/{id.Value}";
@@ -59,6 +59,12 @@ internal static class BlobRows
     /// <summary>The value of a row that says everything by being there.</summary>
     public static ReadOnlyMemory<byte> Mark { get; } = new byte[] { 1 };
 }
+
+/// <summary>A <c>due/</c> row.</summary>
+/// <param name="Time">When to look.</param>
+/// <param name="Kind"><c>ref</c>, <c>orphan</c>, <c>doom</c>, <c>tell</c> or <c>tomb</c>.</param>
+/// <param name="Subject">At what, as the rest of its key writes it.</param>
+internal sealed record DueEntry(DateTimeOffset Time, string Kind, string Subject);
 
 /// <summary>The row of a blob.</summary>
 /// <param name="Object">The object that holds it; null for a small blob, whose content is in a row.</param>

@@ -63,79 +63,24 @@ internal sealed class BlobShardGrain(
     {
         var now = time.GetUtcNow();
         var orphansUntil = blobGrace is { } grace ? now + _lifetimes.BlobGrace - grace : now;
-        var (references, orphans, corrections) = (new List<(Digest, RepositoryName)>(), new List<(DateTimeOffset, Digest)>(), new List<(DateTimeOffset, Digest)>());
-        var (doomed, remembered) = (new List<ObjectId>(), new List<ObjectId>());
+        var entries = new List<DueEntry>();
         var more = false;
         await foreach (var row in Rows.ScanAsync(BlobRows.DuePrefix, after: null, cancellationToken))
         {
-            var (due, kind, subject) = BlobRows.ParseDue(row.Key);
-            more = references.Count + orphans.Count + corrections.Count + doomed.Count + remembered.Count == limit;
-            if (more || (due > now && due > orphansUntil))
+            var entry = BlobRows.ParseDue(row.Key);
+            more = entries.Count == limit;
+            if (more || (entry.Time > now && entry.Time > orphansUntil))
             {
                 break;
             }
 
-            if (kind == "orphan")
+            if (entry.Time <= (entry.Kind == "orphan" ? orphansUntil : now))
             {
-                if (due <= orphansUntil)
-                {
-                    orphans.Add((due, Digest.Parse(subject)));
-                }
-
-                continue;
-            }
-
-            if (due > now)
-            {
-                continue;
-            }
-
-            switch (kind)
-            {
-                case "ref":
-                    var slash = subject.IndexOf('/', StringComparison.Ordinal);
-                    references.Add((Digest.Parse(subject[..slash]), RepositoryName.Parse(subject[(slash + 1)..])));
-                    break;
-
-                case "doom":
-                    doomed.Add(ObjectId.Parse(subject));
-                    break;
-
-                case "tell":
-                    corrections.Add((due, Digest.Parse(subject)));
-                    break;
-
-                default:
-                    remembered.Add(ObjectId.Parse(subject));
-                    break;
+                entries.Add(entry);
             }
         }
 
-        return await Rows.ReadAsync(
-            [],
-            rows => new ShardDue(
-                [.. references
-                    .Select(due => (Due: due, Row: Readable(() => ReferenceRow.Find(rows, due.Item1, due.Item2))))
-                    .Where(pair => pair.Row is not null && pair.Row.LeaseUntil <= now && Readable(() => BlobRow.Find(rows, pair.Due.Item1)) is not null)
-                    .Select(pair => new DueReference(pair.Due.Item1, pair.Due.Item2, pair.Row!.Sequence, pair.Row.LeaseUntil))],
-                [.. orphans
-                    .Select(due => (Due: due, Row: Readable(() => BlobRow.Find(rows, due.Item2))))
-                    .Where(pair => pair.Row?.OrphanDue == pair.Due.Item1)
-                    .Select(pair => new Orphan(pair.Due.Item2, pair.Row!.Size, pair.Due.Item1))],
-                [.. doomed
-                    .Select(id => (Id: id, Row: Readable(() => DoomRow.Find(rows, id))))
-                    .Where(pair => pair.Row is { IsDeleted: false })
-                    .Select(pair => new DoomedObject(pair.Id, pair.Row!.Digest))],
-                [.. remembered],
-                [.. corrections
-                    .Select(due => Readable(() => new Correction(
-                        due.Item2,
-                        due.Item1,
-                        BlobRules.Content(rows, due.Item2),
-                        BlobRow.Find(rows, due.Item2) is { IsDamaged: true })))
-                    .OfType<Correction>()],
-                more),
-            cancellationToken);
+        return await Rows.ReadAsync([], rows => Gather(rows, entries, now, more), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -249,6 +194,61 @@ internal sealed class BlobShardGrain(
     }
 
     /// <summary>A row, or null if it cannot be read: one damaged row must not keep the others from being seen to. The scrub tells of it.</summary>
+    /// <summary>What the entries of the schedule are about, as far as it still is as they say.</summary>
+    private static ShardDue Gather(RowView rows, List<DueEntry> entries, DateTimeOffset now, bool more)
+    {
+        var (references, orphans, corrections) = (new List<DueReference>(), new List<Orphan>(), new List<Correction>());
+        var (doomed, remembered) = (new List<DoomedObject>(), new List<ObjectId>());
+        foreach (var (due, kind, subject) in entries)
+        {
+            switch (kind)
+            {
+                case "ref":
+                    var slash = subject.IndexOf('/', StringComparison.Ordinal);
+                    var (held, repository) = (Digest.Parse(subject[..slash]), RepositoryName.Parse(subject[(slash + 1)..]));
+                    if (Readable(() => ReferenceRow.Find(rows, held, repository)) is { } reference && reference.LeaseUntil <= now && Readable(() => BlobRow.Find(rows, held)) is not null)
+                    {
+                        references.Add(new DueReference(held, repository, reference.Sequence, reference.LeaseUntil));
+                    }
+
+                    break;
+
+                case "orphan":
+                    var orphan = Digest.Parse(subject);
+                    if (Readable(() => BlobRow.Find(rows, orphan)) is { } blob && blob.OrphanDue == due)
+                    {
+                        orphans.Add(new Orphan(orphan, blob.Size, due));
+                    }
+
+                    break;
+
+                case "doom":
+                    var id = ObjectId.Parse(subject);
+                    if (Readable(() => DoomRow.Find(rows, id)) is { IsDeleted: false } doom)
+                    {
+                        doomed.Add(new DoomedObject(id, doom.Digest));
+                    }
+
+                    break;
+
+                case "tell":
+                    var corrected = Digest.Parse(subject);
+                    if (Readable(() => new Correction(corrected, due, BlobRules.Content(rows, corrected), BlobRow.Find(rows, corrected) is { IsDamaged: true })) is { } correction)
+                    {
+                        corrections.Add(correction);
+                    }
+
+                    break;
+
+                default:
+                    remembered.Add(ObjectId.Parse(subject));
+                    break;
+            }
+        }
+
+        return new ShardDue([.. references], [.. orphans], [.. doomed], [.. remembered], [.. corrections], more);
+    }
+
     private static T? Readable<T>(Func<T?> find)
         where T : class
     {

@@ -52,7 +52,8 @@ public sealed partial class OperationWorker(
         // One that was cancelled, or taken over, ends also in the middle of a long step.
         using var over = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var run = new OperationRun(claimed, progress => ReportAsync(claimed.Id, progress), time);
-        var living = LiveAsync(claimed.Id, run, over);
+        using var signs = new PeriodicTimer(SignOfLife, time);
+        var living = LiveAsync(claimed.Id, run, signs, over);
         LogStarted(logger, claimed.Request.Kind, claimed.Id, run.Done);
         string? error = null;
         try
@@ -78,6 +79,7 @@ public sealed partial class OperationWorker(
         }
         finally
         {
+            signs.Dispose();
             await over.CancelAsync();
             await living;
         }
@@ -93,13 +95,12 @@ public sealed partial class OperationWorker(
         }
     }
 
-    /// <summary>Says that the work goes on, however long a step takes.</summary>
-    private async Task LiveAsync(string id, OperationRun run, CancellationTokenSource over)
+    /// <summary>Says that the work goes on, however long a step takes, until nobody counts the time any more. (To cancel the wait would have the runtime look for the lines of a stack trace.)</summary>
+    private async Task LiveAsync(string id, OperationRun run, PeriodicTimer signs, CancellationTokenSource over)
     {
-        using var timer = new PeriodicTimer(SignOfLife, time);
         try
         {
-            while (await timer.WaitForNextTickAsync(over.Token))
+            while (await signs.WaitForNextTickAsync(CancellationToken.None))
             {
                 await SignAsync(id, run, over);
             }

@@ -445,14 +445,14 @@ internal sealed class RepositoryUpkeep(
         }
 
         var mayLeave = options.RemoveEmpty && await IsEmptyAsync(cancellationToken);
-        var next = await rows.DecideAsync<DateTimeOffset?>(
+        var next = await rows.DecideAsync(
             [RepositoryRows.Sweep, RepositoryRows.Meta],
             batch =>
             {
                 // Few: none was there a moment ago.
                 if (batch.Scan(RepositoryRows.DuePrefix) is [var due, ..])
                 {
-                    return RepositoryRows.ParseDue(due.Key).Time;
+                    return due.Key;
                 }
 
                 schedule.End(batch);
@@ -465,7 +465,7 @@ internal sealed class RepositoryUpkeep(
             },
             cancellationToken);
         await releases.DrainAsync();
-        return next;
+        return next is null ? null : RepositoryRows.ParseDue(next).Time;
     }
 
     private async Task<bool> IsEmptyAsync(CancellationToken cancellationToken) =>

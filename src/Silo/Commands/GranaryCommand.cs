@@ -11,7 +11,10 @@ public static class GranaryCommand
     /// <returns>The exit status: 0, or 1 with a message on standard error.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
-        var serve = ServeCommand.Create();
+        var isServing = args.Length == 0 || (args[0].StartsWith('-') && args[0] is not ("-h" or "-?" or "--help" or "--version"));
+        string[] words = isServing ? [ServeCommand.Name, .. args] : args;
+        // Its options are found by looking at what the settings are: all other commands do without.
+        var serve = ServeCommand.Create(withOptions: words[0] == ServeCommand.Name);
         var root = new RootCommand("Granary, an OCI and Docker container registry.")
         {
             serve,
@@ -22,8 +25,7 @@ public static class GranaryCommand
             OperationCommands.CreateRepository(),
             OperationCommands.CreateOperation(),
         };
-        var isServing = args.Length == 0 || (args[0].StartsWith('-') && args[0] is not ("-h" or "-?" or "--help" or "--version"));
-        var parsed = root.Parse(isServing ? [ServeCommand.Name, .. args] : args);
+        var parsed = root.Parse(words);
         if (parsed.CommandResult.Command == serve && parsed.Action is HelpAction or ParseErrorAction)
         {
             ServeCommand.Describe(serve);

@@ -13,7 +13,7 @@ internal static class ServeCommand
 
     private const int Failed = 1;
 
-    public static Command Create()
+    public static Command Create(bool withOptions)
     {
         var file = new Option<string?>("--config") { Description = "A YAML or JSON file with settings. Also GRANARY_CONFIG.", HelpName = "FILE" };
         var command = new Command(
@@ -24,7 +24,7 @@ internal static class ServeCommand
             file,
         };
         var options = new List<(Setting Setting, Option<string?> Option)>();
-        foreach (var setting in SettingCatalog.All)
+        foreach (var setting in withOptions ? SettingCatalog.All : [])
         {
             var option = new Option<string?>("--" + setting.Name)
             {
