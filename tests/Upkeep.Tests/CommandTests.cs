@@ -65,7 +65,7 @@ public sealed class CommandTests : IAsyncLifetime
     [Fact]
     public async Task Whoever_interrupts_a_command_is_told_that_the_work_goes_on()
     {
-        await Client.PushLargeAsync("app", "v1");
+        await Client.PushLargeAsync("app", "v1", RegistryClient.RandomBytes(20_000_000));
 
         var (status, output) = await GranaryProcess.InterruptAsync("waiting", "scrub", "--megabytes-per-second", "1", "--server", _registry.Address.ToString());
 

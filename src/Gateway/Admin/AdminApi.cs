@@ -107,7 +107,7 @@ internal sealed partial class AdminApi(
         var started = await Operations.Start(asked.ToRequest(), http.RequestAborted);
         if (!started.IsNew)
         {
-            await ErrorResponse.WriteAsync(http, RegistryError.OperationInTheWay, detail: new { id = started.Operation.Id });
+            await ErrorResponse.WriteAsync(http, RegistryError.OperationInTheWay, detail: json => json.WriteString("id", started.Operation.Id));
             return;
         }
 

@@ -27,7 +27,16 @@ internal sealed class DeleteBlob(IGrainFactory grains, IOptions<BlobOptions> opt
         if (answer is BlobInUse { Manifests: var manifests })
         {
             request.Http.Response.Headers.Allow = "GET, HEAD";
-            await request.RefuseAsync(RegistryError.BlobInUse, detail: new { manifests = manifests.Select(manifest => manifest.Value) });
+            await request.RefuseAsync(RegistryError.BlobInUse, detail: json =>
+                {
+                    json.WriteStartArray("manifests");
+                    foreach (var manifest in manifests)
+                    {
+                        json.WriteStringValue(manifest.Value);
+                    }
+
+                    json.WriteEndArray();
+                });
         }
         else if (removed)
         {
@@ -36,7 +45,7 @@ internal sealed class DeleteBlob(IGrainFactory grains, IOptions<BlobOptions> opt
         }
         else
         {
-            await request.RefuseAsync(RegistryError.BlobUnknown, detail: new { digest = digest.Value });
+            await request.RefuseAsync(RegistryError.BlobUnknown, detail: json => json.WriteString("digest", digest.Value));
         }
     }
 }

@@ -25,7 +25,7 @@ internal sealed class DeleteManifest(IGrainFactory grains) : IRegistryEndpoint
         });
         if (!removed)
         {
-            await request.RefuseAsync(RegistryError.ManifestUnknown, detail: new { reference = reference.ToString() });
+            await request.RefuseAsync(RegistryError.ManifestUnknown, detail: json => json.WriteString("reference", reference.ToString()));
             return;
         }
 

@@ -18,7 +18,7 @@ internal sealed class ListTags(IGrainFactory grains) : IRegistryEndpoint
         var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
         if (await GrainCalls.RetryOnceAsync(() => repository.ListTags(paging.After, paging.Limit, request.Aborted)) is not { } page)
         {
-            await request.RefuseAsync(RegistryError.NameUnknown, detail: new { name = request.Repository.Value });
+            await request.RefuseAsync(RegistryError.NameUnknown, detail: json => json.WriteString("name", request.Repository.Value));
             return;
         }
 

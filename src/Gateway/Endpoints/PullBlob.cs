@@ -100,7 +100,7 @@ internal sealed partial class PullBlob(RepositoryReader repositories, IBlobStore
             case []:
                 request.Http.Response.Headers.ContentRange = $"bytes */{source.Length}";
                 request.Http.Response.Headers.CacheControl = default;
-                await request.RefuseAsync(RegistryError.RangeNotSatisfiable, detail: new { size = source.Length });
+                await request.RefuseAsync(RegistryError.RangeNotSatisfiable, detail: json => json.WriteNumber("size", source.Length));
                 break;
 
             case [var range]:
@@ -126,7 +126,7 @@ internal sealed partial class PullBlob(RepositoryReader repositories, IBlobStore
     }
 
     private static Task UnknownAsync(RegistryRequest request, Digest digest) =>
-        request.RefuseAsync(RegistryError.BlobUnknown, detail: new { digest = digest.Value });
+        request.RefuseAsync(RegistryError.BlobUnknown, detail: json => json.WriteString("digest", digest.Value));
 
     [LoggerMessage(2101, LogLevel.Error, "Object {Object} of {Digest} in {Repository} has {ActualSize} bytes, not {Size}: it is damaged. Pushing the layer again mends it once the blob is deleted")]
     private static partial void LogDamaged(ILogger logger, ObjectId @object, Digest digest, RepositoryName repository, long size, long actualSize);

@@ -21,7 +21,7 @@ internal sealed class PullManifest(RepositoryReader repositories) : IRegistryEnd
 
         if (await FindAsync(request, reference) is not { } found)
         {
-            await request.RefuseAsync(RegistryError.ManifestUnknown, detail: new { reference = reference.ToString() });
+            await request.RefuseAsync(RegistryError.ManifestUnknown, detail: json => json.WriteString("reference", reference.ToString()));
             return;
         }
 

@@ -42,7 +42,11 @@ internal sealed class PushManifest(
         var digest = Digest.Compute(named?.Algorithm ?? DigestAlgorithm.Sha256, bytes);
         if (named is { } expected && expected != digest)
         {
-            await request.RefuseAsync(RegistryError.DigestMismatch, detail: new { expected = expected.Value, actual = digest.Value });
+            await request.RefuseAsync(RegistryError.DigestMismatch, detail: json =>
+            {
+                json.WriteString("expected", expected.Value);
+                json.WriteString("actual", digest.Value);
+            });
             return;
         }
 
@@ -80,7 +84,7 @@ internal sealed class PushManifest(
                 await ErrorResponse.WriteAsync(
                     request.Http,
                     RegistryError.ManifestBlobUnknown,
-                    missing.Select(absent => ($"{absent} is not in this repository; push it first.", (object?)new { digest = absent.Value })));
+                    missing.Select(absent => new ErrorEntry($"{absent} is not in this repository; push it first.", json => json.WriteString("digest", absent.Value))));
                 break;
 
             case ConditionFailed { Current: var current }:
@@ -89,7 +93,7 @@ internal sealed class PushManifest(
                     ContentHeaders.SetDigest(request.Http, now);
                 }
 
-                await request.RefuseAsync(RegistryError.ConditionFailed, detail: new { current = current?.Value });
+                await request.RefuseAsync(RegistryError.ConditionFailed, detail: json => json.WriteString("current", current?.Value));
                 break;
 
             case var unknown:

@@ -11,8 +11,6 @@ public static class ErrorResponse
     // Long enough for a silo to take over or a queue to empty, short enough for a person who waits.
     private const string RetryAfterSeconds = "2";
 
-    private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web) { Encoder = JsonResponse.Encoder };
-
     /// <summary>What a fault of the metadata's storage is to a client.</summary>
     internal static RegistryError Of(PartitionFault fault) => fault switch
     {
@@ -26,12 +24,12 @@ public static class ErrorResponse
     /// <param name="http">The connection; nothing was written to it yet.</param>
     /// <param name="error">The code, the status and the default message.</param>
     /// <param name="message">A message that knows more; null for the default.</param>
-    /// <param name="detail">What the error is about, as JSON; null for none.</param>
-    public static Task WriteAsync(HttpContext http, RegistryError error, string? message = null, object? detail = null) =>
-        WriteAsync(http, error, [(message ?? error.Message, detail)]);
+    /// <param name="detail">Writes the members of what the error is about; null for none.</param>
+    public static Task WriteAsync(HttpContext http, RegistryError error, string? message = null, Action<Utf8JsonWriter>? detail = null) =>
+        WriteAsync(http, error, [new ErrorEntry(message ?? error.Message, detail)]);
 
     /// <summary>Writes several errors of one status, such as one for each missing digest.</summary>
-    public static Task WriteAsync(HttpContext http, RegistryError error, IEnumerable<(string Message, object? Detail)> entries)
+    public static Task WriteAsync(HttpContext http, RegistryError error, IEnumerable<ErrorEntry> entries)
     {
         var response = http.Response;
         response.StatusCode = error.Status;
@@ -40,13 +38,41 @@ public static class ErrorResponse
             response.Headers.RetryAfter = RetryAfterSeconds;
         }
 
-        var body = JsonSerializer.SerializeToUtf8Bytes(new ErrorBody([.. entries.Select(entry => new ErrorEntry(error.Code, entry.Message, entry.Detail))]), Options);
+        var body = JsonResponse.Document(json => Write(json, error.Code, entries));
         response.ContentType = JsonResponse.ContentType;
         response.ContentLength = body.Length;
         return HttpMethods.IsHead(http.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(body, http.RequestAborted).AsTask();
     }
 
-    private sealed record ErrorBody(ErrorEntry[] Errors);
+    private static void Write(Utf8JsonWriter json, string code, IEnumerable<ErrorEntry> entries)
+    {
+        json.WriteStartObject();
+        json.WriteStartArray("errors");
+        foreach (var entry in entries)
+        {
+            json.WriteStartObject();
+            json.WriteString("code", code);
+            json.WriteString("message", entry.Message);
+            if (entry.Detail is { } detail)
+            {
+                json.WriteStartObject("detail");
+                detail(json);
+                json.WriteEndObject();
+            }
+            else
+            {
+                json.WriteNull("detail");
+            }
 
-    private sealed record ErrorEntry(string Code, string Message, object? Detail);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
 }
+
+/// <summary>An error among several.</summary>
+/// <param name="Message">What is wrong, for people.</param>
+/// <param name="Detail">Writes the members of what it is about; null for none.</param>
+public sealed record ErrorEntry(string Message, Action<Utf8JsonWriter>? Detail);

@@ -37,5 +37,5 @@ public readonly record struct Paging(int Limit, string? After)
 
     /// <summary>Answers a bad <c>n</c>.</summary>
     public static Task RefuseAsync(RegistryRequest request) =>
-        request.RefuseAsync(RegistryError.PageInvalid, detail: new { n = request.Query["n"] });
+        request.RefuseAsync(RegistryError.PageInvalid, detail: json => json.WriteString("n", request.Query["n"]));
 }

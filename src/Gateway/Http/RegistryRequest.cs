@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Granary.Protocol;
 using Microsoft.AspNetCore.Http;
 
@@ -19,7 +20,7 @@ public sealed record RegistryRequest(HttpContext Http, RepositoryName Repository
     public bool IsHead => HttpMethods.IsHead(Http.Request.Method);
 
     /// <summary>Answers an error.</summary>
-    public Task RefuseAsync(RegistryError error, string? message = null, object? detail = null) => ErrorResponse.WriteAsync(Http, error, message, detail);
+    public Task RefuseAsync(RegistryError error, string? message = null, Action<Utf8JsonWriter>? detail = null) => ErrorResponse.WriteAsync(Http, error, message, detail);
 }
 
 /// <summary>One operation of the protocol: parses what it needs, makes its grain calls, and turns each answer into a status.</summary>

@@ -71,7 +71,7 @@ internal sealed partial class RegistryRouter
         if ((path.Name.Length > 0 || path.Resource is not (Resource.Root or Resource.Catalog or Resource.Extensions))
             && !RepositoryName.TryParse(path.Name, out repository))
         {
-            await ErrorResponse.WriteAsync(http, RegistryError.NameInvalid, detail: new { name = Shorten(path.Name) });
+            await ErrorResponse.WriteAsync(http, RegistryError.NameInvalid, detail: json => json.WriteString("name", Shorten(path.Name)));
             return;
         }
 

@@ -205,5 +205,9 @@ internal sealed class BlobPush(
 
     private static Task RefuseDigestAsync(RegistryRequest request, Digest expected, Digest? actual) => request.RefuseAsync(
         RegistryError.DigestMismatch,
-        detail: actual is { } known ? new { expected = expected.Value, actual = (string?)known.Value } : new { expected = expected.Value, actual = (string?)null });
+        detail: json =>
+            {
+                json.WriteString("expected", expected.Value);
+                json.WriteString("actual", actual?.Value);
+            });
 }

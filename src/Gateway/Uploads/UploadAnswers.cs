@@ -19,7 +19,7 @@ internal static class UploadAnswers
     public static Task OutOfOrderAsync(RegistryRequest request, UploadId id, long offset)
     {
         SetProgress(request, id, offset);
-        return request.RefuseAsync(RegistryError.UploadOutOfOrder, detail: new { received = offset });
+        return request.RefuseAsync(RegistryError.UploadOutOfOrder, detail: json => json.WriteNumber("received", offset));
     }
 
     /// <summary>There is no such session.</summary>
