@@ -67,6 +67,18 @@ public sealed class AdminApiTests : IAsyncLifetime
         Assert.Empty((await Client.GetJsonAsync(Admin.Operations))["operations"]!.AsArray());
     }
 
+    [Fact]
+    public async Task A_body_that_is_no_body_and_one_that_is_too_long_are_400()
+    {
+        var broken = await Client.SendRawAsync("POST /granary/v1/operations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nXX\r\n");
+        using var endless = await Client.SendAsync("POST", Admin.Operations, new StringContent($$"""{"kind":"{{new string('x', 70_000)}}"}""", mediaType: new("application/json")), ("Transfer-Encoding", "chunked"));
+
+        Assert.StartsWith("HTTP/1.1 400 ", broken, StringComparison.Ordinal);
+        Assert.Contains("\"UNSUPPORTED\"", broken, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.BadRequest, endless.StatusCode);
+        Assert.Equal(["UNSUPPORTED"], await RegistryClient.ErrorCodesAsync(endless));
+    }
+
     [Theory]
     [InlineData("GET", "/granary/v1/operations/none", 404)]
     [InlineData("DELETE", "/granary/v1/operations/none", 404)]

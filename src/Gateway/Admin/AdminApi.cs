@@ -50,6 +50,10 @@ internal sealed partial class AdminApi(
             LogUnavailable(logger, http.Request.Method, http.Request.Path, e.Message);
             await ErrorResponse.WriteAsync(http, e is PartitionUnavailableException { Fault: var fault } ? ErrorResponse.Of(fault) : RegistryError.Unavailable);
         }
+        catch (BrokenBodyException e) when (e.InnerException is BadHttpRequestException && !http.RequestAborted.IsCancellationRequested)
+        {
+            await ErrorResponse.WriteAsync(http, RegistryError.AdminRequestInvalid, $"The body cannot be read: {e.Message}");
+        }
         catch (BrokenBodyException)
         {
             // Nobody is there to be told.
