@@ -50,7 +50,7 @@ internal sealed partial class AdminApi(
             LogUnavailable(logger, http.Request.Method, http.Request.Path, e.Message);
             await ErrorResponse.WriteAsync(http, e is PartitionUnavailableException { Fault: var fault } ? ErrorResponse.Of(fault) : RegistryError.Unavailable);
         }
-        catch (BrokenBodyException e) when (e.InnerException is BadHttpRequestException && !http.RequestAborted.IsCancellationRequested)
+        catch (Exception e) when (e is JsonException || (e is BrokenBodyException { InnerException: BadHttpRequestException } && !http.RequestAborted.IsCancellationRequested))
         {
             await ErrorResponse.WriteAsync(http, RegistryError.AdminRequestInvalid, $"The body cannot be read: {e.Message}");
         }
@@ -58,10 +58,6 @@ internal sealed partial class AdminApi(
         {
             // Nobody is there to be told.
             http.Abort();
-        }
-        catch (JsonException e)
-        {
-            await ErrorResponse.WriteAsync(http, RegistryError.AdminRequestInvalid, $"The body cannot be read: {e.Message}");
         }
     }
 
@@ -164,12 +160,10 @@ internal sealed partial class AdminApi(
         }
     }
 
-    private static async Task WriteAsync(HttpContext http, ReadOnlyMemory<byte> document)
+    private static Task WriteAsync(HttpContext http, ReadOnlyMemory<byte> document)
     {
         http.Response.Headers.CacheControl = "no-store";
-        http.Response.ContentType = JsonResponse.ContentType;
-        http.Response.ContentLength = document.Length;
-        await http.Response.Body.WriteAsync(document, http.RequestAborted);
+        return JsonResponse.SendAsync(http, JsonResponse.ContentType, document);
     }
 
     [LoggerMessage(2201, LogLevel.Error, "{Method} {Path} could not be answered, and the administrator was told so: {Reason}")]

@@ -28,15 +28,15 @@ internal sealed class DeleteBlob(IGrainFactory grains, IOptions<BlobOptions> opt
         {
             request.Http.Response.Headers.Allow = "GET, HEAD";
             await request.RefuseAsync(RegistryError.BlobInUse, detail: json =>
+            {
+                json.WriteStartArray("manifests");
+                foreach (var manifest in manifests)
                 {
-                    json.WriteStartArray("manifests");
-                    foreach (var manifest in manifests)
-                    {
-                        json.WriteStringValue(manifest.Value);
-                    }
+                    json.WriteStringValue(manifest.Value);
+                }
 
-                    json.WriteEndArray();
-                });
+                json.WriteEndArray();
+            });
         }
         else if (removed)
         {

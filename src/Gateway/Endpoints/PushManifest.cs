@@ -42,11 +42,7 @@ internal sealed class PushManifest(
         var digest = Digest.Compute(named?.Algorithm ?? DigestAlgorithm.Sha256, bytes);
         if (named is { } expected && expected != digest)
         {
-            await request.RefuseAsync(RegistryError.DigestMismatch, detail: json =>
-            {
-                json.WriteString("expected", expected.Value);
-                json.WriteString("actual", digest.Value);
-            });
+            await request.RefuseDigestAsync(expected, digest);
             return;
         }
 

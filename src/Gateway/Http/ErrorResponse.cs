@@ -38,10 +38,7 @@ public static class ErrorResponse
             response.Headers.RetryAfter = RetryAfterSeconds;
         }
 
-        var body = JsonResponse.Document(json => Write(json, error.Code, entries));
-        response.ContentType = JsonResponse.ContentType;
-        response.ContentLength = body.Length;
-        return HttpMethods.IsHead(http.Request.Method) ? Task.CompletedTask : response.Body.WriteAsync(body, http.RequestAborted).AsTask();
+        return JsonResponse.SendAsync(http, JsonResponse.ContentType, JsonResponse.Document(json => Write(json, error.Code, entries)));
     }
 
     private static void Write(Utf8JsonWriter json, string code, IEnumerable<ErrorEntry> entries)

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Microsoft.AspNetCore.Http;
 
 namespace Granary.Gateway.Http;
 
@@ -13,15 +14,14 @@ internal static class JsonResponse
     public static readonly JavaScriptEncoder Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
 
     /// <summary>Writes the document that <paramref name="write"/> makes. HEAD gets its headers.</summary>
-    public static async Task WriteAsync(RegistryRequest request, string contentType, Action<Utf8JsonWriter> write)
+    public static Task WriteAsync(RegistryRequest request, string contentType, Action<Utf8JsonWriter> write) => SendAsync(request.Http, contentType, Document(write));
+
+    /// <summary>Sends a document, with the status that is set. HEAD gets its headers.</summary>
+    public static Task SendAsync(HttpContext http, string contentType, ReadOnlyMemory<byte> document)
     {
-        var document = Document(write);
-        request.Http.Response.ContentType = contentType;
-        request.Http.Response.ContentLength = document.Length;
-        if (!request.IsHead)
-        {
-            await request.Http.Response.Body.WriteAsync(document, request.Aborted);
-        }
+        http.Response.ContentType = contentType;
+        http.Response.ContentLength = document.Length;
+        return HttpMethods.IsHead(http.Request.Method) ? Task.CompletedTask : http.Response.Body.WriteAsync(document, http.RequestAborted).AsTask();
     }
 
     /// <summary>The document that <paramref name="write"/> makes.</summary>

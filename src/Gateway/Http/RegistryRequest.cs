@@ -21,6 +21,13 @@ public sealed record RegistryRequest(HttpContext Http, RepositoryName Repository
 
     /// <summary>Answers an error.</summary>
     public Task RefuseAsync(RegistryError error, string? message = null, Action<Utf8JsonWriter>? detail = null) => ErrorResponse.WriteAsync(Http, error, message, detail);
+
+    /// <summary>Answers that content has another digest than the client says; null for one that nobody computed.</summary>
+    public Task RefuseDigestAsync(Digest expected, Digest? actual) => RefuseAsync(RegistryError.DigestMismatch, detail: json =>
+    {
+        json.WriteString("expected", expected.Value);
+        json.WriteString("actual", actual?.Value);
+    });
 }
 
 /// <summary>One operation of the protocol: parses what it needs, makes its grain calls, and turns each answer into a status.</summary>

@@ -46,7 +46,7 @@ internal sealed class BlobPush(
         var actual = Digest.Compute(digest.Algorithm, bytes);
         if (actual != digest)
         {
-            await RefuseDigestAsync(request, digest, actual);
+            await request.RefuseDigestAsync(digest, actual);
             return;
         }
 
@@ -122,7 +122,7 @@ internal sealed class BlobPush(
             if (await tail.HashAsync(digest.Algorithm) is not { } actual || actual != digest)
             {
                 await tail.LetGoAsync();
-                await RefuseDigestAsync(request, digest, actual: null);
+                await request.RefuseDigestAsync(digest, actual: null);
                 return;
             }
 
@@ -151,7 +151,7 @@ internal sealed class BlobPush(
         var actual = await HashAsync(id, session, digest.Algorithm);
         if (actual != digest)
         {
-            await RefuseDigestAsync(request, digest, actual);
+            await request.RefuseDigestAsync(digest, actual);
             return;
         }
 
@@ -202,12 +202,4 @@ internal sealed class BlobPush(
             await UploadAnswers.UnknownAsync(request);
         }
     }
-
-    private static Task RefuseDigestAsync(RegistryRequest request, Digest expected, Digest? actual) => request.RefuseAsync(
-        RegistryError.DigestMismatch,
-        detail: json =>
-            {
-                json.WriteString("expected", expected.Value);
-                json.WriteString("actual", actual?.Value);
-            });
 }

@@ -193,7 +193,6 @@ internal sealed class BlobShardGrain(
         return await Rows.DecideAsync([BlobRows.Blob(digest)], rows => BlobRules.Repair(rows, digest, references, now, _lifetimes), cancellationToken);
     }
 
-    /// <summary>A row, or null if it cannot be read: one damaged row must not keep the others from being seen to. The scrub tells of it.</summary>
     /// <summary>What the entries of the schedule are about, as far as it still is as they say.</summary>
     private static ShardDue Gather(RowView rows, List<DueEntry> entries, DateTimeOffset now, bool more)
     {
@@ -249,6 +248,7 @@ internal sealed class BlobShardGrain(
         return new ShardDue([.. references], [.. orphans], [.. doomed], [.. remembered], [.. corrections], more);
     }
 
+    /// <summary>A row, or null if it cannot be read: one damaged row must not keep the others from being seen to. The scrub tells of it.</summary>
     private static T? Readable<T>(Func<T?> find)
         where T : class
     {

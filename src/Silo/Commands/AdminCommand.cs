@@ -10,7 +10,6 @@ namespace Granary.Silo.Commands;
 internal static class AdminCommand
 {
     public const int Done = 0;
-    public const int Failed = 1;
 
     /// <summary>The operation ran to its end and found something that somebody should look at.</summary>
     public const int Found = 2;
@@ -73,13 +72,11 @@ internal static class AdminCommand
             }
             catch (CommandException e)
             {
-                Console.Error.WriteLine("granary: " + e.Message);
-                return Failed;
+                return GranaryCommand.Fail(e.Message);
             }
             catch (OperationCanceledException)
             {
-                Console.Error.WriteLine("granary: stopped waiting.");
-                return Failed;
+                return GranaryCommand.Fail("stopped waiting.");
             }
 
             void Stop(PosixSignalContext signal)
@@ -121,7 +118,7 @@ internal static class AdminCommand
 
         return operation switch
         {
-            { State: not OperationState.Done } => Failed,
+            { State: not OperationState.Done } => GranaryCommand.Failed,
             { Progress.Findings.Length: > 0 } => Found,
             _ => Done,
         };

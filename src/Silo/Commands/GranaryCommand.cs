@@ -7,6 +7,9 @@ namespace Granary.Silo.Commands;
 /// <summary>The program's command line. Without a command it serves.</summary>
 public static class GranaryCommand
 {
+    /// <summary>The exit status of a command that failed.</summary>
+    internal const int Failed = 1;
+
     /// <summary>Runs the program.</summary>
     /// <returns>The exit status: 0, or 1 with a message on standard error.</returns>
     public static async Task<int> RunAsync(string[] args)
@@ -32,5 +35,12 @@ public static class GranaryCommand
         }
 
         return await parsed.InvokeAsync();
+    }
+
+    /// <summary>Says on standard error why a command failed; its exit status.</summary>
+    internal static int Fail(string message)
+    {
+        Console.Error.WriteLine("granary: " + message);
+        return Failed;
     }
 }

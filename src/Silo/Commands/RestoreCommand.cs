@@ -48,13 +48,11 @@ internal static class RestoreCommand
         }
         catch (Exception e) when (e is DataDirectoryException or StorageException)
         {
-            await Console.Error.WriteLineAsync("granary: " + e.Message);
-            return AdminCommand.Failed;
+            return GranaryCommand.Fail(e.Message);
         }
         catch (OperationCanceledException)
         {
-            await Console.Error.WriteLineAsync("granary: stopped before the end. Run it again.");
-            return AdminCommand.Failed;
+            return GranaryCommand.Fail("stopped before the end. Run it again.");
         }
     }
 }

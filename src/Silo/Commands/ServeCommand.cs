@@ -11,8 +11,6 @@ internal static class ServeCommand
 {
     public const string Name = "serve";
 
-    private const int Failed = 1;
-
     public static Command Create(bool withOptions)
     {
         var file = new Option<string?>("--config") { Description = "A YAML or JSON file with settings. Also GRANARY_CONFIG.", HelpName = "FILE" };
@@ -70,25 +68,19 @@ internal static class ServeCommand
         }
         catch (SettingsException e)
         {
-            return await FailAsync(e.Message);
+            return GranaryCommand.Fail(e.Message);
         }
         catch (DataDirectoryException e)
         {
-            return await FailAsync(e.Message);
+            return GranaryCommand.Fail(e.Message);
         }
         catch (IOException e) when (e.InnerException is AddressInUseException)
         {
-            return await FailAsync($"urls: an address of '{urls}' is in use by another program. Stop that one, or choose another address with --urls. ({e.Message})");
+            return GranaryCommand.Fail($"urls: an address of '{urls}' is in use by another program. Stop that one, or choose another address with --urls. ({e.Message})");
         }
         catch (Exception e) when (e is System.Net.Sockets.SocketException or UnauthorizedAccessException)
         {
-            return await FailAsync($"urls: the server cannot listen on '{urls}': {e.Message} Choose another address with --urls.");
+            return GranaryCommand.Fail($"urls: the server cannot listen on '{urls}': {e.Message} Choose another address with --urls.");
         }
-    }
-
-    private static async Task<int> FailAsync(string message)
-    {
-        await Console.Error.WriteLineAsync("granary: " + message);
-        return Failed;
     }
 }
