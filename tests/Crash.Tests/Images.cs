@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text;
 using System.Text.Json.Nodes;
 
 namespace Granary.Crash.Tests;
@@ -59,28 +60,41 @@ internal sealed class Images
         return _all.Count;
     }
 
-    /// <summary>The bytes of the objects that manifests which are there name, each once. Images whose push or deletion had no answer may be among them.</summary>
-    public static async Task<long> NeededAsync(RegistryClient client)
+    /// <summary>The digests of the objects that manifests which are there name. Images whose push or deletion had no answer may be among them.</summary>
+    public static async Task<HashSet<string>> NeededAsync(RegistryClient client)
     {
-        var sizes = new Dictionary<string, long>(StringComparer.Ordinal);
-        foreach (var repository in (await client.GetJsonAsync("/v2/_catalog"))["repositories"]!.AsArray().Select(name => name!.GetValue<string>()))
+        var needed = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var repository in await RepositoriesAsync(client))
         {
             foreach (var tag in (await client.GetJsonAsync($"/v2/{repository}/tags/list"))["tags"]!.AsArray().Select(tag => tag!.GetValue<string>()))
             {
                 var manifest = await client.GetJsonAsync($"/v2/{repository}/manifests/{tag}");
-                foreach (var descriptor in (JsonNode[])[.. manifest["layers"]!.AsArray().Select(layer => layer!), manifest["config"]!])
-                {
-                    // Smaller ones are rows.
-                    if (descriptor["size"]!.GetValue<long>() is > 32 * 1024 and var size)
-                    {
-                        sizes[descriptor["digest"]!.GetValue<string>()] = size;
-                    }
-                }
+
+                // Smaller ones are rows.
+                needed.UnionWith(((JsonNode[])[.. manifest["layers"]!.AsArray().Select(layer => layer!), manifest["config"]!])
+                    .Where(descriptor => descriptor["size"]!.GetValue<long>() > 32 * 1024)
+                    .Select(descriptor => descriptor["digest"]!.GetValue<string>()));
             }
         }
 
-        return sizes.Values.Sum();
+        return needed;
     }
+
+    /// <summary>What the registry says of a blob, in all repositories.</summary>
+    public static async Task<string> ExplainAsync(RegistryClient client, string digest)
+    {
+        var explanations = new StringBuilder();
+        foreach (var repository in await RepositoriesAsync(client))
+        {
+            using var answer = await client.SendAsync("GET", $"/granary/v1/explain?repository={repository}&digest={digest}");
+            explanations.AppendLine(await answer.Content.ReadAsStringAsync());
+        }
+
+        return explanations.ToString();
+    }
+
+    private static async Task<string[]> RepositoriesAsync(RegistryClient client) =>
+        [.. (await client.GetJsonAsync("/v2/_catalog"))["repositories"]!.AsArray().Select(name => name!.GetValue<string>())];
 
     private sealed record Image(byte[] Manifest, byte[][] Blobs, bool IsHere);
 }
