@@ -4,9 +4,13 @@ namespace Granary.Silo.Hosting;
 /// <summary>One line for each request, and the request's id in its answer: the same id stands in every other line about the request.</summary>
 internal sealed partial class AccessLog(ILogger<AccessLog> logger, TimeProvider time, bool isEnabled)
 {
+    private static readonly Func<ILogger, string, PathString, IDisposable?> BeginRequest =
+        LoggerMessage.DefineScope<string, PathString>("RequestId:{RequestId} RequestPath:{RequestPath}");
+
     public async Task HandleAsync(HttpContext http, RequestDelegate next)
     {
         http.Response.Headers["X-Request-Id"] = http.TraceIdentifier;
+        using var request = BeginRequest(logger, http.TraceIdentifier, http.Request.Path);
         if (!isEnabled)
         {
             await next(http);
