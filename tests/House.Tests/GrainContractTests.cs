@@ -36,6 +36,16 @@ public sealed class GrainContractTests
         Assert.All(Messages().Where(type => !type.IsEnum && !typeof(Exception).IsAssignableFrom(type)), type => Assert.NotNull(type.GetCustomAttribute<ImmutableAttribute>(inherit: false)));
     }
 
+    /// <summary>What copies an argument is looked up, and often made, whenever a grain is referred to. An argument that nobody writes to is marked as immutable instead.</summary>
+    [Fact]
+    public void No_argument_is_copied()
+    {
+        var references = typeof(IRepositoryGrain).Assembly.GetTypes().Where(typeof(GrainReference).IsAssignableFrom).ToArray();
+
+        Assert.NotEmpty(references);
+        Assert.All(references, reference => Assert.Empty(reference.GetFields(BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly)));
+    }
+
     private static IEnumerable<Type> Interfaces() => Types().Where(type => type.IsInterface && typeof(IAddressable).IsAssignableFrom(type));
 
     private static IEnumerable<Type> Messages() => Types().Where(type => type.GetCustomAttribute<GenerateSerializerAttribute>(inherit: false) is not null);

@@ -20,7 +20,7 @@ public interface IBlobShardGrain : IGrainWithIntegerKey
 
     /// <summary>Removes references, each if it is not newer than what releases it (rule 6); all of them in one commit.</summary>
     [AlwaysInterleave, Alias("release-all")]
-    Task Release(ReleasedReference[] references, CancellationToken cancellationToken);
+    Task Release([Immutable] ReleasedReference[] references, CancellationToken cancellationToken);
 
     /// <summary>Decides about a sealed upload's object: it is the blob's, or nobody's for ever (rule 8).</summary>
     [AlwaysInterleave, Alias("renounce")]

@@ -32,7 +32,7 @@ public interface ICatalogGrain : IGrainWithIntegerKey
     /// <param name="dropped">Entries whose repositories do not.</param>
     /// <param name="cancellationToken">Ends the caller's wait.</param>
     [AlwaysInterleave, Alias("settle")]
-    Task Settle(CatalogEntry[] held, CatalogEntry[] dropped, CancellationToken cancellationToken);
+    Task Settle([Immutable] CatalogEntry[] held, [Immutable] CatalogEntry[] dropped, CancellationToken cancellationToken);
 }
 
 /// <summary>An entry that has to be asked about.</summary>

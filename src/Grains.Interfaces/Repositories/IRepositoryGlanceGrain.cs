@@ -18,5 +18,5 @@ public interface IRepositoryGlanceGrain : IGrainWithIntegerKey
     /// <param name="repositories">The repositories.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     [AlwaysInterleave, Alias("collectable")]
-    Task<bool[]> AreCollectable(RepositoryName[] repositories, CancellationToken cancellationToken);
+    Task<bool[]> AreCollectable([Immutable] RepositoryName[] repositories, CancellationToken cancellationToken);
 }

@@ -31,7 +31,7 @@ public interface IRepositoryGrain : IGrainWithStringKey
     /// <param name="deadline">Of an object: the deadline of its upload session's seal.</param>
     /// <param name="cancellationToken">Ends the caller's wait.</param>
     [AlwaysInterleave, Alias("link-blob")]
-    Task<LinkAnswer> LinkBlob(Digest digest, BlobContent content, DateTimeOffset deadline, CancellationToken cancellationToken);
+    Task<LinkAnswer> LinkBlob(Digest digest, [Immutable] BlobContent content, DateTimeOffset deadline, CancellationToken cancellationToken);
 
     /// <summary>Makes a blob that the registry has a blob of this repository, or renews it. Whether the caller may is the gateway's question.</summary>
     [AlwaysInterleave, Alias("mount-blob")]

@@ -15,7 +15,7 @@ public interface IRepositoryUpkeepGrain : IGrainWithStringKey
     /// Which of these blobs the repository refers to, in the order asked. Every no is true until a later Acquire: a link that was on its way is refused (rule 7).
     /// </summary>
     [AlwaysInterleave, Alias("holds")]
-    Task<bool[]> Holds(Digest[] digests, CancellationToken cancellationToken);
+    Task<bool[]> Holds([Immutable] Digest[] digests, CancellationToken cancellationToken);
 
     /// <summary>Whether the repository has an entry in the catalog. A no is true until a later Add (rule 9); an empty one may leave first.</summary>
     [AlwaysInterleave, Alias("exists")]
@@ -48,7 +48,7 @@ public interface IRepositoryUpkeepGrain : IGrainWithStringKey
 
     /// <summary>Tells which content of a blob counts now, or that it is damaged: then the repository answers as if it had no such blob, so that clients push it again.</summary>
     [AlwaysInterleave, Alias("correct")]
-    Task Correct(Digest digest, BlobContent content, bool isDamaged, CancellationToken cancellationToken);
+    Task Correct(Digest digest, [Immutable] BlobContent content, bool isDamaged, CancellationToken cancellationToken);
 
     /// <summary>Refers again to a blob that the repository links and whose shard does not know it: after rows of the shard were lost.</summary>
     /// <returns>False: there is nothing (more) to do.</returns>

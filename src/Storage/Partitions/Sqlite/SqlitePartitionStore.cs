@@ -22,7 +22,8 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
     private readonly string _path;
     private readonly PartitionIds _ids = new();
     private readonly SqliteWriter _writer;
-    private readonly ConcurrentBag<SqliteReader> _readers = [];
+    private readonly ConcurrentStack<SqliteReader> _readers = [];
+    private int _idleReaders;
 
     /// <summary>Opens the database file, or makes it.</summary>
     /// <param name="path">The file.</param>
@@ -34,7 +35,7 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
         _writer = new SqliteWriter(path, _ids, time ?? TimeProvider.System);
         try
         {
-            _readers.Add(new SqliteReader(path, _ids));
+            Keep(new SqliteReader(path, _ids));
         }
         catch
         {
@@ -136,7 +137,7 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
     public void Dispose()
     {
         _writer.Dispose();
-        while (_readers.TryTake(out var reader))
+        while (_readers.TryPop(out var reader))
         {
             reader.Dispose();
         }
@@ -158,21 +159,17 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
         SqliteReader? reader = null;
         try
         {
-            if (!_readers.TryTake(out reader))
+            if (_readers.TryPop(out reader))
+            {
+                Interlocked.Decrement(ref _idleReaders);
+            }
+            else
             {
                 reader = new SqliteReader(_path, _ids);
             }
 
             var answer = read(reader);
-            if (_readers.Count < MaxIdleReaders)
-            {
-                _readers.Add(reader);
-            }
-            else
-            {
-                reader.Dispose();
-            }
-
+            Keep(reader);
             return ValueTask.FromResult(answer);
         }
         catch (StorageException e)
@@ -180,6 +177,20 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
             // In whatever state the connection is, the next one is not.
             reader?.Dispose();
             return ValueTask.FromException<T>(e);
+        }
+    }
+
+    /// <summary>For the next read: the one that was used last has the pages that are asked for most.</summary>
+    private void Keep(SqliteReader reader)
+    {
+        if (Interlocked.Increment(ref _idleReaders) <= MaxIdleReaders)
+        {
+            _readers.Push(reader);
+        }
+        else
+        {
+            Interlocked.Decrement(ref _idleReaders);
+            reader.Dispose();
         }
     }
 }
