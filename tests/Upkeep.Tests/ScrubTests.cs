@@ -150,6 +150,26 @@ public sealed class ScrubTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_manifest_that_would_take_back_uses_of_what_it_never_named_is_reported()
+    {
+        var (manifest, _, _) = await Client.PushLargeAsync("app", "v1");
+        await Client.PushLargeAsync("app", "v2");
+
+        // The first digest of the list of names, which the manifest's own digest does not cover.
+        await EditAsync("repository/app", $"man/{manifest}", value =>
+        {
+            var first = value.AsSpan().IndexOf("sha256:"u8);
+            value[first + 7] = (byte)(value[first + 7] == 'a' ? 'b' : 'a');
+            return value;
+        });
+
+        var scrub = await ScrubAsync();
+
+        Assert.Equal("done", scrub.State());
+        Assert.Contains(manifest.Value, Assert.Single(scrub.Findings()), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Rows_of_blobs_that_were_lost_are_made_again_from_those_of_the_repositories()
     {
         var (_, layer, content) = await Client.PushLargeAsync("app", "v1");

@@ -164,7 +164,7 @@ public sealed record RepositoryExplanation
 
 /// <summary>What came of a check of manifests.</summary>
 /// <param name="Checked">How many there were.</param>
-/// <param name="Damaged">Those whose rows cannot be read, or do not hold what the digest says.</param>
+/// <param name="Damaged">Those whose rows cannot be read, do not hold what the digest says, or name what nothing counts.</param>
 /// <param name="After">Where the next check begins; null: this was the last.</param>
 [GenerateSerializer, Immutable, Alias("granary.check-manifests-answer")]
 public sealed record CheckManifestsAnswer([property: Id(0)] int Checked, [property: Id(1)] Digest[] Damaged, [property: Id(2)] Digest? After);

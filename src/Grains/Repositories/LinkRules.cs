@@ -101,6 +101,9 @@ internal static class LinkRules
         }
     }
 
+    /// <summary>How many manifests name the content.</summary>
+    public static int Uses(RowView rows, Digest digest) => LinkRow.Find(rows, digest)?.Uses ?? NamedRow.Count(rows, digest);
+
     /// <summary>A manifest no longer names the content.</summary>
     public static void EndUse(RowBatch rows, Digest digest, DateTimeOffset now, LifetimeOptions lifetimes)
     {

@@ -126,6 +126,10 @@ internal static class ManifestRules
     /// <summary>The manifest's bytes.</summary>
     public static byte[] Body(RowView rows, Digest digest, ManifestRow row) => Content(rows, digest, row)[row.NamesSize..].ToArray();
 
+    /// <summary>Whether a manifest's rows hold the bytes that its digest says, and it is counted wherever its deletion would take back what it counts for.</summary>
+    public static bool IsWhole(RowView rows, Digest digest, ManifestRow row) =>
+        Digest.Compute(digest.Algorithm, Body(rows, digest, row)) == digest && Names(rows, digest, row).All.All(named => LinkRules.Uses(rows, named) > 0);
+
     /// <summary>Whether a manifest whose row was read a moment ago names some content.</summary>
     public static bool DoesName(RowView rows, Digest digest, ReadOnlyMemory<byte> read, Digest content)
     {

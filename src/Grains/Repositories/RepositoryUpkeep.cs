@@ -346,7 +346,7 @@ internal sealed class RepositoryUpkeep(
             // One that was deleted meanwhile is no fault.
             return await rows.ReadAsync(
                 [RepositoryRows.Manifest(digest), .. needs],
-                view => !view.Has(RepositoryRows.Manifest(digest)) || (needs.All(view.Has) && Digest.Compute(digest.Algorithm, ManifestRules.Body(view, digest, manifest)) == digest),
+                view => !view.Has(RepositoryRows.Manifest(digest)) || (needs.All(view.Has) && ManifestRules.IsWhole(view, digest, manifest)),
                 cancellationToken);
         }
         catch (Exception e) when (IsDamage(e))

@@ -181,7 +181,7 @@ public sealed class ScrubOperation(
             foreach (var damaged in page.Damaged)
             {
                 run.Add("damagedRows", 1);
-                run.Find($"{name}: the rows of {damaged} cannot be read, or do not hold what its digest says. Delete the manifest and push it again, or restore a backup.");
+                run.Find($"{name}: the rows of {damaged} cannot be read, or do not hold what they should. Delete the manifest and push it again, or restore a backup.");
             }
 
             after = page.After;
