@@ -130,6 +130,26 @@ public sealed class StartTests : IDisposable
     }
 
     [Fact]
+    public async Task Every_line_about_a_request_ends_with_its_id()
+    {
+        await using var granary = await GranaryProcess.StartAsync(_directory.Path);
+        using var client = new RegistryClient(granary.Address);
+        var layer = RegistryClient.RandomBytes(100_000);
+        await client.PushBlobAsync("app", layer);
+        File.Delete(Assert.Single(Directory.EnumerateFiles(Path.Combine(_directory.Path, "blobs"), "*", SearchOption.AllDirectories)));
+
+        using var answer = await client.SendAsync("GET", $"/v2/app/blobs/{RegistryClient.DigestOf(layer)}");
+        var id = answer.Headers.GetValues("X-Request-Id").Single();
+        granary.Terminate();
+        await granary.WaitForExitAsync();
+
+        var lines = granary.Output.Split('\n').Where(line => line.EndsWith($" request={id}", StringComparison.Ordinal)).ToArray();
+        Assert.Equal(2, lines.Length);
+        Assert.Contains("PullBlob[2102]", lines[0], StringComparison.Ordinal);
+        Assert.Contains("AccessLog[3001]", lines[1], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Json_logs_carry_the_id_of_the_request()
     {
         await using var granary = await GranaryProcess.StartAsync(_directory.Path, "--log.format", "json");
