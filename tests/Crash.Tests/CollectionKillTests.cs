@@ -122,19 +122,9 @@ public sealed class CollectionKillTests(ITestOutputHelper output) : IDisposable
     private static async Task RunAsync(RegistryClient client, string request)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-        string? path = null;
-        while (path is null)
+        string? path;
+        while ((path = await StartAsync(client, request)) is null)
         {
-            using var body = new StringContent(request, System.Text.Encoding.UTF8, "application/json");
-            using var started = await client.SendAsync("POST", "/granary/v1/operations", body);
-            if (started.StatusCode == HttpStatusCode.Accepted)
-            {
-                path = started.Headers.Location!.ToString();
-                continue;
-            }
-
-            // The one that the last server was killed in goes on in this one, and has seen a part of the registry already.
-            Assert.Equal(HttpStatusCode.Conflict, started.StatusCode);
             await timer.WaitForNextTickAsync();
         }
 
@@ -142,5 +132,19 @@ public sealed class CollectionKillTests(ITestOutputHelper output) : IDisposable
         {
             await timer.WaitForNextTickAsync();
         }
+    }
+
+    /// <summary>Where its progress is told; null as long as the one that the last server was killed in goes on in this one: that has seen a part of the registry already.</summary>
+    private static async Task<string?> StartAsync(RegistryClient client, string request)
+    {
+        using var body = new StringContent(request, System.Text.Encoding.UTF8, "application/json");
+        using var started = await client.SendAsync("POST", "/granary/v1/operations", body);
+        if (started.StatusCode == HttpStatusCode.Accepted)
+        {
+            return started.Headers.Location!.ToString();
+        }
+
+        Assert.Equal(HttpStatusCode.Conflict, started.StatusCode);
+        return null;
     }
 }

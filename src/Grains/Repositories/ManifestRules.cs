@@ -127,8 +127,12 @@ internal static class ManifestRules
     public static byte[] Body(RowView rows, Digest digest, ManifestRow row) => Content(rows, digest, row)[row.NamesSize..].ToArray();
 
     /// <summary>Whether a manifest's rows hold the bytes that its digest says, and it is counted wherever its deletion would take back what it counts for.</summary>
-    public static bool IsWhole(RowView rows, Digest digest, ManifestRow row) =>
-        Digest.Compute(digest.Algorithm, Body(rows, digest, row)) == digest && Names(rows, digest, row).All.All(named => LinkRules.Uses(rows, named) > 0);
+    public static bool IsWhole(RowView rows, Digest digest, ManifestRow row)
+    {
+        // All are looked at, so that rows that are not in memory are loaded at once, and the bytes are hashed when they are.
+        var uncounted = Names(rows, digest, row).All.Count(named => LinkRules.Uses(rows, named) == 0);
+        return uncounted == 0 && Digest.Compute(digest.Algorithm, Body(rows, digest, row)) == digest;
+    }
 
     /// <summary>Whether a manifest whose row was read a moment ago names some content.</summary>
     public static bool DoesName(RowView rows, Digest digest, ReadOnlyMemory<byte> read, Digest content)

@@ -23,7 +23,6 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
     private readonly PartitionIds _ids = new();
     private readonly SqliteWriter _writer;
     private readonly ConcurrentStack<SqliteReader> _readers = [];
-    private int _idleReaders;
 
     /// <summary>Opens the database file, or makes it.</summary>
     /// <param name="path">The file.</param>
@@ -35,7 +34,7 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
         _writer = new SqliteWriter(path, _ids, time ?? TimeProvider.System);
         try
         {
-            Keep(new SqliteReader(path, _ids));
+            _readers.Push(new SqliteReader(path, _ids));
         }
         catch
         {
@@ -159,17 +158,21 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
         SqliteReader? reader = null;
         try
         {
-            if (_readers.TryPop(out reader))
-            {
-                Interlocked.Decrement(ref _idleReaders);
-            }
-            else
+            if (!_readers.TryPop(out reader))
             {
                 reader = new SqliteReader(_path, _ids);
             }
 
             var answer = read(reader);
-            Keep(reader);
+            if (_readers.Count < MaxIdleReaders)
+            {
+                _readers.Push(reader);
+            }
+            else
+            {
+                reader.Dispose();
+            }
+
             return ValueTask.FromResult(answer);
         }
         catch (StorageException e)
@@ -177,20 +180,6 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
             // In whatever state the connection is, the next one is not.
             reader?.Dispose();
             return ValueTask.FromException<T>(e);
-        }
-    }
-
-    /// <summary>For the next read: the one that was used last has the pages that are asked for most.</summary>
-    private void Keep(SqliteReader reader)
-    {
-        if (Interlocked.Increment(ref _idleReaders) <= MaxIdleReaders)
-        {
-            _readers.Push(reader);
-        }
-        else
-        {
-            Interlocked.Decrement(ref _idleReaders);
-            reader.Dispose();
         }
     }
 }
