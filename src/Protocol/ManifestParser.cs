@@ -51,16 +51,17 @@ internal static class ManifestParser
         var mediaType = ReadMediaType(fields, contentType);
         CheckSchemaVersion(fields, mediaType);
 
-        // :: Step 2: one shape, and the one that its type promises (CVE-2021-41190).
+        // :: Step 2: one shape, and the one that its type promises (CVE-2021-41190). Which members stand there decides, even if they are null.
         var isIndex = fields.ContainsKey("manifests");
         if (isIndex && (fields.ContainsKey("layers") || fields.ContainsKey("config")))
         {
             throw Refuse("The manifest has 'manifests' and also 'layers' or 'config': it is an index or an image, not both.");
         }
 
-        if (!isIndex && !fields.ContainsKey("layers"))
+        // Caches of empty images have null layers, and published images from scratch have none at all: a config is enough to be an image.
+        if (!isIndex && Find(fields, "layers") is null && Find(fields, "config") is null)
         {
-            throw Refuse("The manifest has neither 'layers' (an image) nor 'manifests' (an index).");
+            throw Refuse("The manifest has neither 'config' or 'layers' (an image) nor 'manifests' (an index).");
         }
 
         mediaType ??= isIndex ? MediaTypes.OciIndex : MediaTypes.OciManifest;
@@ -71,12 +72,12 @@ internal static class ManifestParser
         {
             MediaType = mediaType,
             Kind = isIndex ? ManifestKind.Index : ManifestKind.Image,
-            Config = fields.TryGetValue("config", out var config) ? ReadDescriptor(config, "config") : null,
-            Layers = fields.TryGetValue("layers", out var layers) ? ReadDescriptors(layers, "layers") : [],
-            Manifests = isIndex ? ReadDescriptors(fields["manifests"], "manifests") : [],
-            Subject = fields.TryGetValue("subject", out var subject) && subject.ValueKind != JsonValueKind.Null ? ReadDescriptor(subject, "subject") : null,
-            ArtifactType = fields.TryGetValue("artifactType", out var artifactType) ? ReadText(artifactType, "artifactType") : null,
-            Annotations = fields.TryGetValue("annotations", out var annotations) ? ReadAnnotations(annotations) : new Dictionary<string, string>(),
+            Config = Find(fields, "config") is { } config ? ReadDescriptor(config, "config") : null,
+            Layers = Find(fields, "layers") is { } layers ? ReadDescriptors(layers, "layers") : [],
+            Manifests = Find(fields, "manifests") is { } manifests ? ReadDescriptors(manifests, "manifests") : [],
+            Subject = Find(fields, "subject") is { } subject ? ReadDescriptor(subject, "subject") : null,
+            ArtifactType = Find(fields, "artifactType") is { } artifactType ? ReadText(artifactType, "artifactType") : null,
+            Annotations = Find(fields, "annotations") is { } annotations ? ReadAnnotations(annotations, "annotations") : new Dictionary<string, string>(),
         };
     }
 
@@ -93,6 +94,10 @@ internal static class ManifestParser
 
         return fields;
     }
+
+    /// <summary>Returns a member of the manifest; null if it is absent or null, which mean the same to every client.</summary>
+    private static JsonElement? Find(Dictionary<string, JsonElement> fields, string name) =>
+        fields.TryGetValue(name, out var element) && element.ValueKind != JsonValueKind.Null ? element : null;
 
     private static string? ReadMediaType(Dictionary<string, JsonElement> fields, string? contentType)
     {
@@ -137,7 +142,7 @@ internal static class ManifestParser
             case MediaTypes.OciManifest or MediaTypes.DockerManifest when isIndex:
                 throw Refuse($"A manifest of type '{mediaType}' has to have 'config' and 'layers', not 'manifests'.");
 
-            case MediaTypes.OciManifest or MediaTypes.DockerManifest when !fields.ContainsKey("config"):
+            case MediaTypes.OciManifest or MediaTypes.DockerManifest when Find(fields, "config") is null:
                 throw Refuse($"A manifest of type '{mediaType}' has to have 'config'.");
         }
 
@@ -191,6 +196,12 @@ internal static class ManifestParser
             throw Refuse($"'{where}.size' has to be the number of bytes, zero or more.");
         }
 
+        if (element.TryGetProperty("annotations", out var annotations) && annotations.ValueKind != JsonValueKind.Null)
+        {
+            // Kept in the manifest's bytes; here only their shape is checked, by the same rule as the manifest's own.
+            ReadAnnotations(annotations, $"{where}.annotations");
+        }
+
         var mediaType = element.TryGetProperty("mediaType", out var typeElement) ? ReadText(typeElement, $"{where}.mediaType") ?? "" : "";
         return new Descriptor(mediaType, digest, size) { Platform = ReadPlatform(element) };
     }
@@ -202,23 +213,18 @@ internal static class ManifestParser
             ? new Platform(os.GetString()!, architecture.GetString()!)
             : null;
 
-    private static Dictionary<string, string> ReadAnnotations(JsonElement element)
+    /// <summary>Reads annotations. A null value counts as an empty string: other registries and clients read it so.</summary>
+    private static Dictionary<string, string> ReadAnnotations(JsonElement element, string where)
     {
-        var annotations = new Dictionary<string, string>(StringComparer.Ordinal);
-        if (element.ValueKind == JsonValueKind.Null)
-        {
-            return annotations;
-        }
-
         if (element.ValueKind != JsonValueKind.Object)
         {
-            throw Refuse("'annotations' has to be an object of strings.");
+            throw Refuse($"'{where}' has to be an object of strings.");
         }
 
+        var annotations = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var property in element.EnumerateObject())
         {
-            annotations[property.Name] = ReadText(property.Value, "annotations")
-                ?? throw Refuse($"'annotations' has to be an object of strings; '{property.Name}' is none.");
+            annotations[property.Name] = ReadText(property.Value, $"{where}.{property.Name}") ?? "";
         }
 
         return annotations;

@@ -211,6 +211,36 @@ public sealed class ManifestTests(RegistryFixture fixture) : RegistryTest(fixtur
     }
 
     [Theory]
+    [InlineData("")]
+    [InlineData(""","layers":null""")]
+    [InlineData(""","layers":[],"annotations":null""")]
+    [InlineData(""","layers":[],"subject":null,"artifactType":null""")]
+    public async Task An_image_without_layers_is_stored_and_keeps_its_config(string members)
+    {
+        var config = RegistryClient.RandomBytes(10);
+        var digest = await Client.PushBlobAsync(Repository, config);
+        var descriptor = $$"""{"mediaType":"c/c","digest":"{{digest}}","size":10,"annotations":null}""";
+        var manifest = Encoding.UTF8.GetBytes($$"""{"schemaVersion":2,"config":{{descriptor}}{{members}}}""");
+
+        using var push = await Client.PushManifestAsync(Repository, "scratch", manifest);
+        using var delete = await Client.SendAsync("DELETE", $"/v2/{Repository}/blobs/{digest}");
+
+        Assert.Equal(HttpStatusCode.Created, push.StatusCode);
+        Assert.Equal(manifest, await Client.GetBytesAsync(Path("scratch")));
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, delete.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("""{"schemaVersion":2,"manifests":null}""")]
+    [InlineData("""{"schemaVersion":2,"manifests":null,"annotations":{"a":null}}""")]
+    public async Task An_index_whose_manifests_are_null_is_empty(string manifest)
+    {
+        using var push = await Client.PushManifestAsync(Repository, "empty", Encoding.UTF8.GetBytes(manifest), MediaTypes.OciIndex);
+
+        Assert.Equal(HttpStatusCode.Created, push.StatusCode);
+    }
+
+    [Theory]
     [InlineData("", MediaTypes.OciManifest)]
     [InlineData("{", MediaTypes.OciManifest)]
     [InlineData("[]", MediaTypes.OciManifest)]
@@ -218,6 +248,10 @@ public sealed class ManifestTests(RegistryFixture fixture) : RegistryTest(fixtur
     [InlineData("""{"schemaVersion":2}""", MediaTypes.OciManifest)]
     [InlineData("""{"schemaVersion":2,"layers":[],"manifests":[]}""", "application/vnd.example+json")]
     [InlineData("""{"schemaVersion":2,"layers":null}""", "application/vnd.example+json")]
+    [InlineData("""{"schemaVersion":2,"layers":null,"manifests":null}""", "application/vnd.example+json")]
+    [InlineData("""{"schemaVersion":2,"config":null,"layers":[]}""", MediaTypes.OciManifest)]
+    [InlineData("""{"schemaVersion":2,"config":null,"manifests":[]}""", MediaTypes.OciIndex)]
+    [InlineData("""{"schemaVersion":2}""", MediaTypes.OciIndex)]
     [InlineData("""{"schemaVersion":2,"manifests":[]}""", MediaTypes.OciManifest)]
     [InlineData("""{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}""", MediaTypes.DockerManifestList)]
     [InlineData("""{"schemaVersion":1,"name":"a","tag":"b","fsLayers":[]}""", "application/vnd.docker.distribution.manifest.v1+json")]
@@ -226,6 +260,9 @@ public sealed class ManifestTests(RegistryFixture fixture) : RegistryTest(fixtur
     [InlineData("""{"schemaVersion":2,"manifests":[{"digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":-1}]}""", MediaTypes.OciIndex)]
     [InlineData("""{"schemaVersion":2,"manifests":[],"annotations":{"a":1}}""", MediaTypes.OciIndex)]
     [InlineData("""{"schemaVersion":2,"manifests":[],"artifactType":"\ud800"}""", MediaTypes.OciIndex)]
+    [InlineData(
+        """{"schemaVersion":2,"manifests":[{"digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2,"annotations":{"a":1}}]}""",
+        MediaTypes.OciIndex)]
     public async Task What_is_no_manifest_is_refused(string manifest, string mediaType)
     {
         using var push = await Client.PushManifestAsync(Repository, "bad", Encoding.UTF8.GetBytes(manifest), mediaType);
