@@ -1,5 +1,15 @@
 namespace Granary.Gateway;
 
+/// <summary>Settings of the section <c>server</c>.</summary>
+public sealed record LocationOptions
+{
+    /// <summary>The address under which clients reach the registry, for example https://registry.example.com.</summary>
+    public string PublicUrl { get; set; } = "";
+
+    /// <summary>Whether the URLs in answers are absolute, below server.publicUrl. Some clients cannot resolve relative ones.</summary>
+    public bool AbsoluteLocations { get; set; }
+}
+
 /// <summary>Settings of the section <c>manifests</c>.</summary>
 public sealed record ManifestOptions
 {

@@ -24,6 +24,7 @@ public static class GatewayServices
         services.AddSingleton<UploadTails>();
         services.AddSingleton<ParkedHashes>();
         services.AddSingleton<BlobPush>();
+        services.AddSingleton<Locations>();
         services.AddSingleton<RegistryRouter>();
         services.AddSingleton<RequestGate>();
         services.AddSingleton<AdminApi>();

@@ -57,13 +57,22 @@ public sealed class RoutingTests(RegistryFixture fixture) : RegistryTest(fixture
     [InlineData("/v2/foo/tags")]
     [InlineData("/v2/foo/tags/other")]
     [InlineData("/v1/search?q=x")]
-    [InlineData("/")]
     [InlineData("/v20/")]
     public async Task A_path_that_is_not_of_the_protocol_is_404(string path)
     {
         using var answer = await Client.SendAsync("GET", path);
 
         await AssertErrorAsync(answer, 404, "UNSUPPORTED");
+    }
+
+    [Theory]
+    [InlineData("GET")]
+    [InlineData("HEAD")]
+    public async Task The_root_of_the_host_answers_200_to_load_balancers_while_the_registry_is_ready(string method)
+    {
+        using var answer = await Client.SendAsync(method, "/");
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
     }
 
     [Theory]

@@ -34,6 +34,47 @@ public sealed class SettingTests
     }
 
     [Fact]
+    public async Task Absolute_locations_name_the_public_address()
+    {
+        const string Public = "https://registry.example.com";
+        await using var registry = await TestRegistry.StartAsync(new Dictionary<string, string>
+        {
+            ["server.publicUrl"] = Public + "/",
+            ["server.absoluteLocations"] = "true",
+        });
+        var client = registry.Client;
+        var config = RegistryClient.RandomBytes(10);
+        var manifest = Manifests.Image(config, []);
+
+        using var start = await client.SendAsync("POST", "/v2/app/blobs/uploads/");
+        using var append = await client.SendAsync("PATCH", Relative(start.Headers.Location!), new ByteArrayContent(config));
+        using var push = await client.SendAsync("POST", $"/v2/app/blobs/uploads/?digest={RegistryClient.DigestOf(config)}", new ByteArrayContent(config));
+        using var image = await client.PushManifestAsync("app", "v1", manifest);
+        using var second = await client.PushManifestAsync("app", "v2", manifest);
+        using var tags = await client.SendAsync("GET", "/v2/app/tags/list?n=1");
+
+        Assert.StartsWith(Public + "/v2/app/blobs/uploads/", start.Headers.Location!.OriginalString, StringComparison.Ordinal);
+        Assert.Equal(start.Headers.Location.OriginalString, start.Headers.GetValues("Docker-Upload-Location").Single());
+        Assert.Equal(start.Headers.Location, append.Headers.Location);
+        Assert.Equal($"{Public}/v2/app/blobs/{RegistryClient.DigestOf(config)}", push.Headers.Location!.OriginalString);
+        Assert.Equal($"{Public}/v2/app/manifests/v1", image.Headers.Location!.OriginalString);
+        Assert.Equal($"<{Public}/v2/app/tags/list?n=1&last=v1>; rel=\"next\"", tags.Headers.GetValues("Link").Single());
+
+        static string Relative(Uri location) => location.PathAndQuery;
+    }
+
+    [Fact]
+    public async Task Without_absolute_locations_a_public_address_changes_no_url()
+    {
+        await using var registry = await TestRegistry.StartAsync(new Dictionary<string, string> { ["server.publicUrl"] = "https://registry.example.com" });
+
+        using var start = await registry.Client.SendAsync("POST", "/v2/app/blobs/uploads/");
+
+        Assert.StartsWith("/v2/app/blobs/uploads/", start.Headers.Location!.OriginalString, StringComparison.Ordinal);
+        Assert.False(start.Headers.Contains("Docker-Upload-Location"));
+    }
+
+    [Fact]
     public async Task More_requests_than_the_limit_are_told_to_come_again()
     {
         await using var registry = await TestRegistry.StartAsync(new Dictionary<string, string> { ["limits.requests"] = "1" });

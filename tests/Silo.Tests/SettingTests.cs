@@ -57,6 +57,27 @@ public sealed class SettingTests : IDisposable
         Assert.Contains("GRANARY_" + name.ToUpperInvariant().Replace(".", "__", StringComparison.Ordinal), error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("registry.example.com")]
+    [InlineData("ftp://registry.example.com")]
+    [InlineData("https://registry.example.com/registry")]
+    [InlineData("https://registry.example.com/?a=b")]
+    [InlineData("https://user@registry.example.com")]
+    public void A_public_url_that_is_not_the_address_of_a_host_is_refused(string url)
+    {
+        var error = Assert.Throws<SettingsException>(() => Load(file: null, ("server.publicUrl", url)));
+
+        Assert.Contains($"server.publicUrl: '{url}' is not the address of a host", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Absolute_locations_need_a_public_url()
+    {
+        var error = Assert.Throws<SettingsException>(() => Load(file: null, ("server.absoluteLocations", "true")));
+
+        Assert.Contains("Set server.publicUrl", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void An_unknown_setting_is_refused_with_the_nearest_one()
     {

@@ -118,11 +118,13 @@ public sealed class StartTests : IDisposable
             ready = answer.StatusCode;
         }
         while (ready == HttpStatusCode.OK);
+        using var root = await client.SendAsync("HEAD", "/");
         using var during = await client.SendAsync("GET", "/v2/");
         transfer.Finish();
         using var done = await upload;
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, ready);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, root.StatusCode);
         Assert.Equal(HttpStatusCode.OK, during.StatusCode);
         Assert.Equal(HttpStatusCode.Created, done.StatusCode);
         Assert.Equal(0, await granary.WaitForExitAsync());

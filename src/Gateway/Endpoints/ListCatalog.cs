@@ -17,7 +17,7 @@ internal sealed class ListCatalog(IGrainFactory grains) : IRegistryEndpoint
         var page = await GrainCalls.RetryOnceAsync(() => grains.GetGrain<ICatalogGrain>(0).List(paging.After, paging.Limit, request.Aborted));
         if (page.More)
         {
-            request.Http.Response.Headers.Link = paging.NextLink(Locations.Catalog, page.Repositories[^1].Value);
+            request.Http.Response.Headers.Link = paging.NextLink(request.Locations.Catalog, page.Repositories[^1].Value);
         }
 
         await JsonResponse.WriteAsync(request, JsonResponse.ContentType, json =>

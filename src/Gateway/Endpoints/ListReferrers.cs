@@ -33,7 +33,7 @@ internal sealed class ListReferrers(IGrainFactory grains) : IRegistryEndpoint
         if (page.More)
         {
             var filter = artifactType is null ? "" : $"&artifactType={Uri.EscapeDataString(artifactType)}";
-            headers.Link = $"<{Locations.Referrers(request.Repository, subject)}?last={Uri.EscapeDataString(page.Referrers[^1].Digest.Value)}{filter}>; rel=\"next\"";
+            headers.Link = $"<{request.Locations.Referrers(request.Repository, subject)}?last={Uri.EscapeDataString(page.Referrers[^1].Digest.Value)}{filter}>; rel=\"next\"";
         }
 
         await JsonResponse.WriteAsync(request, MediaTypes.OciIndex, json =>

@@ -24,7 +24,7 @@ internal sealed class ListTags(IGrainFactory grains) : IRegistryEndpoint
 
         if (page.More)
         {
-            request.Http.Response.Headers.Link = paging.NextLink(Locations.Tags(request.Repository), page.Tags[^1].Value);
+            request.Http.Response.Headers.Link = paging.NextLink(request.Locations.Tags(request.Repository), page.Tags[^1].Value);
         }
 
         await JsonResponse.WriteAsync(request, JsonResponse.ContentType, json =>

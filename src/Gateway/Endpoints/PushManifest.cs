@@ -4,7 +4,6 @@ using Granary.Grains.Interfaces.Repositories;
 using Granary.Protocol;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
-using Microsoft.Extensions.Primitives;
 
 namespace Granary.Gateway.Endpoints;
 
@@ -102,7 +101,7 @@ internal sealed class PushManifest(
         var response = request.Http.Response;
         response.StatusCode = StatusCodes.Status201Created;
         response.ContentLength = 0;
-        response.Headers.Location = Locations.Manifest(request.Repository, reference);
+        response.Headers.Location = request.Locations.Manifest(request.Repository, reference);
         response.Headers[ContentHeaders.DockerContentDigest] = command.Digest.Value;
         if (command.Subject is { } subject)
         {
@@ -111,7 +110,8 @@ internal sealed class PushManifest(
 
         if (reference is Reference.ByDigest && command.Tags.Length > 0)
         {
-            response.Headers["OCI-Tag"] = new StringValues(Array.ConvertAll(command.Tags, tag => tag.Value));
+            // One list (RFC 9110, section 5.3): a header for each tag would exceed the number of headers that clients and proxies take.
+            response.Headers["OCI-Tag"] = string.Join(", ", command.Tags.Select(tag => tag.Value));
         }
 
         if (command.ForeignBlobs.Length > 0)

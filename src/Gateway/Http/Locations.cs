@@ -1,22 +1,42 @@
 using Granary.Gateway.Uploads;
 using Granary.Protocol;
+using Microsoft.Extensions.Options;
 
 namespace Granary.Gateway.Http;
 
 /// <summary>
-/// Every URL that the registry answers: relative to the host, so that any proxy in front works (RFC 9110, section 10.2.2).
+/// Makes every URL that the registry answers. They are relative to the host, so that any proxy in front works (RFC 9110, section 10.2.2), or absolute
+/// below <c>server.publicUrl</c> for clients that cannot resolve a relative one.
 /// </summary>
-internal static class Locations
+public sealed class Locations
 {
-    public const string Catalog = "/v2/_catalog";
+    private readonly string _base;
 
-    public static string Blob(RepositoryName repository, Digest digest) => $"/v2/{repository}/blobs/{digest}";
+    /// <summary>Makes URLs as the settings say.</summary>
+    public Locations(IOptions<LocationOptions> options)
+    {
+        IsAbsolute = options.Value.AbsoluteLocations;
+        _base = IsAbsolute ? options.Value.PublicUrl.TrimEnd('/') : "";
+    }
 
-    public static string Upload(RepositoryName repository, UploadId id) => $"/v2/{repository}/blobs/uploads/{id}";
+    /// <summary>Whether the URLs are absolute.</summary>
+    public bool IsAbsolute { get; }
 
-    public static string Manifest(RepositoryName repository, Reference reference) => $"/v2/{repository}/manifests/{reference}";
+    /// <summary>Returns the URL of the list of repositories.</summary>
+    public string Catalog => _base + "/v2/_catalog";
 
-    public static string Tags(RepositoryName repository) => $"/v2/{repository}/tags/list";
+    /// <summary>Returns the URL of a blob.</summary>
+    public string Blob(RepositoryName repository, Digest digest) => $"{_base}/v2/{repository}/blobs/{digest}";
 
-    public static string Referrers(RepositoryName repository, Digest subject) => $"/v2/{repository}/referrers/{subject}";
+    /// <summary>Returns the URL of an upload session.</summary>
+    public string Upload(RepositoryName repository, UploadId id) => $"{_base}/v2/{repository}/blobs/uploads/{id}";
+
+    /// <summary>Returns the URL of a manifest.</summary>
+    public string Manifest(RepositoryName repository, Reference reference) => $"{_base}/v2/{repository}/manifests/{reference}";
+
+    /// <summary>Returns the URL of the list of a repository's tags.</summary>
+    public string Tags(RepositoryName repository) => $"{_base}/v2/{repository}/tags/list";
+
+    /// <summary>Returns the URL of the list of a manifest's referrers.</summary>
+    public string Referrers(RepositoryName repository, Digest subject) => $"{_base}/v2/{repository}/referrers/{subject}";
 }

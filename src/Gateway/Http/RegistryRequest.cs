@@ -8,7 +8,8 @@ namespace Granary.Gateway.Http;
 /// <param name="Http">The connection.</param>
 /// <param name="Repository">The repository; default where the path names none.</param>
 /// <param name="Item">The last segment of the path, not yet checked: reference, digest or upload id.</param>
-public sealed record RegistryRequest(HttpContext Http, RepositoryName Repository, string Item)
+/// <param name="Locations">Makes the URLs of the answer.</param>
+public sealed record RegistryRequest(HttpContext Http, RepositoryName Repository, string Item, Locations Locations)
 {
     /// <summary>Ends when the client goes away or the server stops waiting for it.</summary>
     public CancellationToken Aborted => Http.RequestAborted;

@@ -16,11 +16,12 @@ namespace Granary.Gateway.Http;
 internal sealed partial class RegistryRouter
 {
     private readonly FrozenDictionary<Resource, Line[]> _lines;
+    private readonly Locations _locations;
     private readonly ILogger<RegistryRouter> _logger;
 
-    public RegistryRouter(IServiceProvider services, ILogger<RegistryRouter> logger)
+    public RegistryRouter(IServiceProvider services, Locations locations, ILogger<RegistryRouter> logger)
     {
-        _logger = logger;
+        (_locations, _logger) = (locations, logger);
         _lines = Routes.All
             .GroupBy(route => route.Resource)
             .ToFrozenDictionary(
@@ -80,7 +81,7 @@ internal sealed partial class RegistryRouter
         {
             if (HttpMethods.Equals(line.Method, http.Request.Method))
             {
-                await line.Endpoint.HandleAsync(new RegistryRequest(http, repository, path.Item));
+                await line.Endpoint.HandleAsync(new RegistryRequest(http, repository, path.Item, _locations));
                 return;
             }
         }

@@ -30,7 +30,7 @@ internal static class UploadAnswers
     {
         var response = request.Http.Response;
         response.StatusCode = StatusCodes.Status201Created;
-        response.Headers.Location = Locations.Blob(request.Repository, digest);
+        response.Headers.Location = request.Locations.Blob(request.Repository, digest);
         response.Headers[ContentHeaders.DockerContentDigest] = digest.Value;
         response.ContentLength = 0;
         return Task.CompletedTask;
@@ -39,7 +39,13 @@ internal static class UploadAnswers
     private static void SetProgress(RegistryRequest request, UploadId id, long offset)
     {
         var headers = request.Http.Response.Headers;
-        headers.Location = Locations.Upload(request.Repository, id);
+        headers.Location = request.Locations.Upload(request.Repository, id);
+        if (request.Locations.IsAbsolute)
+        {
+            // Clients that cannot resolve a relative Location look for this header first.
+            headers["Docker-Upload-Location"] = headers.Location;
+        }
+
         headers["Docker-Upload-UUID"] = id.Text;
         headers.Range = $"0-{Math.Max(offset - 1, 0)}";
     }

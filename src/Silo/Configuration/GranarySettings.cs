@@ -18,6 +18,9 @@ public sealed class GranarySettings
     /// <summary>Settings without a section.</summary>
     public ServerOptions Server => Section<ServerOptions>();
 
+    /// <summary>The section <c>server</c>.</summary>
+    public LocationOptions Locations => Section<LocationOptions>();
+
     /// <summary>The section <c>tls</c>.</summary>
     public TlsOptions Tls => Section<TlsOptions>();
 
@@ -86,7 +89,30 @@ public sealed class GranarySettings
         }
 
         settings.Lifetimes.UploadExpiry = settings.Uploads.Expiry;
+        CheckPublicUrl(settings.Locations);
         return settings;
+    }
+
+    private static void CheckPublicUrl(LocationOptions options)
+    {
+        if (options.PublicUrl.Length == 0)
+        {
+            if (options.AbsoluteLocations)
+            {
+                throw new SettingsException(
+                    "server.absoluteLocations: absolute URLs need the address that clients use. Set server.publicUrl, for example https://registry.example.com.");
+            }
+
+            return;
+        }
+
+        // Clients ask for /v2/ at the root of the host: an address with a path would lead them nowhere.
+        if (!Uri.TryCreate(options.PublicUrl, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") || url.PathAndQuery is not "/"
+            || url.UserInfo.Length + url.Fragment.Length > 0)
+        {
+            throw new SettingsException(
+                $"server.publicUrl: '{options.PublicUrl}' is not the address of a host, such as https://registry.example.com or http://10.0.0.1:5000.");
+        }
     }
 
     private static void AddFile(ConfigurationBuilder builder, string file)

@@ -13,6 +13,7 @@ public static class SettingCatalog
     public static IReadOnlyList<(string Name, Func<object> Create)> Sections { get; } =
     [
         ("", () => new ServerOptions()),
+        ("server", () => new LocationOptions()),
         ("tls", () => new TlsOptions()),
         ("shutdown", () => new ShutdownOptions()),
         ("log", () => new LogOptions()),

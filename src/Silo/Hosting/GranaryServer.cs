@@ -109,6 +109,7 @@ public sealed partial class GranaryServer : IAsyncDisposable
         services.AddSingleton(time);
         services.AddSingleton<IPartitionStore>(data.Partitions);
         services.AddSingleton<IBlobStore>(data.Blobs);
+        services.AddSingleton(Options.Create(settings.Locations));
         services.AddSingleton(Options.Create(settings.Manifests));
         services.AddSingleton(Options.Create(settings.Blobs));
         services.AddSingleton(Options.Create(settings.Uploads));
@@ -222,6 +223,8 @@ public sealed partial class GranaryServer : IAsyncDisposable
         app.Use(_ => http => (http.Request.Path.Value switch
         {
             "/healthz" => Health.AliveAsync(http),
+            // Load balancers that can only ask for the root of a host.
+            "/" when http.Request.Method is "GET" or "HEAD" => health.ReadyAsync(http),
             "/readyz" => health.ReadyAsync(http),
             _ => Gateway.Http.ErrorResponse.WriteAsync(http, Protocol.RegistryError.PathUnknown),
         }));
