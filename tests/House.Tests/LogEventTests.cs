@@ -1,0 +1,43 @@
+using System.Text.RegularExpressions;
+
+namespace Granary.House.Tests;
+
+/// <summary>Every event of the log has a number of its own and a row in the table for operators.</summary>
+public sealed partial class LogEventTests
+{
+    [Fact]
+    public void No_two_events_have_the_same_number()
+    {
+        var numbers = InCode();
+
+        Assert.NotEmpty(numbers);
+        Assert.Equal(numbers.Distinct(), numbers);
+    }
+
+    [Fact]
+    public void Operations_lists_each_event_and_no_other()
+    {
+        var page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "operations.md"));
+        var documented = TableRow().Matches(page).SelectMany(row => Number().Matches(row.Groups[1].Value)).Select(number => int.Parse(number.Value));
+
+        Assert.Equal(InCode().Order(), documented.Order());
+    }
+
+    private static int[] InCode() =>
+    [
+        .. Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories)
+            .Where(file => !file.Contains("/obj/", StringComparison.Ordinal))
+            .SelectMany(file => LoggerMessage().Matches(File.ReadAllText(file)))
+            .Select(match => int.Parse(match.Groups[1].Value))
+            .Order(),
+    ];
+
+    [GeneratedRegex(@"\[LoggerMessage\(\s*(\d+)")]
+    private static partial Regex LoggerMessage();
+
+    [GeneratedRegex(@"^\| ((?:\d{4}(?:, )?)+) \|", RegexOptions.Multiline)]
+    private static partial Regex TableRow();
+
+    [GeneratedRegex(@"\d{4}")]
+    private static partial Regex Number();
+}
