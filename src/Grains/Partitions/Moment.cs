@@ -1,15 +1,16 @@
 namespace Granary.Grains.Partitions;
 
 /// <summary>
-/// The time between two commits of a partition. What an activation read stays true while the moment lasts in which it began to read, and so may be kept for as long. Any thread may look.
+/// The time between two commits of a partition. Rows that an activation read stay true as long as the moment lasts in which it began to read. Any thread
+/// may look at it.
 /// </summary>
 internal sealed class Moment
 {
     private volatile bool _isOver;
 
-    /// <summary>Whether something was committed, or the activation may no longer speak for the partition.</summary>
+    /// <summary>Whether a commit was published since, or the activation may no longer speak for the partition.</summary>
     public bool IsOver => _isOver;
 
-    /// <summary>Ends it: before anybody hears why.</summary>
+    /// <summary>Ends it. Called before any caller learns of the commit or of its failure.</summary>
     public void End() => _isOver = true;
 }

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Granary.Grains.Partitions;
 
-/// <summary>A grain that owns one partition: opens it on activation, and makes place for a new activation when it has lost it.</summary>
+/// <summary>A grain that owns one partition: opens it on activation, and deactivates when it has lost it.</summary>
 internal abstract partial class PartitionGrain(IPartitionStore store, ILogger logger) : Grain
 {
     private Partition? _partition;

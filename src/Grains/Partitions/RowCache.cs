@@ -1,19 +1,22 @@
 namespace Granary.Grains.Partitions;
 
 /// <summary>
-/// Rows of one partition that were read or written lately, absent ones included: the partition has one writer, so what is here is true. Bounded in bytes by
-/// two generations: the old one is forgotten when the young one is half full.
+/// The rows of one partition that were read or written lately, absent ones included. They are true: the partition has one writer. Two generations bound
+/// their bytes: when the young one holds half of the limit, it becomes the old one, and the old one is dropped.
 /// </summary>
-internal sealed class RowCache(int maxBytes)
+internal sealed class RowCache
 {
-    // A dictionary's entry, the string's header and the boxed value: what a row costs beside its characters and bytes.
+    // The rows of a few hundred images. An idle repository uses none of it.
+    private const int MaxBytes = 1024 * 1024;
+
+    // The entry of the dictionary, the header of the string and the array: what a row costs beside its characters and bytes.
     private const int Overhead = 120;
 
     private Dictionary<string, ReadOnlyMemory<byte>?> _young = new(StringComparer.Ordinal);
     private Dictionary<string, ReadOnlyMemory<byte>?> _old = new(StringComparer.Ordinal);
     private int _youngBytes;
 
-    /// <summary>Whether the row is known; <paramref name="value"/> is null for one that is known to be absent.</summary>
+    /// <summary>Returns whether the row is known; <paramref name="value"/> is null for a row that is known to be absent.</summary>
     public bool TryGet(string key, out ReadOnlyMemory<byte>? value)
     {
         if (_young.TryGetValue(key, out value))
@@ -30,7 +33,7 @@ internal sealed class RowCache(int maxBytes)
         return false;
     }
 
-    /// <summary>Remembers a row, or with null that there is none.</summary>
+    /// <summary>Keeps a row, or with null that there is no such row.</summary>
     public void Set(string key, ReadOnlyMemory<byte>? value)
     {
         _old.Remove(key);
@@ -41,15 +44,15 @@ internal sealed class RowCache(int maxBytes)
             _young.Remove(key);
         }
 
-        // A row that would push out most others is cheaper to read again.
-        if (cost > maxBytes / 8)
+        // A row of this size would push out most others; reading it again costs less.
+        if (cost > MaxBytes / 8)
         {
             return;
         }
 
         _young[key] = value;
         _youngBytes += cost;
-        if (_youngBytes > maxBytes / 2)
+        if (_youngBytes > MaxBytes / 2)
         {
             (_old, _young) = (_young, _old);
             _young.Clear();

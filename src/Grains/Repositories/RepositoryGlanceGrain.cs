@@ -27,7 +27,7 @@ internal sealed class RepositoryGlanceGrain(IPartitionStore store) : Grain, IRep
             }
             catch (StorageException e)
             {
-                throw Partition.Translate(e, rows);
+                throw PartitionFaults.Translate(e, rows);
             }
         }
 

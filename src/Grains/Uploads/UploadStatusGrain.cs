@@ -24,7 +24,7 @@ internal sealed class UploadStatusGrain(IPartitionStore store) : Grain, IUploadS
         }
         catch (StorageException e)
         {
-            throw Partition.Translate(e, partition);
+            throw PartitionFaults.Translate(e, partition);
         }
     }
 }
