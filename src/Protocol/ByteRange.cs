@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Granary.Protocol;
 
-/// <summary>A piece of some content: <paramref name="Offset"/> from its start, <paramref name="Length"/> bytes, at least one.</summary>
+/// <summary>A range of bytes of some content. It has at least one byte.</summary>
 /// <param name="Offset">Bytes from the start of the content.</param>
 /// <param name="Length">How many bytes.</param>
 public readonly record struct ByteRange(long Offset, long Length)
@@ -13,12 +13,13 @@ public readonly record struct ByteRange(long Offset, long Length)
     public long Last => Offset + Length - 1;
 
     /// <summary>
-    /// The ranges that a <c>Range</c> header selects of content that has <paramref name="size"/> bytes (RFC 9110, section 14).
-    /// Null: no usable header (another unit, malformed): serve the whole. Empty: nothing satisfiable: 416.
+    /// Returns the ranges that a <c>Range</c> header selects of content of <paramref name="size"/> bytes (RFC 9110, section 14).
+    /// Returns null if the header cannot be used (another unit, malformed): the answer is the whole content. Returns an empty list if no
+    /// range can be satisfied: the answer is 416.
     /// </summary>
     /// <param name="header">The header, such as <c>bytes=0-99,200-</c>.</param>
     /// <param name="size">The size of the content, in bytes.</param>
-    /// <param name="maxRanges">More ranges than this, after joining those that touch, and the header is not usable.</param>
+    /// <param name="maxRanges">A header with more ranges cannot be used. Ranges that touch count as one.</param>
     public static IReadOnlyList<ByteRange>? ParseRangeHeader(string? header, long size, int maxRanges = 100)
     {
         var equals = header?.IndexOf('=', StringComparison.Ordinal) ?? -1;
@@ -47,8 +48,8 @@ public readonly record struct ByteRange(long Offset, long Length)
     }
 
     /// <summary>
-    /// Parses the <c>Content-Range</c> of a chunk: <c>start-end</c>, both inclusive (OCI distribution specification, "Pushing a blob in chunks");
-    /// the HTTP form <c>bytes start-end/total</c> is accepted too.
+    /// Parses the <c>Content-Range</c> of a chunk: <c>start-end</c>, both inclusive (OCI distribution specification, "Pushing a blob in
+    /// chunks"). Accepts the HTTP form <c>bytes start-end/total</c> too.
     /// </summary>
     public static bool TryParseContentRange(string text, out ByteRange range)
     {
@@ -71,7 +72,11 @@ public readonly record struct ByteRange(long Offset, long Length)
         }
 
         var dash = rest.IndexOf('-');
-        if (dash < 0 || !TryNumber(rest[..dash], out var first) || !TryNumber(rest[(dash + 1)..], out var last) || last < first || last == long.MaxValue)
+        if (dash < 0
+            || !TryNumber(rest[..dash], out var first)
+            || !TryNumber(rest[(dash + 1)..], out var last)
+            || last < first
+            || last == long.MaxValue)
         {
             return false;
         }
@@ -80,7 +85,7 @@ public readonly record struct ByteRange(long Offset, long Length)
         return true;
     }
 
-    /// <summary>One range of a header; null for one that selects nothing. False if it is malformed.</summary>
+    /// <summary>Parses one range of a header; null if it selects no byte. Returns false if it is malformed.</summary>
     private static bool TryResolve(string part, long size, out ByteRange? range)
     {
         range = null;
@@ -94,7 +99,7 @@ public readonly record struct ByteRange(long Offset, long Length)
         var last = part.AsSpan(dash + 1).Trim();
         if (first.IsEmpty)
         {
-            // The last so many bytes.
+            // A suffix: the last bytes of the content.
             if (!TryClamped(last, out var count))
             {
                 return false;
@@ -119,7 +124,7 @@ public readonly record struct ByteRange(long Offset, long Length)
         return true;
     }
 
-    /// <summary>Joins a range with the one before it if they touch: nothing is sent twice for a client that asks piece by piece.</summary>
+    /// <summary>Joins a range with the one before it if they touch, so that no byte is sent twice.</summary>
     private static void Add(List<ByteRange> ranges, ByteRange range)
     {
         if (ranges.Count > 0 && ranges[^1] is var before && range.Offset <= before.Last + 1 && before.Offset <= range.Last + 1)
@@ -136,7 +141,7 @@ public readonly record struct ByteRange(long Offset, long Length)
     private static bool TryNumber(ReadOnlySpan<char> text, out long number) =>
         long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
 
-    /// <summary>A number of any length; one that is too large for a file is the largest there is.</summary>
+    /// <summary>Parses a number of any length. A number that exceeds <see cref="long"/> becomes its largest value.</summary>
     private static bool TryClamped(ReadOnlySpan<char> text, out long number)
     {
         number = 0;

@@ -1,12 +1,14 @@
 namespace Granary.Protocol;
 
-/// <summary>A typed, sized pointer to content (OCI image specification, "OCI Content Descriptors"), as far as the registry needs it.</summary>
-/// <param name="MediaType">The type of the content; empty where the manifest gave none.</param>
+/// <summary>
+/// A typed, sized pointer to content, as far as the registry needs it (OCI image specification, "OCI Content Descriptors").
+/// </summary>
+/// <param name="MediaType">The type of the content; empty if the manifest gives none.</param>
 /// <param name="Digest">The address of the content.</param>
 /// <param name="Size">Bytes.</param>
 public sealed record Descriptor(string MediaType, Digest Digest, long Size)
 {
-    /// <summary>The operating system and architecture, where an index names one: <c>linux</c>, <c>amd64</c>.</summary>
+    /// <summary>The operating system and architecture, if an index names them: <c>linux</c>, <c>amd64</c>.</summary>
     public Platform? Platform { get; init; }
 
     /// <summary>Whether the content may be absent from the registry (a foreign layer).</summary>

@@ -15,7 +15,7 @@ public enum DigestAlgorithm
 
 /// <summary>
 /// The address of content: <c>algorithm:encoded</c>, lower-case hexadecimal of the algorithm's exact length
-/// (OCI image specification, "Digests"). A value of this type was checked; there is no other way to get one.
+/// (OCI image specification, "Digests"). Every value of this type is valid.
 /// </summary>
 public readonly record struct Digest : IComparable<Digest>
 {
@@ -26,19 +26,20 @@ public readonly record struct Digest : IComparable<Digest>
 
     private Digest(string value) => _value = value;
 
-    /// <summary>The whole digest, as it stands in URLs, headers, manifests and rows.</summary>
+    /// <summary>The whole digest, as in URLs, headers, manifests and rows.</summary>
     public string Value => _value ?? throw new InvalidOperationException("A default Digest is not a digest.");
 
     /// <summary>The hash function.</summary>
-    public DigestAlgorithm Algorithm => Value.StartsWith(Sha512Prefix, StringComparison.Ordinal) ? DigestAlgorithm.Sha512 : DigestAlgorithm.Sha256;
+    public DigestAlgorithm Algorithm =>
+        Value.StartsWith(Sha512Prefix, StringComparison.Ordinal) ? DigestAlgorithm.Sha512 : DigestAlgorithm.Sha256;
 
     /// <summary>The hexadecimal part: 64 or 128 characters.</summary>
     public ReadOnlySpan<char> Encoded => Value.AsSpan(Sha256Prefix.Length);
 
-    /// <summary>The first byte of the hash; blobs are spread over 256 shards by it.</summary>
+    /// <summary>The first byte of the hash. It selects one of the 256 shards.</summary>
     public byte FirstByte => Convert.FromHexString(Encoded[..2])[0];
 
-    /// <summary>Parses <paramref name="text"/>; false for anything that is not exactly a digest of a known algorithm.</summary>
+    /// <summary>Parses <paramref name="text"/>. Returns false unless it is exactly a digest of a known algorithm.</summary>
     public static bool TryParse([NotNullWhen(true)] string? text, out Digest digest)
     {
         digest = default;
@@ -51,8 +52,8 @@ public readonly record struct Digest : IComparable<Digest>
         return true;
     }
 
-    /// <summary>Parses a digest that this program wrote itself, such as one in a row.</summary>
-    /// <exception cref="FormatException">The text is not a digest: what was stored is damaged.</exception>
+    /// <summary>Parses a digest that this program wrote, such as one in a row.</summary>
+    /// <exception cref="FormatException">The text is not a digest: the row is damaged.</exception>
     public static Digest Parse(string text) =>
         TryParse(text, out var digest) ? digest : throw new FormatException($"'{text}' is not a digest.");
 
@@ -69,7 +70,7 @@ public readonly record struct Digest : IComparable<Digest>
         return new Digest((algorithm == DigestAlgorithm.Sha256 ? Sha256Prefix : Sha512Prefix) + Convert.ToHexStringLower(hash));
     }
 
-    /// <summary>Hashes content that is in memory.</summary>
+    /// <summary>Computes the digest of content in memory.</summary>
     public static Digest Compute(DigestAlgorithm algorithm, ReadOnlySpan<byte> content)
     {
         Span<byte> hash = stackalloc byte[SHA512.HashSizeInBytes];

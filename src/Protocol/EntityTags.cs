@@ -3,8 +3,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace Granary.Protocol;
 
 /// <summary>
-/// The value of <c>If-Match</c> or <c>If-None-Match</c>: any, or a list of entity tags, which here are digests in quotes (RFC 9110, section 8.8.3 and 13.1).
-/// A tag that is not a digest is well formed and matches nothing.
+/// The value of <c>If-Match</c> or <c>If-None-Match</c>: <c>*</c>, or a list of entity tags (RFC 9110, sections 8.8.3 and 13.1). The entity
+/// tag of content is its digest in quotes. A tag that is not a digest is well formed and matches no content.
 /// </summary>
 public sealed class EntityTags
 {
@@ -16,7 +16,9 @@ public sealed class EntityTags
     /// <summary>The digests of the list.</summary>
     public IReadOnlyList<Digest> Digests { get; }
 
-    /// <summary>Reads a header's value. Weak tags count as strong ones, and a digest without quotes is understood; false for anything else.</summary>
+    /// <summary>
+    /// Parses the value of a header. Weak tags count as strong ones, and a digest may lack its quotes. Returns false for anything else.
+    /// </summary>
     public static bool TryParse(string header, [NotNullWhen(true)] out EntityTags? tags)
     {
         tags = null;
@@ -45,6 +47,6 @@ public sealed class EntityTags
         return true;
     }
 
-    /// <summary>Whether content with this digest is meant.</summary>
+    /// <summary>Returns whether the header matches content with this digest.</summary>
     public bool Contains(Digest digest) => IsAny || Digests.Contains(digest);
 }

@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Granary.Protocol;
 
-/// <summary>What shape a manifest has, whatever its media type is called.</summary>
+/// <summary>The shape of a manifest. Its media type may be any.</summary>
 public enum ManifestKind
 {
     /// <summary><c>config</c> and <c>layers</c>: an image or an artifact.</summary>
@@ -13,16 +13,16 @@ public enum ManifestKind
 }
 
 /// <summary>
-/// A manifest that was read from its bytes: one parser for OCI image manifests and indexes, Docker schema 2 and manifest lists, and
-/// other <c>+json</c> types that have their shape (OCI image specification, "Image Manifest" and "Image Index"). The bytes are
-/// kept beside it, exactly as pushed; unknown fields are ignored.
+/// A parsed manifest: an OCI image manifest or index, a Docker schema 2 manifest or manifest list, or another <c>+json</c> type of the same
+/// shape (OCI image specification, "Image Manifest" and "Image Index"). The registry keeps the bytes exactly as pushed, and ignores unknown
+/// members.
 /// </summary>
 public sealed record Manifest
 {
-    /// <summary>The largest manifest accepted, in bytes (OCI distribution specification: at least 4 MiB).</summary>
+    /// <summary>The size of the largest manifest, in bytes (OCI distribution specification: at least 4 MiB).</summary>
     public const int MaxSize = 4 * 1024 * 1024;
 
-    /// <summary>The media type: the manifest's own <c>mediaType</c>, or the one it was pushed with.</summary>
+    /// <summary>The media type: the <c>mediaType</c> of the manifest, or that of the push.</summary>
     public required string MediaType { get; init; }
 
     /// <summary>The shape.</summary>
@@ -47,34 +47,37 @@ public sealed record Manifest
     public IReadOnlyDictionary<string, string> Annotations { get; init; } = new Dictionary<string, string>();
 
     /// <summary>
-    /// The artifact type under which the referrers API lists this manifest: its own, or of an image the media type of its configuration; null for an
-    /// index without one (OCI distribution specification, "Listing Referrers").
+    /// The artifact type under which the referrers API lists this manifest: its own, or the media type of an image's configuration. Null
+    /// for an index without one (OCI distribution specification, "Listing Referrers").
     /// </summary>
-    public string? ReferrerArtifactType => !string.IsNullOrEmpty(ArtifactType) ? ArtifactType : Config?.MediaType is { Length: > 0 } type ? type : null;
+    public string? ReferrerArtifactType =>
+        !string.IsNullOrEmpty(ArtifactType) ? ArtifactType : Config?.MediaType is { Length: > 0 } type ? type : null;
 
-    /// <summary>The blobs that have to be where the manifest is: configuration and layers that are not foreign, each once.</summary>
-    public IEnumerable<Digest> Blobs => Referenced(Config is null ? [] : [Config]).Concat(Referenced(Layers.Where(layer => !layer.IsForeign))).Distinct();
+    /// <summary>The blobs that the repository has to have: the configuration and the layers that are not foreign, each once.</summary>
+    public IEnumerable<Digest> Blobs =>
+        Referenced(Config is null ? [] : [Config]).Concat(Referenced(Layers.Where(layer => !layer.IsForeign))).Distinct();
 
-    /// <summary>The blobs that may be elsewhere: foreign layers, each once.</summary>
+    /// <summary>The blobs that the repository may lack: foreign layers, each once.</summary>
     public IEnumerable<Digest> ForeignBlobs => Referenced(Layers.Where(layer => layer.IsForeign)).Except(Blobs);
 
     /// <summary>The children of an index, each once.</summary>
     public IEnumerable<Digest> Children => Referenced(Manifests).Distinct();
 
     /// <summary>
-    /// Reads a manifest. Checks that it is well-formed JSON of bounded depth, is of one shape only (CVE-2021-41190), that its
+    /// Parses a manifest. Checks that it is well-formed JSON of bounded depth, that it has one shape only (CVE-2021-41190), that its
     /// <c>mediaType</c> agrees with <paramref name="contentType"/>, and that every descriptor is valid.
     /// </summary>
     /// <param name="body">The bytes, at most <see cref="MaxSize"/>.</param>
-    /// <param name="contentType">The media type it was pushed with, with or without parameters; null where there was none.</param>
+    /// <param name="contentType">The media type of the push, with or without parameters; null if it named none.</param>
     /// <param name="manifest">The manifest, if this returns true.</param>
-    /// <param name="error">What is wrong and how to mend it (<see cref="RegistryError.ManifestInvalid"/>, or <see cref="RegistryError.DigestInvalid"/>
-    /// for a descriptor's digest), if this returns false.</param>
+    /// <param name="error">What is wrong and how to mend it, if this returns false: <see cref="RegistryError.ManifestInvalid"/>, or
+    /// <see cref="RegistryError.DigestInvalid"/> for the digest of a descriptor.</param>
     public static bool TryParse(
         ReadOnlyMemory<byte> body,
         string? contentType,
         [NotNullWhen(true)] out Manifest? manifest,
         [NotNullWhen(false)] out RegistryError? error) => ManifestParser.TryParse(body, contentType, out manifest, out error);
 
-    private static IEnumerable<Digest> Referenced(IEnumerable<Descriptor> descriptors) => descriptors.Select(descriptor => descriptor.Digest);
+    private static IEnumerable<Digest> Referenced(IEnumerable<Descriptor> descriptors) =>
+        descriptors.Select(descriptor => descriptor.Digest);
 }

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Granary.Protocol;
 
-/// <summary>Reads manifests of all kinds. It answers what is wrong, where, and how to mend it; it throws for nothing that a client can send.</summary>
+/// <summary>Parses manifests of all kinds. It says what is wrong, where, and how to mend it, and throws for no input.</summary>
 internal static class ManifestParser
 {
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 64 };
@@ -31,7 +31,7 @@ internal static class ManifestParser
         }
         catch (InvalidOperationException)
         {
-            // What JsonElement throws for a string that is no text, such as half of a surrogate pair.
+            // JsonElement throws this for a string that is not valid Unicode, such as half of a surrogate pair.
             error = Invalid("The manifest holds a string that is not valid Unicode.");
         }
 
@@ -46,19 +46,19 @@ internal static class ManifestParser
             throw Refuse("The manifest is not a JSON object.");
         }
 
-        // :: Step 1: each field that decides about the kind once, or two readers could see two manifests in it.
+        // :: Step 1: no member twice: two readers could see two different manifests in the same bytes.
         var fields = Fields(root);
         var mediaType = ReadMediaType(fields, contentType);
         CheckSchemaVersion(fields, mediaType);
 
-        // :: Step 2: one shape, and the one that its type promises (CVE-2021-41190). Which members stand there decides, even if they are null.
+        // :: Step 2: one shape, the one that the type promises (CVE-2021-41190). A member that is null still counts as present.
         var isIndex = fields.ContainsKey("manifests");
         if (isIndex && (fields.ContainsKey("layers") || fields.ContainsKey("config")))
         {
             throw Refuse("The manifest has 'manifests' and also 'layers' or 'config': it is an index or an image, not both.");
         }
 
-        // Caches of empty images have null layers, and published images from scratch have none at all: a config is enough to be an image.
+        // Caches of empty images have null layers, and published images from scratch lack the member: a config makes an image.
         if (!isIndex && Find(fields, "layers") is null && Find(fields, "config") is null)
         {
             throw Refuse("The manifest has neither 'config' or 'layers' (an image) nor 'manifests' (an index).");
@@ -67,7 +67,7 @@ internal static class ManifestParser
         mediaType ??= isIndex ? MediaTypes.OciIndex : MediaTypes.OciManifest;
         CheckKind(mediaType, isIndex, fields);
 
-        // :: Step 3: what it names.
+        // :: Step 3: the content that it names.
         return new Manifest
         {
             MediaType = mediaType,
@@ -77,7 +77,9 @@ internal static class ManifestParser
             Manifests = Find(fields, "manifests") is { } manifests ? ReadDescriptors(manifests, "manifests") : [],
             Subject = Find(fields, "subject") is { } subject ? ReadDescriptor(subject, "subject") : null,
             ArtifactType = Find(fields, "artifactType") is { } artifactType ? ReadText(artifactType, "artifactType") : null,
-            Annotations = Find(fields, "annotations") is { } annotations ? ReadAnnotations(annotations, "annotations") : new Dictionary<string, string>(),
+            Annotations = Find(fields, "annotations") is { } annotations
+                ? ReadAnnotations(annotations, "annotations")
+                : new Dictionary<string, string>(),
         };
     }
 
@@ -118,7 +120,8 @@ internal static class ManifestParser
         var version = isPresent && element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out var number) ? number : 0;
         if (mediaType is MediaTypes.DockerSchema1 or MediaTypes.DockerSchema1Signed || version == 1)
         {
-            throw Refuse("Docker image manifests of schema 1 are not accepted: push the image with a client of 2017 or later, which writes schema 2.");
+            throw Refuse(
+                "Docker image manifests of schema 1 are not accepted: push the image with a client of 2017 or later, which writes schema 2.");
         }
 
         if (isPresent && version != 2)
@@ -126,7 +129,8 @@ internal static class ManifestParser
             throw Refuse("The manifest's schemaVersion has to be the number 2.");
         }
 
-        if (!isPresent && mediaType is null or MediaTypes.OciManifest or MediaTypes.OciIndex or MediaTypes.DockerManifest or MediaTypes.DockerManifestList)
+        if (!isPresent
+            && mediaType is null or MediaTypes.OciManifest or MediaTypes.OciIndex or MediaTypes.DockerManifest or MediaTypes.DockerManifestList)
         {
             throw Refuse("The manifest has no schemaVersion; it has to be the number 2.");
         }
@@ -188,17 +192,21 @@ internal static class ManifestParser
         if (!Digest.TryParse(digestText, out var digest))
         {
             var shown = digestText.Length <= 200 ? digestText : digestText[..200] + "…";
-            throw new RefusedException(RegistryError.DigestInvalid with { Message = $"'{where}.digest' is '{shown}'. {RegistryError.DigestInvalid.Message}" });
+            var message = $"'{where}.digest' is '{shown}'. {RegistryError.DigestInvalid.Message}";
+            throw new RefusedException(RegistryError.DigestInvalid with { Message = message });
         }
 
-        if (!element.TryGetProperty("size", out var sizeElement) || sizeElement.ValueKind != JsonValueKind.Number || !sizeElement.TryGetInt64(out var size) || size < 0)
+        if (!element.TryGetProperty("size", out var sizeElement)
+            || sizeElement.ValueKind != JsonValueKind.Number
+            || !sizeElement.TryGetInt64(out var size)
+            || size < 0)
         {
             throw Refuse($"'{where}.size' has to be the number of bytes, zero or more.");
         }
 
         if (element.TryGetProperty("annotations", out var annotations) && annotations.ValueKind != JsonValueKind.Null)
         {
-            // Kept in the manifest's bytes; here only their shape is checked, by the same rule as the manifest's own.
+            // The bytes of the manifest keep them. Only their shape is checked here, by the same rule as for the manifest's own.
             ReadAnnotations(annotations, $"{where}.annotations");
         }
 
@@ -230,7 +238,7 @@ internal static class ManifestParser
         return annotations;
     }
 
-    /// <summary>A string; null for JSON's null.</summary>
+    /// <summary>Returns a string; null for JSON's null.</summary>
     private static string? ReadText(JsonElement element, string where) => element.ValueKind switch
     {
         JsonValueKind.String => element.GetString(),
@@ -242,7 +250,7 @@ internal static class ManifestParser
 
     private static RefusedException Refuse(string message) => new(Invalid(message));
 
-    // Never leaves this file: it carries the answer out of a nested reader, on a path that only bad input takes.
+    // Carries the answer out of a nested reader, on a path that only bad input takes. It never leaves this file.
     private sealed class RefusedException(RegistryError error) : Exception(error.Message)
     {
         public RegistryError Error { get; } = error;

@@ -1,6 +1,8 @@
 namespace Granary.Protocol;
 
-/// <summary>The media types that the registry treats specially. Any other <c>…+json</c> type with a known shape is accepted as it is.</summary>
+/// <summary>
+/// The media types that the registry knows. It accepts any other <c>…+json</c> type of a manifest that has a known shape.
+/// </summary>
 public static class MediaTypes
 {
     /// <summary>OCI image manifest.</summary>
@@ -24,14 +26,14 @@ public static class MediaTypes
     /// <summary>The config of an artifact that has none.</summary>
     public const string OciEmpty = "application/vnd.oci.empty.v1+json";
 
-    /// <summary>Content of unknown type; what blobs are served as.</summary>
+    /// <summary>Content of unknown type. The registry serves blobs as this type.</summary>
     public const string OctetStream = "application/octet-stream";
 
-    /// <summary>Whether a layer of this type may be absent: it is fetched from elsewhere (its descriptor's <c>urls</c>).</summary>
+    /// <summary>Returns whether a layer of this type may be absent: clients fetch it from the <c>urls</c> of its descriptor.</summary>
     public static bool IsForeignLayer(string mediaType) =>
         mediaType.Contains(".layer.nondistributable.", StringComparison.Ordinal) || mediaType.Contains(".rootfs.foreign.", StringComparison.Ordinal);
 
-    /// <summary>The type without its parameters and in lower case: <c>Text/JSON; charset=utf-8</c> is <c>text/json</c>.</summary>
+    /// <summary>Returns the type without its parameters, in lower case: <c>Text/JSON; charset=utf-8</c> is <c>text/json</c>.</summary>
     public static string WithoutParameters(string mediaType)
     {
         var end = mediaType.IndexOf(';', StringComparison.Ordinal);

@@ -3,8 +3,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace Granary.Protocol;
 
 /// <summary>
-/// The identity of one stored run of bytes: 128 random bits, chosen when an upload is first stored, 32 lower-case hexadecimal characters. Two uploads of the
-/// same content are two objects; an object is never written by two uploads (docs/architecture.md, "Blob references", rule 1).
+/// The name of one object in the blob store: 128 random bits, as 32 lower-case hexadecimal characters. The upload session chooses it when
+/// it is first stored. Two uploads of the same content are two objects, and one upload never writes to the object of another.
 /// </summary>
 public readonly record struct ObjectId
 {
@@ -14,10 +14,10 @@ public readonly record struct ObjectId
 
     private ObjectId(string value) => _value = value;
 
-    /// <summary>The identity as text.</summary>
+    /// <summary>The name as text.</summary>
     public string Value => _value ?? throw new InvalidOperationException("A default ObjectId is not an object's identity.");
 
-    /// <summary>Makes the identity from 16 bytes of a source of random numbers.</summary>
+    /// <summary>Makes a name from 16 random bytes.</summary>
     public static ObjectId FromRandom(ReadOnlySpan<byte> random)
     {
         if (random.Length != Length / 2)
@@ -28,7 +28,7 @@ public readonly record struct ObjectId
         return new ObjectId(Convert.ToHexStringLower(random));
     }
 
-    /// <summary>Parses an identity found in a file's name.</summary>
+    /// <summary>Parses a name, for example that of a file.</summary>
     public static bool TryParse([NotNullWhen(true)] string? text, out ObjectId id)
     {
         var valid = text is { Length: Length } && !text.AsSpan().ContainsAnyExcept(System.Buffers.SearchValues.Create("0123456789abcdef"));
@@ -36,9 +36,10 @@ public readonly record struct ObjectId
         return valid;
     }
 
-    /// <summary>Parses an identity that this program wrote itself.</summary>
-    /// <exception cref="FormatException">The text is not an object's identity.</exception>
-    public static ObjectId Parse(string text) => TryParse(text, out var id) ? id : throw new FormatException($"'{text}' is not an object's identity.");
+    /// <summary>Parses a name that this program wrote.</summary>
+    /// <exception cref="FormatException">The text is not the name of an object: the row is damaged.</exception>
+    public static ObjectId Parse(string text) =>
+        TryParse(text, out var id) ? id : throw new FormatException($"'{text}' is not the name of an object.");
 
     /// <inheritdoc/>
     public override string ToString() => _value ?? "";

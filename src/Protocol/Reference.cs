@@ -23,7 +23,9 @@ public abstract record Reference
         public override string ToString() => Digest.Value;
     }
 
-    /// <summary>Parses the last segment of a manifest's path. A colon cannot stand in a tag, so there is no ambiguity.</summary>
+    /// <summary>
+    /// Parses the last segment of a manifest's path. A tag has no colon and a digest has one, so every text has one meaning.
+    /// </summary>
     public static bool TryParse(string text, [NotNullWhen(true)] out Reference? reference)
     {
         reference = Digest.TryParse(text, out var digest) ? new ByDigest(digest)

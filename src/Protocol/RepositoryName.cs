@@ -8,17 +8,17 @@ namespace Granary.Protocol;
 /// </summary>
 public readonly record struct RepositoryName
 {
-    /// <summary>The longest name accepted, in bytes; names are ASCII.</summary>
+    /// <summary>The length of the longest name, in bytes. Names are ASCII.</summary>
     public const int MaxLength = 255;
 
     private readonly string? _value;
 
     private RepositoryName(string value) => _value = value;
 
-    /// <summary>The name, as it stands in URLs and rows.</summary>
+    /// <summary>The name, as in URLs and rows.</summary>
     public string Value => _value ?? throw new InvalidOperationException("A default RepositoryName is not a name.");
 
-    /// <summary>Parses <paramref name="text"/>; false for anything that the specification's grammar does not accept.</summary>
+    /// <summary>Parses <paramref name="text"/>. Returns false if the grammar of the specification does not accept it.</summary>
     public static bool TryParse([NotNullWhen(true)] string? text, out RepositoryName name)
     {
         name = default;
@@ -31,7 +31,7 @@ public readonly record struct RepositoryName
         return true;
     }
 
-    /// <summary>Parses a name that this program wrote itself, such as a grain key.</summary>
+    /// <summary>Parses a name that this program wrote, such as the key of a grain.</summary>
     /// <exception cref="FormatException">The text is not a repository name.</exception>
     public static RepositoryName Parse(string text) =>
         TryParse(text, out var name) ? name : throw new FormatException($"'{text}' is not a repository name.");
@@ -40,7 +40,8 @@ public readonly record struct RepositoryName
     public override string ToString() => _value ?? "";
 
     /// <summary>
-    /// <c>[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*</c>, read by hand: the text is the attacker's, and each character is looked at once.
+    /// Returns whether the text matches <c>[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*</c>. Reads each
+    /// character once: an attacker chooses the text, and a regular expression could backtrack.
     /// </summary>
     private static bool HasShape(string text)
     {
@@ -72,7 +73,7 @@ public readonly record struct RepositoryName
         return false;
     }
 
-    /// <summary>Where the separator that begins here ends; -1 if there is none.</summary>
+    /// <summary>Returns the end of the separator that begins here; -1 if there is none.</summary>
     private static int AfterSeparator(string text, int i)
     {
         switch (text[i])

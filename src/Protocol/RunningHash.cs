@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 
 namespace Granary.Protocol;
 
-/// <summary>The hash of bytes that come one after the other.</summary>
+/// <summary>Hashes bytes as they arrive.</summary>
 public sealed class RunningHash(DigestAlgorithm algorithm) : IDisposable
 {
     private readonly IncrementalHash _hash =
@@ -21,7 +21,7 @@ public sealed class RunningHash(DigestAlgorithm algorithm) : IDisposable
         Length += bytes.Length;
     }
 
-    /// <summary>The digest of everything so far; more can be appended.</summary>
+    /// <summary>Returns the digest of all bytes so far. More can follow.</summary>
     public Digest ToDigest()
     {
         Span<byte> hash = stackalloc byte[SHA512.HashSizeInBytes];

@@ -9,7 +9,7 @@ namespace Granary.Protocol;
 /// </summary>
 public readonly record struct Tag : IComparable<Tag>
 {
-    /// <summary>The longest tag accepted, in characters.</summary>
+    /// <summary>The length of the longest tag, in characters.</summary>
     public const int MaxLength = 128;
 
     private static readonly SearchValues<char> Allowed =
@@ -19,10 +19,10 @@ public readonly record struct Tag : IComparable<Tag>
 
     private Tag(string value) => _value = value;
 
-    /// <summary>The tag, as it stands in URLs and rows.</summary>
+    /// <summary>The tag, as in URLs and rows.</summary>
     public string Value => _value ?? throw new InvalidOperationException("A default Tag is not a tag.");
 
-    /// <summary>Parses <paramref name="text"/>; false for anything that the specification's grammar does not accept.</summary>
+    /// <summary>Parses <paramref name="text"/>. Returns false if the grammar of the specification does not accept it.</summary>
     public static bool TryParse([NotNullWhen(true)] string? text, out Tag tag)
     {
         tag = default;
@@ -35,7 +35,7 @@ public readonly record struct Tag : IComparable<Tag>
         return true;
     }
 
-    /// <summary>Parses a tag that this program wrote itself, such as a row's key.</summary>
+    /// <summary>Parses a tag that this program wrote, such as one in the key of a row.</summary>
     /// <exception cref="FormatException">The text is not a tag.</exception>
     public static Tag Parse(string text) => TryParse(text, out var tag) ? tag : throw new FormatException($"'{text}' is not a tag.");
 
@@ -45,15 +45,15 @@ public readonly record struct Tag : IComparable<Tag>
     /// <inheritdoc/>
     public override string ToString() => _value ?? "";
 
-    /// <summary>Ordinal order, the order in which tags are listed.</summary>
+    /// <summary>Compares in ordinal order, the order of tag lists.</summary>
     public static bool operator <(Tag left, Tag right) => left.CompareTo(right) < 0;
 
-    /// <summary>Ordinal order, the order in which tags are listed.</summary>
+    /// <summary>Compares in ordinal order, the order of tag lists.</summary>
     public static bool operator >(Tag left, Tag right) => left.CompareTo(right) > 0;
 
-    /// <summary>Ordinal order, the order in which tags are listed.</summary>
+    /// <summary>Compares in ordinal order, the order of tag lists.</summary>
     public static bool operator <=(Tag left, Tag right) => left.CompareTo(right) <= 0;
 
-    /// <summary>Ordinal order, the order in which tags are listed.</summary>
+    /// <summary>Compares in ordinal order, the order of tag lists.</summary>
     public static bool operator >=(Tag left, Tag right) => left.CompareTo(right) >= 0;
 }
