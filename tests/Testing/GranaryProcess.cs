@@ -11,13 +11,15 @@ public sealed class GranaryProcess : IAsyncDisposable
 
     private readonly Process _process;
     private readonly StringBuilder _output = new();
+    private readonly StringBuilder _standardOutput = new();
+    private readonly StringBuilder _standardError = new();
     private readonly Channel<string> _lines = Channel.CreateUnbounded<string>();
 
     private GranaryProcess(Process process)
     {
         _process = process;
-        process.OutputDataReceived += (_, line) => Note(line.Data);
-        process.ErrorDataReceived += (_, line) => Note(line.Data);
+        process.OutputDataReceived += (_, line) => Note(line.Data, _standardOutput);
+        process.ErrorDataReceived += (_, line) => Note(line.Data, _standardError);
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
     }
@@ -33,16 +35,13 @@ public sealed class GranaryProcess : IAsyncDisposable
     public bool HasExited => _process.HasExited;
 
     /// <summary>All that it wrote.</summary>
-    public string Output
-    {
-        get
-        {
-            lock (_output)
-            {
-                return _output.ToString();
-            }
-        }
-    }
+    public string Output => Text(_output);
+
+    /// <summary>What it wrote on standard output alone.</summary>
+    public string StandardOutput => Text(_standardOutput);
+
+    /// <summary>What it wrote on standard error alone.</summary>
+    public string StandardError => Text(_standardError);
 
     /// <summary>Starts the program and waits until it serves.</summary>
     /// <exception cref="InvalidOperationException">It ended before; the message is what it wrote.</exception>
@@ -75,19 +74,22 @@ public sealed class GranaryProcess : IAsyncDisposable
         return (granary._process.ExitCode, granary.Output);
     }
 
+    /// <summary>Runs the program until it ends by itself, with variables of the environment; its exit status and what it wrote on each stream.</summary>
+    /// <param name="environment">Variables that it gets beside the test's own; settings of the test's environment are removed.</param>
+    /// <param name="arguments">The command.</param>
+    public static async Task<(int Status, string Output, string Error)> RunAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    {
+        await using var granary = Start(arguments, environment);
+        await granary.WaitForExitAsync();
+        return (granary._process.ExitCode, granary.StandardOutput, granary.StandardError);
+    }
+
     /// <summary>Runs the program until it has written a line with some text, and interrupts it then, as Ctrl+C does; its exit status and what it wrote.</summary>
     public static async Task<(int Status, string Output)> InterruptAsync(string text, params string[] arguments)
     {
         await using var granary = Start(arguments);
-        await foreach (var line in granary._lines.Reader.ReadAllAsync())
-        {
-            if (line.Contains(text, StringComparison.Ordinal))
-            {
-                granary.Signal("-INT");
-                break;
-            }
-        }
-
+        await granary.WaitForLineAsync(text);
+        granary.Interrupt();
         await granary.WaitForExitAsync();
         return (granary._process.ExitCode, granary.Output);
     }
@@ -101,6 +103,22 @@ public sealed class GranaryProcess : IAsyncDisposable
 
     /// <summary>Asks it to stop: SIGTERM.</summary>
     public void Terminate() => Signal("-TERM");
+
+    /// <summary>Interrupts it, as Ctrl+C does: SIGINT.</summary>
+    public void Interrupt() => Signal("-INT");
+
+    /// <summary>Waits until it writes a line with some text, after those that were waited for before, or ends.</summary>
+    public async Task WaitForLineAsync(string text)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        await foreach (var line in _lines.Reader.ReadAllAsync(patience.Token))
+        {
+            if (line.Contains(text, StringComparison.Ordinal))
+            {
+                return;
+            }
+        }
+    }
 
     /// <summary>Waits until it has ended; its exit status.</summary>
     public async Task<int> WaitForExitAsync()
@@ -120,9 +138,13 @@ public sealed class GranaryProcess : IAsyncDisposable
         _process.Dispose();
     }
 
-    private static GranaryProcess Start(IEnumerable<string> arguments, params string[] watcher)
+    private static GranaryProcess Start(IEnumerable<string> arguments, params string[] watcher) =>
+        Start(arguments, new Dictionary<string, string>(), watcher);
+
+    private static GranaryProcess Start(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, params string[] watcher)
     {
-        string[] command = [.. watcher, "dotnet"];
+        // A test run in the background of a script (nohup ./test.sh &) ignores SIGINT, and its children would inherit that; Ctrl+C is for programs in the foreground.
+        string[] command = ["env", "--default-signal=INT", .. watcher, "dotnet"];
         var start = new ProcessStartInfo(command[0])
         {
             UseShellExecute = false,
@@ -146,6 +168,11 @@ public sealed class GranaryProcess : IAsyncDisposable
             start.Environment.Remove(name);
         }
 
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
         return new GranaryProcess(Process.Start(start)!);
     }
 
@@ -155,7 +182,15 @@ public sealed class GranaryProcess : IAsyncDisposable
         kill.WaitForExit();
     }
 
-    private void Note(string? line)
+    private string Text(StringBuilder builder)
+    {
+        lock (_output)
+        {
+            return builder.ToString();
+        }
+    }
+
+    private void Note(string? line, StringBuilder stream)
     {
         if (line is null)
         {
@@ -170,6 +205,7 @@ public sealed class GranaryProcess : IAsyncDisposable
         lock (_output)
         {
             _output.AppendLine(line);
+            stream.AppendLine(line);
         }
 
         _lines.Writer.TryWrite(line);

@@ -4,12 +4,18 @@ using Microsoft.Extensions.Options;
 
 namespace Granary.Gateway.Http;
 
-/// <summary>Bounds the requests that are handled at once. Whoever comes when it is full is told to come again: waiting would only move the queue into memory.</summary>
-internal sealed class RequestGate(IOptions<LimitOptions> options)
+/// <summary>
+/// Bounds the requests that are handled at once. A request that arrives when the bound is reached gets 429 at once: waiting would only move the queue into memory.
+/// </summary>
+public sealed class RequestGate(IOptions<LimitOptions> options)
 {
     private readonly int _limit = options.Value.Requests;
     private int _inside;
 
+    /// <summary>Returns how many requests are handled at the moment.</summary>
+    public int Running => Volatile.Read(ref _inside);
+
+    /// <summary>Handles a request, or refuses it if there are too many.</summary>
     public async Task PassAsync(HttpContext http, Func<HttpContext, Task> handle)
     {
         // On every answer: old clients know a registry by it.

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
 using Granary.Gateway;
 using Granary.Gateway.Admin;
 using Granary.Grains.Interfaces.Operations;
@@ -63,12 +62,10 @@ internal static class AdminCommand
 
         command.SetAction(result =>
         {
-            using var stop = new CancellationTokenSource();
-            using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-            using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+            using var signals = new StopSignals();
             try
             {
-                return action(result, stop.Token);
+                return action(result, signals.Token);
             }
             catch (CommandException e)
             {
@@ -77,13 +74,6 @@ internal static class AdminCommand
             catch (OperationCanceledException)
             {
                 return GranaryCommand.Fail("stopped waiting.");
-            }
-
-            void Stop(PosixSignalContext signal)
-            {
-                // There is something to say before the end.
-                signal.Cancel = true;
-                stop.Cancel();
             }
         });
         return command;

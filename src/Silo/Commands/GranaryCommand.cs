@@ -34,7 +34,8 @@ public static class GranaryCommand
             ServeCommand.Describe(serve);
         }
 
-        return await parsed.InvokeAsync();
+        // The library would end the process two seconds after a signal, whatever shutdown.timeout says; the commands handle signals themselves (StopSignals).
+        return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
     }
 
     /// <summary>Says on standard error why a command failed; its exit status.</summary>

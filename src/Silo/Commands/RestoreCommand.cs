@@ -18,7 +18,11 @@ internal static class RestoreCommand
             backup,
             data,
         };
-        command.SetAction((result, cancellationToken) => RestoreAsync(result.GetValue(backup)!, result.GetValue(data)!, cancellationToken));
+        command.SetAction(async result =>
+        {
+            using var signals = new StopSignals();
+            return await RestoreAsync(result.GetValue(backup)!, result.GetValue(data)!, signals.Token);
+        });
         return command;
     }
 

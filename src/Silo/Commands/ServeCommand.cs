@@ -32,13 +32,12 @@ internal static class ServeCommand
             command.Options.Add(option);
         }
 
-        command.SetAction((result, cancellationToken) => ServeAsync(
+        command.SetAction(result => ServeAsync(
             result.GetValue(file),
             options
                 .Select(pair => (pair.Setting.Name, Value: result.GetValue(pair.Option)))
                 .Where(pair => pair.Value is not null)
-                .ToDictionary(pair => pair.Name, pair => pair.Value!, StringComparer.Ordinal),
-            cancellationToken));
+                .ToDictionary(pair => pair.Name, pair => pair.Value!, StringComparer.Ordinal)));
         return command;
     }
 
@@ -52,8 +51,9 @@ internal static class ServeCommand
         }
     }
 
-    private static async Task<int> ServeAsync(string? file, IReadOnlyDictionary<string, string> commandLine, CancellationToken cancellationToken)
+    private static async Task<int> ServeAsync(string? file, IReadOnlyDictionary<string, string> commandLine)
     {
+        using var signals = new StopSignals();
         var urls = "";
         try
         {
@@ -63,24 +63,23 @@ internal static class ServeCommand
             // Reading a row or a file and writing one block their thread for a moment: there have to be others then. More than that only take turns (what waits long, syncs, has threads of its own).
             ThreadPool.GetMinThreads(out _, out var completions);
             ThreadPool.SetMinThreads(2 * Environment.ProcessorCount, completions);
-            await server.RunAsync(cancellationToken);
+            await server.RunAsync(signals.Token);
             return 0;
         }
-        catch (SettingsException e)
-        {
-            return GranaryCommand.Fail(e.Message);
-        }
-        catch (DataDirectoryException e)
+        catch (Exception e) when (e is SettingsException or DataDirectoryException)
         {
             return GranaryCommand.Fail(e.Message);
         }
         catch (IOException e) when (e.InnerException is AddressInUseException)
         {
-            return GranaryCommand.Fail($"urls: an address of '{urls}' is in use by another program. Stop that one, or choose another address with --urls. ({e.Message})");
+            // Another server was bound to the address, and listened before this one did.
+            return GranaryCommand.Fail(
+                $"urls: an address of '{urls}' is in use by another program. Stop that program, or choose another address with --urls or GRANARY_URLS.");
         }
-        catch (Exception e) when (e is System.Net.Sockets.SocketException or UnauthorizedAccessException)
+        catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
         {
-            return GranaryCommand.Fail($"urls: the server cannot listen on '{urls}': {e.Message} Choose another address with --urls.");
+            // A signal arrived while the server was starting.
+            return 0;
         }
     }
 }

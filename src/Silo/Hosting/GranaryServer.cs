@@ -1,5 +1,6 @@
 using Granary.Gateway;
 using Granary.Gateway.Hosting;
+using Granary.Gateway.Http;
 using Granary.Grains;
 using Granary.Grains.Interfaces;
 using Granary.Grains.Operations;
@@ -10,8 +11,11 @@ using Granary.Storage;
 using Granary.Storage.Blobs;
 using Granary.Storage.Data;
 using Granary.Storage.Partitions;
+using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
 namespace Granary.Silo.Hosting;
@@ -20,13 +24,14 @@ namespace Granary.Silo.Hosting;
 public sealed partial class GranaryServer : IAsyncDisposable
 {
     private readonly DataDirectory _data;
+    private readonly ListenSockets _sockets;
     private readonly WebApplication _app;
     private readonly ILogger<GranaryServer> _logger;
     private readonly GranarySettings _settings;
 
-    private GranaryServer(GranarySettings settings, DataDirectory data, WebApplication app)
+    private GranaryServer(GranarySettings settings, DataDirectory data, ListenSockets sockets, WebApplication app)
     {
-        (_settings, _data, _app) = (settings, data, app);
+        (_settings, _data, _sockets, _app) = (settings, data, sockets, app);
         _logger = app.Services.GetRequiredService<ILogger<GranaryServer>>();
     }
 
@@ -41,15 +46,17 @@ public sealed partial class GranaryServer : IAsyncDisposable
     /// <exception cref="DataDirectoryException">The data directory cannot be used.</exception>
     public static GranaryServer Create(GranarySettings settings, TimeProvider? time = null)
     {
-        var addresses = ListenAddress.Parse(settings.Server.Urls);
-        var data = DataDirectory.Open(settings.Server.Data, time);
+        var sockets = ListenSockets.Bind(ListenAddress.Parse(settings.Server.Urls));
+        DataDirectory? data = null;
         try
         {
-            return new GranaryServer(settings, data, Build(settings, data, addresses, time ?? TimeProvider.System));
+            data = DataDirectory.Open(settings.Server.Data, time);
+            return new GranaryServer(settings, data, sockets, Build(settings, data, sockets, time ?? TimeProvider.System));
         }
         catch
         {
-            data.Dispose();
+            data?.Dispose();
+            sockets.Dispose();
             throw;
         }
     }
@@ -63,7 +70,17 @@ public sealed partial class GranaryServer : IAsyncDisposable
             await UpgradeAsync(cancellationToken);
         }
 
-        await _app.StartAsync(cancellationToken);
+        try
+        {
+            await _app.StartAsync(cancellationToken);
+        }
+        catch
+        {
+            // Services that run already would fail one after the other while their host is disposed of, and hide the cause among their stack traces.
+            await _app.StopAsync(CancellationToken.None);
+            throw;
+        }
+
         foreach (var address in Addresses)
         {
             LogListening(_logger, address, _data.Path);
@@ -74,18 +91,35 @@ public sealed partial class GranaryServer : IAsyncDisposable
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         await StartAsync(cancellationToken);
-        await _app.WaitForShutdownAsync(cancellationToken);
+        await StopRequested(cancellationToken);
+        await StopAsync();
         LogStopped(_logger);
     }
 
-    /// <summary>Stops: readiness fails, running requests finish within the time of <c>shutdown</c>.</summary>
-    public Task StopAsync() => _app.StopAsync();
+    /// <summary>Stops: readiness fails, running requests finish within the times of <c>shutdown</c>, and are cut after that.</summary>
+    public Task StopAsync() => new Shutdown(
+        _app,
+        _app.Services.GetRequiredService<IServer>(),
+        _app.Services.GetRequiredService<RequestGate>(),
+        _settings.Shutdown,
+        _app.Services.GetRequiredService<TimeProvider>(),
+        _logger).RunAsync();
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await _app.DisposeAsync();
+        _sockets.Dispose();
         _data.Dispose();
+    }
+
+    private async Task StopRequested(CancellationToken cancellationToken)
+    {
+        // A part of the server that cannot go on (a background service that failed) stops the application as well.
+        var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var signal = cancellationToken.Register(() => stop.TrySetResult());
+        await using var failure = _app.Lifetime.ApplicationStopping.Register(() => stop.TrySetResult());
+        await stop.Task;
     }
 
     private async Task UpgradeAsync(CancellationToken cancellationToken)
@@ -102,7 +136,7 @@ public sealed partial class GranaryServer : IAsyncDisposable
         }
     }
 
-    private static WebApplication Build(GranarySettings settings, DataDirectory data, IReadOnlyList<ListenAddress> addresses, TimeProvider time)
+    private static WebApplication Build(GranarySettings settings, DataDirectory data, ListenSockets sockets, TimeProvider time)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "granary" });
         var services = builder.Services;
@@ -122,16 +156,19 @@ public sealed partial class GranaryServer : IAsyncDisposable
         services.AddSingleton(data);
         services.AddSingleton<IOperation, BackupOperation>();
         services.AddSingleton<Health>();
-        services.Configure<HostOptions>(options => options.ShutdownTimeout = settings.Shutdown.Timeout);
+
+        // The host's own one would listen to signals; the program does that, and a test's process is not this server's.
+        services.Replace(ServiceDescriptor.Singleton<IHostLifetime, NoLifetime>());
+        services.Configure<HostOptions>(options => options.ShutdownTimeout = Shutdown.RestTimeout);
         AddLogging(builder.Logging, settings.Log);
         services.AddGranaryGateway();
         builder.UseOrleans(silo => EmbeddedCluster.Configure(silo, data.ClusterId));
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel((_, kestrel) => Listen(kestrel, addresses, settings.Tls, time));
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel((_, kestrel) => Listen(kestrel, sockets, settings.Tls, time));
 
         services.AddGatewayMemory();
+        services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = sockets.Take);
 
         var app = builder.Build();
-        app.Lifetime.ApplicationStopping.Register(() => Drain(settings.Shutdown, time, app.Logger));
         Route(app, settings, time);
         return app;
     }
@@ -171,25 +208,18 @@ public sealed partial class GranaryServer : IAsyncDisposable
             console.FormatterName = options.Format == LogFormat.Json ? "json" : TextFormatter.FormatterName);
     }
 
-    private static void Listen(KestrelServerOptions kestrel, IReadOnlyList<ListenAddress> addresses, TlsOptions tls, TimeProvider time)
+    private static void Listen(KestrelServerOptions kestrel, ListenSockets sockets, TlsOptions tls, TimeProvider time)
     {
         GatewayKestrel.Configure(kestrel);
         PemCertificate? certificate = null;
-        foreach (var address in addresses)
+        foreach (var (address, endPoint) in sockets.EndPoints)
         {
             if (address.IsTls)
             {
                 certificate ??= new PemCertificate(tls, time, kestrel.ApplicationServices.GetRequiredService<ILogger<PemCertificate>>());
             }
 
-            if (address.Host is null)
-            {
-                kestrel.ListenLocalhost(address.Port, Bind);
-            }
-            else
-            {
-                kestrel.Listen(address.Host, address.Port, Bind);
-            }
+            kestrel.Listen(endPoint, Bind);
 
             void Bind(ListenOptions options)
             {
@@ -230,20 +260,8 @@ public sealed partial class GranaryServer : IAsyncDisposable
         }));
     }
 
-    /// <summary>Runs before the server stops: it would close its listener at once, and load balancers would learn of it from failed requests.</summary>
-    private static void Drain(ShutdownOptions options, TimeProvider time, ILogger logger)
-    {
-        LogStopping(logger, options.Delay, options.Timeout);
-        using var over = new ManualResetEventSlim();
-        using var timer = time.CreateTimer(state => ((ManualResetEventSlim)state!).Set(), over, options.Delay, Timeout.InfiniteTimeSpan);
-        over.Wait();
-    }
-
     [LoggerMessage(3301, LogLevel.Information, "Granary serves {Address} from {Data}")]
     private static partial void LogListening(ILogger logger, string address, string data);
-
-    [LoggerMessage(3302, LogLevel.Information, "Stopping: requests are accepted for {Delay} more, and running transfers have {Timeout} to finish")]
-    private static partial void LogStopping(ILogger logger, TimeSpan delay, TimeSpan timeout);
 
     [LoggerMessage(3304, LogLevel.Information, "The rows in {Data} are of an older format, and are upgraded before anything is served")]
     private static partial void LogUpgrading(ILogger logger, string data);
@@ -253,4 +271,12 @@ public sealed partial class GranaryServer : IAsyncDisposable
 
     [LoggerMessage(3303, LogLevel.Information, "Stopped")]
     private static partial void LogStopped(ILogger logger);
+
+    /// <summary>Leaves starting and stopping to the code that owns the server.</summary>
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
 }

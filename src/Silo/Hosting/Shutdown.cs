@@ -1,0 +1,79 @@
+using Granary.Gateway.Http;
+using Granary.Silo.Configuration;
+using Microsoft.AspNetCore.Hosting.Server;
+
+namespace Granary.Silo.Hosting;
+
+/// <summary>
+/// Stops the parts of a server one after the other, each within a time of its own:
+/// <list type="number">
+/// <item><c>/readyz</c> fails, and requests are still accepted for <c>shutdown.delay</c>;</item>
+/// <item>the web server closes its listener and all idle connections, and waits <c>shutdown.timeout</c> for running requests;</item>
+/// <item>it cuts those that are left; what uploads have received until then is kept;</item>
+/// <item>grains and background work stop.</item>
+/// </list>
+/// The host has one timeout for all of that, which would begin before the delay: a delay of a minute would leave nothing for the transfers, and transfers that take
+/// all of it would leave nothing for the grains that keep the bytes of cut uploads.
+/// </summary>
+internal sealed partial class Shutdown(
+    IHost host,
+    IServer webServer,
+    RequestGate requests,
+    ShutdownOptions options,
+    TimeProvider time,
+    ILogger logger)
+{
+    /// <summary>How long grains and background work may take to stop. They stop between two steps, which take milliseconds.</summary>
+    public static readonly TimeSpan RestTimeout = TimeSpan.FromSeconds(15);
+
+    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(40);
+
+    // A cut upload syncs what it has received and commits how much that is.
+    private static readonly TimeSpan CleanupTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan CleanupPoll = TimeSpan.FromMilliseconds(20);
+
+    public async Task RunAsync()
+    {
+        LogStopping(logger, Gateway.Durations.Text(options.Delay), Gateway.Durations.Text(options.Timeout));
+
+        // :: Step 1
+        host.Services.GetRequiredService<IHostApplicationLifetime>().StopApplication();
+        await Task.Delay(Wait(options.Delay), time);
+
+        // :: Steps 2 and 3
+        await FinishRequestsAsync();
+
+        // :: Step 4
+        await host.StopAsync();
+    }
+
+    private async Task FinishRequestsAsync()
+    {
+        using var cut = new CancellationTokenSource();
+        var finish = webServer.StopAsync(cut.Token);
+        await Task.WhenAny(finish, Task.Delay(Wait(options.Timeout), time));
+        if (!finish.IsCompleted)
+        {
+            LogCut(logger, requests.Running, Gateway.Durations.Text(options.Timeout));
+            await cut.CancelAsync();
+        }
+
+        await finish;
+        using var patience = new CancellationTokenSource(CleanupTimeout, time);
+        while (requests.Running > 0 && !patience.IsCancellationRequested)
+        {
+            await Task.Delay(CleanupPoll, time);
+        }
+    }
+
+    // A timer takes 49 days at most; a setting may be longer.
+    private static TimeSpan Wait(TimeSpan setting) => setting < LongestWait ? setting : LongestWait;
+
+    [LoggerMessage(3302, LogLevel.Information,
+        "Stopping: /readyz fails now, requests are accepted for {Delay} more, and running transfers have {Timeout} after that to finish (shutdown.delay, shutdown.timeout)")]
+    private static partial void LogStopping(ILogger logger, string delay, string timeout);
+
+    [LoggerMessage(3306, LogLevel.Warning,
+        "Cut {Requests} requests that were still running {Timeout} (shutdown.timeout) after the listener was closed; what uploads have received is kept, and clients can resume them")]
+    private static partial void LogCut(ILogger logger, int requests, string timeout);
+}
