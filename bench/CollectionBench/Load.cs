@@ -50,6 +50,8 @@ internal static class Load
     /// <summary>Runs a collection, without a program beside the server that takes a part of the machine.</summary>
     public static async Task CollectAsync(Server server)
     {
+        var token = await File.ReadAllTextAsync(Path.Combine(server.Data, "admin.token"));
+        server.Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token.Trim());
         using var body = new StringContent("""{"kind":"collection","grace":"0s"}""", Encoding.UTF8, "application/json");
         using var start = await server.Client.PostAsync(new Uri("/granary/v1/operations", UriKind.Relative), body);
         Expect(start, HttpStatusCode.Accepted);

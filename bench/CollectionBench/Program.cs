@@ -25,7 +25,7 @@ foreach (var total in (int[])[20_000, 100_000])
         var garbage = await Load.FillAsync(granary, total, Garbage);
         await Load.DeleteAsync(granary, garbage);
         var (watch, cpu) = (Stopwatch.StartNew(), granary.CpuSeconds);
-        await granary.RunAsync("gc", "run", "--grace", "0s", "--server", granary.Address.ToString());
+        await granary.RunAsync("gc", "run", "--grace", "0s", "--server", granary.Address.ToString(), "--data", granary.Data);
         Report("granary", total, watch.Elapsed.TotalSeconds, granary.CpuSeconds - cpu);
     }
 

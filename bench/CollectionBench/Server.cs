@@ -25,6 +25,9 @@ internal sealed class Server : IAsyncDisposable
 
     public HttpClient Client { get; }
 
+    /// <summary>The data directory, where the program is Granary.</summary>
+    public string Data => _directory;
+
     /// <summary>The configuration file, where the program has one.</summary>
     public string Configuration => Path.Combine(_directory, "config.yml");
 

@@ -44,6 +44,9 @@ public sealed record LimitOptions
 /// <summary>Settings of the section <c>admin</c>.</summary>
 public sealed record AdminOptions
 {
-    /// <summary>Whether the administration's API (/granary/v1, for granary gc, scrub and backup) answers, on the server's own machine.</summary>
+    /// <summary>
+    /// Whether the administration's API (/granary/v1, for granary gc, scrub and backup) answers requests that come from the server's own
+    /// machine and carry the token in the data directory.
+    /// </summary>
     public bool Enabled { get; set; } = true;
 }

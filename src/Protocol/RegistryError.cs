@@ -89,11 +89,16 @@ public sealed record RegistryError(string Code, int Status, string Message)
     public static readonly RegistryError AdminOnlyHere = new("DENIED", 403,
         "The administration's API answers only on the server's own machine: directly on its loopback address, not through a proxy and not for web pages.");
 
+    /// <summary>A request to the administration's API without its token, or with another one.</summary>
+    public static readonly RegistryError AdminTokenMissing = new("UNAUTHORIZED", 401,
+        "The administration's API needs the header 'Authorization: Bearer TOKEN' with the token that the file 'admin.token' in the " +
+        "server's data directory holds.");
+
     /// <summary>A request to the administration's API that cannot be read.</summary>
     public static readonly RegistryError AdminRequestInvalid = new("UNSUPPORTED", 400, "The request is not valid.");
 
     /// <summary>No such operation.</summary>
-    public static readonly RegistryError OperationUnknown = new("UNSUPPORTED", 404, "There is no such operation (any more).");
+    public static readonly RegistryError OperationUnknown = new("UNSUPPORTED", 404, "There is no such operation: it never was, or is too old. 'granary operation list' lists the last ones.");
 
     /// <summary>An operation of the same kind is under way.</summary>
     public static readonly RegistryError OperationInTheWay = new("DENIED", 409, "An operation of this kind is under way; watch it, cancel it or wait for its end.");

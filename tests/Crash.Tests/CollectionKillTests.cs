@@ -33,7 +33,7 @@ public sealed class CollectionKillTests(ITestOutputHelper output) : IDisposable
         {
             await using (var granary = await GranaryProcess.StartAsync(_directory.Path, Settings))
             {
-                using var client = new RegistryClient(granary.Address);
+                using var client = granary.CreateClient();
                 var clients = Enumerable.Range(0, Clients).Select(number => new ImageClient(client, images, (crash * 100) + number).RunAsync()).ToList();
                 clients.Add(CollectAsync(client));
                 await RunForAWhileAsync(random, images, clients);
@@ -44,7 +44,7 @@ public sealed class CollectionKillTests(ITestOutputHelper output) : IDisposable
 
             await using (var granary = await GranaryProcess.StartAsync(_directory.Path, Settings))
             {
-                using var client = new RegistryClient(granary.Address);
+                using var client = granary.CreateClient();
                 checkedWrites += await images.CheckAsync(client);
             }
         }

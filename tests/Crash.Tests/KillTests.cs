@@ -26,7 +26,7 @@ public sealed class KillTests : IDisposable
     private async Task PushUntilKilledAsync(Acknowledged acknowledged, int round)
     {
         await using var granary = await GranaryProcess.StartAsync(_directory.Path, "--log.access", "false");
-        using var client = new RegistryClient(granary.Address);
+        using var client = granary.CreateClient();
         var until = acknowledged.Count + 200 + (37 * round);
         var pushers = Enumerable.Range(0, Pushers).Select(number => new Pusher(client, acknowledged, number, round).RunAsync()).ToArray();
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(1));
@@ -43,7 +43,7 @@ public sealed class KillTests : IDisposable
     private async Task CheckAsync(Acknowledged acknowledged)
     {
         await using var granary = await GranaryProcess.StartAsync(_directory.Path, "--log.access", "false");
-        using var client = new RegistryClient(granary.Address);
+        using var client = granary.CreateClient();
         foreach (var ((repository, digest), content) in acknowledged.Blobs)
         {
             Assert.Equal(content, await client.GetBytesAsync($"/v2/{repository}/blobs/{digest}"));

@@ -40,7 +40,7 @@ public sealed class PowerCutTests : IDisposable
         ];
         await using (var granary = await GranaryProcess.StartAsync(watcher, Data, "--log.level", "info", "--log.access", "false"))
         {
-            using var client = new RegistryClient(granary.Address);
+            using var client = granary.CreateClient();
             for (var i = 0; i < 3; i++)
             {
                 await WriteAsync(client, i);

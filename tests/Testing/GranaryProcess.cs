@@ -15,6 +15,9 @@ public sealed class GranaryProcess : IAsyncDisposable
     private readonly StringBuilder _standardError = new();
     private readonly Channel<string> _lines = Channel.CreateUnbounded<string>();
 
+    private string _data = "";
+    private int _streamsEnded;
+
     private GranaryProcess(Process process)
     {
         _process = process;
@@ -58,6 +61,7 @@ public sealed class GranaryProcess : IAsyncDisposable
         {
             if (line.IndexOf(Listening, StringComparison.Ordinal) is >= 0 and var at)
             {
+                granary._data = data;
                 granary.Address = new Uri(line[(at + Listening.Length)..].Split(' ')[0]);
                 return granary;
             }
@@ -74,12 +78,13 @@ public sealed class GranaryProcess : IAsyncDisposable
         return (granary._process.ExitCode, granary.Output);
     }
 
-    /// <summary>Runs the program until it ends by itself, with variables of the environment; its exit status and what it wrote on each stream.</summary>
-    /// <param name="environment">Variables that it gets beside the test's own; settings of the test's environment are removed.</param>
+    /// <summary>Runs the program until it ends by itself; its exit status and what it wrote on each stream.</summary>
+    /// <param name="starter">A program that starts it, and its arguments: <c>env NAME=VALUE</c> sets a variable, <c>setpriv</c> takes
+    /// privileges away.</param>
     /// <param name="arguments">The command.</param>
-    public static async Task<(int Status, string Output, string Error)> RunAsync(IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    public static async Task<(int Status, string Output, string Error)> RunAsync(string[] starter, params string[] arguments)
     {
-        await using var granary = Start(arguments, environment);
+        await using var granary = Start(arguments, starter);
         await granary.WaitForExitAsync();
         return (granary._process.ExitCode, granary.StandardOutput, granary.StandardError);
     }
@@ -90,6 +95,22 @@ public sealed class GranaryProcess : IAsyncDisposable
         await using var granary = Start(arguments);
         await granary.WaitForLineAsync(text);
         granary.Interrupt();
+        await granary.WaitForExitAsync();
+        return (granary._process.ExitCode, granary.Output);
+    }
+
+    /// <summary>A client of it, which may use its administration as well.</summary>
+    public RegistryClient CreateClient() => new(Address) { AdminToken = TestRegistry.ReadAdminToken(_data) };
+
+    /// <summary>
+    /// The same where the parent process ignores SIGINT, as a script's background does: it is interrupted, and terminated then.
+    /// </summary>
+    public static async Task<(int Status, string Output)> TerminateInBackgroundAsync(string text, params string[] arguments)
+    {
+        await using var granary = Start(arguments, ["env", "--ignore-signal=INT"]);
+        await granary.WaitForLineAsync(text);
+        granary.Interrupt();
+        granary.Terminate();
         await granary.WaitForExitAsync();
         return (granary._process.ExitCode, granary.Output);
     }
@@ -138,12 +159,10 @@ public sealed class GranaryProcess : IAsyncDisposable
         _process.Dispose();
     }
 
-    private static GranaryProcess Start(IEnumerable<string> arguments, params string[] watcher) =>
-        Start(arguments, new Dictionary<string, string>(), watcher);
-
-    private static GranaryProcess Start(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, params string[] watcher)
+    private static GranaryProcess Start(IEnumerable<string> arguments, params string[] watcher)
     {
-        // A test run in the background of a script (nohup ./test.sh &) ignores SIGINT, and its children would inherit that; Ctrl+C is for programs in the foreground.
+        // A test run in the background of a script (nohup ./test.sh &) ignores SIGINT, and its children would inherit that; Ctrl+C is for
+        // programs in the foreground.
         string[] command = ["env", "--default-signal=INT", .. watcher, "dotnet"];
         var start = new ProcessStartInfo(command[0])
         {
@@ -168,11 +187,6 @@ public sealed class GranaryProcess : IAsyncDisposable
             start.Environment.Remove(name);
         }
 
-        foreach (var (name, value) in environment)
-        {
-            start.Environment[name] = value;
-        }
-
         return new GranaryProcess(Process.Start(start)!);
     }
 
@@ -194,7 +208,8 @@ public sealed class GranaryProcess : IAsyncDisposable
     {
         if (line is null)
         {
-            if (_process.HasExited)
+            // The end of the second of the two streams.
+            if (Interlocked.Increment(ref _streamsEnded) == 2)
             {
                 _lines.Writer.TryComplete();
             }

@@ -16,6 +16,12 @@ public sealed class RegistryClient(Uri address) : IDisposable
         Timeout = TimeSpan.FromSeconds(100),
     };
 
+    /// <summary>The token of the administration, which requests to it carry unless they bring a header of their own.</summary>
+    public string? AdminToken { get; init; }
+
+    /// <summary>The header with the token, for requests that a test writes byte by byte.</summary>
+    public string AdminHeader => $"Authorization: Bearer {AdminToken}\r\n";
+
     public static Digest DigestOf(byte[] content, DigestAlgorithm algorithm = DigestAlgorithm.Sha256) => Digest.Compute(algorithm, content);
 
     public static byte[] RandomBytes(int count)
@@ -30,6 +36,13 @@ public sealed class RegistryClient(Uri address) : IDisposable
     public async Task<HttpResponseMessage> SendAsync(string method, string path, HttpContent? body = null, params (string Name, string Value)[] headers)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = body };
+        if (AdminToken is not null
+            && path.StartsWith("/granary/", StringComparison.Ordinal)
+            && !headers.Any(header => header.Name == "Authorization"))
+        {
+            request.Headers.Add("Authorization", "Bearer " + AdminToken);
+        }
+
         foreach (var (name, value) in headers)
         {
             if (!request.Headers.TryAddWithoutValidation(name, value))

@@ -1,5 +1,6 @@
 using Granary.Silo.Configuration;
 using Granary.Silo.Hosting;
+using Granary.Storage.Data;
 
 namespace Granary.Testing;
 
@@ -13,7 +14,7 @@ public sealed class TestRegistry : IAsyncDisposable
     {
         (_server, Data, _owned) = (server, data, owned);
         Address = new Uri(server.Addresses.First());
-        Client = new RegistryClient(Address);
+        Client = new RegistryClient(Address) { AdminToken = ReadAdminToken(data) };
     }
 
     public Uri Address { get; }
@@ -41,6 +42,13 @@ public sealed class TestRegistry : IAsyncDisposable
         var server = GranaryServer.Create(GranarySettings.Load(file: null, all), time);
         await server.StartAsync();
         return new TestRegistry(server, all["data"], owned);
+    }
+
+    /// <summary>Reads the token of a data directory's administration; null if it has none.</summary>
+    public static string? ReadAdminToken(string data)
+    {
+        var file = Path.Combine(data, AdminToken.FileName);
+        return File.Exists(file) ? File.ReadAllText(file).Trim() : null;
     }
 
     public async ValueTask DisposeAsync()

@@ -34,6 +34,7 @@ public sealed class AdminApiTests : IAsyncLifetime
     [Fact]
     public async Task It_can_be_turned_off()
     {
+        await Client.GetJsonAsync(Admin.Operations);
         await using var registry = await TestRegistry.StartAsync(new Dictionary<string, string> { ["admin.enabled"] = "false" });
 
         using var answer = await registry.Client.SendAsync("GET", Admin.Operations);
@@ -70,7 +71,9 @@ public sealed class AdminApiTests : IAsyncLifetime
     [Fact]
     public async Task A_body_that_is_no_body_and_one_that_is_too_long_are_400()
     {
-        var broken = await Client.SendRawAsync("POST /granary/v1/operations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nXX\r\n");
+        var broken = await Client.SendRawAsync(
+            "POST /granary/v1/operations HTTP/1.1\r\nHost: localhost\r\n" +
+            Client.AdminHeader + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nXX\r\n");
         using var endless = await Client.SendAsync("POST", Admin.Operations, new StringContent($$"""{"kind":"{{new string('x', 70_000)}}"}""", mediaType: new("application/json")), ("Transfer-Encoding", "chunked"));
 
         Assert.StartsWith("HTTP/1.1 400 ", broken, StringComparison.Ordinal);
@@ -229,10 +232,27 @@ public sealed class AdminApiTests : IAsyncLifetime
         await Client.DeleteAsync($"/v2/app/manifests/{RegistryClient.DigestOf(index)}");
         await Client.DeleteAsync($"/v2/app/manifests/{manifest}");
         Assert.Contains("leaves the repository after", await ExplainAsync("app", layer), StringComparison.Ordinal);
-        Assert.Contains("has neither a manifest nor a blob", await ExplainAsync("app", manifest), StringComparison.Ordinal);
+        Assert.Contains("Unknown: app has neither a manifest nor a blob", await ExplainAsync("app", manifest), StringComparison.Ordinal);
 
         var blob = await Client.PushBlobAsync("app", RegistryClient.RandomBytes(100));
         Assert.Contains("The registry keeps it in a row.", await ExplainAsync("app", blob), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task It_explains_a_tag_by_the_manifest_that_it_points_at()
+    {
+        var (manifest, layer, _) = await Client.PushLargeAsync("app", "v1");
+
+        var ofTag = await Client.GetJsonAsync("/granary/v1/explain?repository=app&reference=v1");
+        var ofLayer = await Client.GetJsonAsync($"/granary/v1/explain?repository=app&reference={layer}");
+        var ofNothing = await Client.GetJsonAsync($"/granary/v1/explain?repository=other&reference={layer}");
+        using var unknown = await Client.SendAsync("GET", "/granary/v1/explain?repository=app&reference=v2");
+
+        Assert.Equal((manifest.Value, true), (ofTag["digest"]!.GetValue<string>(), ofTag["isKnown"]!.GetValue<bool>()));
+        Assert.True(ofLayer["isKnown"]!.GetValue<bool>());
+        Assert.False(ofNothing["isKnown"]!.GetValue<bool>());
+        Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
+        Assert.Contains("Unknown: app has no tag v2.", await unknown.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
     private async Task<string> ExplainAsync(string repository, Digest digest)

@@ -35,7 +35,7 @@ public sealed class CommandTests : IAsyncLifetime
         Assert.Equal(0, watched);
         Assert.Equal("done", JsonNode.Parse(json)!["state"]!.GetValue<string>());
         var (gone, goneOutput) = await RunAsync("gc", "explain", "app", layer.Value, "--json");
-        Assert.Equal(0, gone);
+        Assert.Equal(1, gone);
         Assert.Equal(layer.Value, JsonNode.Parse(goneOutput)!["digest"]!.GetValue<string>());
     }
 
@@ -67,11 +67,98 @@ public sealed class CommandTests : IAsyncLifetime
     {
         await Client.PushLargeAsync("app", "v1", RegistryClient.RandomBytes(20_000_000));
 
-        var (status, output) = await GranaryProcess.InterruptAsync("waiting", "scrub", "--megabytes-per-second", "1", "--server", _registry.Address.ToString());
+        var (status, output) = await GranaryProcess.InterruptAsync(
+            "waiting", "scrub", "--megabytes-per-second", "1", "--server", _registry.Address.ToString(), "--data", _registry.Data);
 
         Assert.Equal(1, status);
         Assert.Contains("The scrub goes on in the server. See 'granary operation watch ", output, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_command_in_the_background_of_a_script_is_stopped_by_SIGTERM()
+    {
+        await Client.PushLargeAsync("app", "v1", RegistryClient.RandomBytes(20_000_000));
+
+        var (status, output) = await GranaryProcess.TerminateInBackgroundAsync(
+            "waiting", "scrub", "--megabytes-per-second", "1", "--server", _registry.Address.ToString(), "--data", _registry.Data);
+
+        Assert.Equal(1, status);
+        Assert.Contains("The scrub goes on in the server. See 'granary operation watch ", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Gc_explain_takes_a_tag_and_fails_for_what_is_unknown()
+    {
+        var (manifest, _, _) = await Client.PushLargeAsync("app", "v1");
+        var unknown = RegistryClient.DigestOf([]);
+
+        var (status, output) = await RunAsync("gc", "explain", "app", "v1");
+
+        Assert.Equal(0, status);
+        Assert.StartsWith("It is a manifest of app, pushed ", output, StringComparison.Ordinal);
+        Assert.Contains("Tags point at it: v1.", output, StringComparison.Ordinal);
+        Assert.Equal((1, "granary: Unknown: app has no tag v2.\n"), await RunAsync("gc", "explain", "app", "v2"));
+        Assert.Equal(
+            (1, $"Unknown: app has neither a manifest nor a blob {unknown}.\nThe registry has no such blob.\n"),
+            await RunAsync("gc", "explain", "app", unknown.Value));
+        Assert.Equal(1, (await RunAsync("gc", "explain", "other", manifest.Value)).Status);
+        Assert.Equal(1, (await RunAsync("gc", "explain", "other", manifest.Value, "--json")).Status);
+    }
+
+    [Fact]
+    public async Task Deleting_a_repository_that_is_not_there_fails() => Assert.Equal(
+        (1, "There is no repository never/was: nothing was deleted.\n"),
+        OfTheEnd(await RunAsync("repository", "delete", "never/was", "--yes")));
+
+    [Fact]
+    public async Task Help_of_the_program_says_what_it_does_without_a_command()
+    {
+        var (status, output) = await GranaryProcess.RunAsync("--help");
+
+        Assert.Equal(0, status);
+        Assert.StartsWith(
+            """
+            Description:
+              Granary, an OCI and Docker container registry. Without a command it serves: 'granary' is short for 'granary serve'.
+
+            Usage:
+              granary [command] [options]
+
+            """,
+            output,
+            StringComparison.Ordinal);
+        Assert.Contains("  serve               Runs the registry until SIGINT (Ctrl+C) or SIGTERM.\n", output, StringComparison.Ordinal);
+        Assert.Contains(
+            "  gc                  Collects garbage now, tells what would go, and explains why content is " +
+            "kept.\n", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Help_of_a_command_says_each_default_once_and_which_arguments_may_be_left_out()
+    {
+        var (status, output) = await GranaryProcess.RunAsync("gc", "watch", "--help");
+
+        Assert.Equal(0, status);
+        Assert.Equal(
+            """
+            Description:
+              Shows a collection until its end. Exit status 0: done; 1: failed or cancelled; 2: done, with damage, which it lists.
+
+            Usage:
+              granary gc watch [<id>] [options]
+
+            Arguments:
+              <id>  The collection's id. Default: the newest one.
+
+            Options:
+              --json               Print JSON: one line for each change; the last line is the end.
+              --server <URL>       The address of the server, on this machine. [default: http://127.0.0.1:5000]
+              --data <DIR>         The server's data directory, with the token that it asks for. Also GRANARY_DATA. Default: ./data.
+              --token-file <FILE>  The file with the token, instead of the one in the data directory. Also GRANARY_TOKEN_FILE.
+              -?, -h, --help       Show help and usage information
+            """,
+            output.Trim());
     }
 
     [Fact]
@@ -95,7 +182,7 @@ public sealed class CommandTests : IAsyncLifetime
     [Theory]
     [InlineData("gc run --grace soon", "is not a duration")]
     [InlineData("gc watch none", "There is no such operation")]
-    [InlineData("gc cancel", "There was none yet")]
+    [InlineData("gc cancel", "There were no collections yet.")]
     [InlineData("gc explain APP sha256:12", "repository has to be")]
     [InlineData("repository delete APP --yes", "is not a repository's name")]
     public async Task What_cannot_be_done_is_said_in_a_line(string arguments, string message)
@@ -120,6 +207,22 @@ public sealed class CommandTests : IAsyncLifetime
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_refused_connection_is_explained_with_all_ways_to_mend_it()
+    {
+        var (status, output) = await GranaryProcess.RunAsync("gc", "status", "--server", "http://127.0.0.1:1");
+
+        Assert.Equal(1, status);
+        Assert.Equal(
+            "granary: http://127.0.0.1:1 cannot be reached: Connection refused (127.0.0.1:1). Start the server with 'granary serve', " +
+            "or name the address that it listens on (its setting urls) with --server.\n",
+            output);
+    }
+
     private Task<(int Status, string Output)> RunAsync(params string[] arguments) =>
-        GranaryProcess.RunAsync([.. arguments, "--server", _registry.Address.ToString()]);
+        GranaryProcess.RunAsync([.. arguments, "--server", _registry.Address.ToString(), "--data", _registry.Data]);
+
+    /// <summary>The last line: those before it say how far an operation is.</summary>
+    private static (int Status, string Line) OfTheEnd((int Status, string Output) result) =>
+        (result.Status, result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1] + "\n");
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 using System.Text.Json;
 using Granary.Gateway.Http;
 using Granary.Gateway.Transfer;
@@ -15,17 +14,20 @@ using Microsoft.Extensions.Options;
 namespace Granary.Gateway.Admin;
 
 /// <summary>
-/// The administration's API: operations that take long, and explanations. Until there is access control it answers only on the server's own machine.
+/// The administration's API: operations that take long, and explanations. It answers requests with the token of the data directory, on the
+/// server's own machine (<see cref="AdminAccess"/>).
 /// <code>
 /// POST   /granary/v1/operations                            starts one: {"kind":"collection","dryRun":true,"grace":"1h"}
 /// GET    /granary/v1/operations?kind=collection&amp;limit=1   the newest ones
 /// GET    /granary/v1/operations/&lt;id&gt;                       one, with its progress
 /// DELETE /granary/v1/operations/&lt;id&gt;                       cancels it
-/// GET    /granary/v1/explain?repository=…&amp;digest=…          why content is kept, or when it goes
+/// GET    /granary/v1/explain?repository=…&amp;reference=…       why a tag's manifest, a manifest or a blob is kept, or when it goes
 /// </code>
 /// </summary>
 internal sealed partial class AdminApi(
     IGrainFactory grains,
+    RepositoryReader repositories,
+    AdminAccess access,
     IOptions<AdminOptions> options,
     IOptions<UploadOptions> uploadOptions,
     TimeProvider time,
@@ -36,14 +38,11 @@ internal sealed partial class AdminApi(
     private const int MaxRequest = 64 * 1024;
     private const int MaxList = 50;
 
-    // Those who forward for others say so.
-    private static readonly string[] ProxyHeaders = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via"];
-
     public async Task HandleAsync(HttpContext http)
     {
         try
         {
-            await (IsAllowed(http) ? RouteAsync(http) : ErrorResponse.WriteAsync(http, RegistryError.AdminOnlyHere));
+            await AdmitAsync(http);
         }
         catch (Exception e) when ((e is PartitionUnavailableException or TimeoutException || GrainCalls.IsClusterFault(e)) && !http.Response.HasStarted)
         {
@@ -61,16 +60,29 @@ internal sealed partial class AdminApi(
         }
     }
 
-    /// <summary>
-    /// A caller on this machine that speaks to this server itself. A proxy on the same machine would speak for anybody, and a page in a browser here for anybody who
-    /// wrote it (also under a name of theirs that leads here).
-    /// </summary>
-    private bool IsAllowed(HttpContext http) =>
-        options.Value.Enabled
-        && http.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address)
-        && !Array.Exists(ProxyHeaders, http.Request.Headers.ContainsKey)
-        && !http.Request.Headers.ContainsKey("Origin")
-        && (http.Request.Host.Host is "localhost" || (IPAddress.TryParse(http.Request.Host.Host, out var host) && IPAddress.IsLoopback(host)));
+    private Task AdmitAsync(HttpContext http)
+    {
+        if (!options.Value.Enabled)
+        {
+            return ErrorResponse.WriteAsync(
+                http,
+                RegistryError.AdminOnlyHere,
+                "The administration's API is turned off (admin.enabled: false).");
+        }
+
+        if (!AdminAccess.IsLocal(http))
+        {
+            return ErrorResponse.WriteAsync(http, RegistryError.AdminOnlyHere);
+        }
+
+        if (!access.HasToken(http))
+        {
+            http.Response.Headers.WWWAuthenticate = "Bearer realm=\"granary administration\"";
+            return ErrorResponse.WriteAsync(http, RegistryError.AdminTokenMissing);
+        }
+
+        return RouteAsync(http);
+    }
 
     private Task RouteAsync(HttpContext http)
     {
@@ -136,17 +148,38 @@ internal sealed partial class AdminApi(
 
     private async Task ExplainAsync(HttpContext http)
     {
-        if (!RepositoryName.TryParse(http.Request.Query["repository"].ToString(), out var repository) || !Digest.TryParse(http.Request.Query["digest"].ToString(), out var digest))
+        // digest is the older name of the parameter.
+        var query = http.Request.Query;
+        if (!RepositoryName.TryParse(query["repository"].ToString(), out var repository)
+            || !Reference.TryParse(query["reference"] is [{ } text] ? text : query["digest"].ToString(), out var reference))
         {
-            await ErrorResponse.WriteAsync(http, RegistryError.AdminRequestInvalid, "repository has to be a repository's name, and digest a digest.");
+            await ErrorResponse.WriteAsync(
+                http,
+                RegistryError.AdminRequestInvalid,
+                "repository has to be a repository's name, such as library/app, and reference a tag or a digest (sha256: or sha512: and " +
+                "its hexadecimal digits).");
+            return;
+        }
+
+        if (await FindDigestAsync(repository, reference) is not { } digest)
+        {
+            await ErrorResponse.WriteAsync(http, RegistryError.ManifestUnknown, $"Unknown: {repository} has no tag {reference}.");
             return;
         }
 
         var here = await grains.GetGrain<IRepositoryUpkeepGrain>(repository.Value).Explain(digest, http.RequestAborted);
         var blob = await grains.GetGrain<IBlobShardGrain>(digest.FirstByte).Find(digest, http.RequestAborted);
-        var explanation = new Explanation(repository, digest, here, blob, ExplanationText.Of(repository, digest, here, blob));
+        var isKnown = here.Pushed is not null || here.BlobSize is not null;
+        var explanation = new Explanation(repository, digest, isKnown, here, blob, ExplanationText.Of(repository, digest, here, blob));
         await WriteAsync(http, JsonSerializer.SerializeToUtf8Bytes(explanation, ExplanationJson.Options));
     }
+
+    private async ValueTask<Digest?> FindDigestAsync(RepositoryName repository, Reference reference) => reference switch
+    {
+        Reference.ByDigest { Digest: var digest } => digest,
+        Reference.ByTag { Tag: var tag } => (await repositories.FindTaggedAsync(repository, tag, withBody: false))?.Digest,
+        _ => null,
+    };
 
     private static async Task AnswerAsync(HttpContext http, Task<OperationStatus?> find)
     {

@@ -13,7 +13,7 @@ internal static class ExplanationText
         var lines = new List<string>();
         if (here.Pushed is null && here.BlobSize is null)
         {
-            lines.Add($"{repository} has neither a manifest nor a blob {digest}.");
+            lines.Add($"Unknown: {repository} has neither a manifest nor a blob {digest}.");
         }
 
         if (here.Pushed is { } pushed)

@@ -5,7 +5,8 @@ using Microsoft.Extensions.Options;
 namespace Granary.Gateway.Http;
 
 /// <summary>
-/// Bounds the requests that are handled at once. A request that arrives when the bound is reached gets 429 at once: waiting would only move the queue into memory.
+/// Bounds the requests that are handled at once. A request that arrives when the bound is reached gets 429 at once: waiting would only move
+/// the queue into memory.
 /// </summary>
 public sealed class RequestGate(IOptions<LimitOptions> options)
 {

@@ -10,23 +10,20 @@ internal static class AdminCommand
 {
     public const int Done = 0;
 
-    /// <summary>The operation ran to its end and found something that somebody should look at.</summary>
+    /// <summary>The operation ran to its end and found damage, which it lists.</summary>
     public const int Found = 2;
 
-    // Most collections take a moment, and whoever waits for one notices each tenth of a second; a backup of hours needs no more than this.
+    // Most collections take a moment, and a user who waits for one notices each tenth of a second; for a backup of hours two polls a second
+    // are enough.
     private static readonly TimeSpan FirstPoll = TimeSpan.FromMilliseconds(40);
     private static readonly TimeSpan LastPoll = TimeSpan.FromMilliseconds(500);
 
-    public static Option<string> Server() => new("--server")
+    public static Option<bool> Json() => new("--json") { Description = "Print JSON: one line for each change; the last line is the end." };
+
+    public static Option<bool> NoWait() => new("--no-wait")
     {
-        Description = $"The address of the server, on its own machine. Default: {AdminClient.DefaultServer}.",
-        HelpName = "URL",
-        DefaultValueFactory = _ => AdminClient.DefaultServer,
+        Description = "Do not wait for the end: print the operation's id, for 'granary operation watch ID'.",
     };
-
-    public static Option<bool> Json() => new("--json") { Description = "Answer in JSON: one line each time something changes, the last one is the end." };
-
-    public static Option<bool> NoWait() => new("--no-wait") { Description = "Do not wait for the end: print the operation's id, and watch it later." };
 
     public static Option<TimeSpan?> Duration(string name, string description) => new(name)
     {
@@ -44,7 +41,7 @@ internal static class AdminCommand
         },
     };
 
-    /// <summary>Makes a command that fails with a message instead of a stack trace, and may say something when it is interrupted.</summary>
+    /// <summary>Makes a command that fails with a message instead of a stack trace, also when it is interrupted.</summary>
     public static Command Create(string name, string description, IEnumerable<Symbol> symbols, Func<ParseResult, CancellationToken, int> action)
     {
         var command = new Command(name, description);
@@ -73,16 +70,16 @@ internal static class AdminCommand
             }
             catch (OperationCanceledException)
             {
-                return GranaryCommand.Fail("stopped waiting.");
+                return GranaryCommand.Fail(
+                    "Stopped before the server answered. What it was asked to do may be done all the same; see 'granary operation list'.");
             }
         });
         return command;
     }
 
     /// <summary>Starts an operation and waits for its end, unless told not to.</summary>
-    public static int Run(string server, StartRequest request, bool isWaiting, bool isJson, CancellationToken cancellationToken)
+    public static int Run(AdminClient client, StartRequest request, bool isWaiting, bool isJson, CancellationToken cancellationToken)
     {
-        using var client = new AdminClient(server);
         var started = client.Start(request, cancellationToken);
         if (!isWaiting)
         {
@@ -103,13 +100,16 @@ internal static class AdminCommand
         }
         catch (OperationCanceledException)
         {
-            throw new CommandException($"The {OperationText.Name(operation.Request.Kind)} goes on in the server. See 'granary operation watch {operation.Id}' and 'granary operation cancel {operation.Id}'.");
+            throw new CommandException(
+                $"The {OperationText.Name(operation.Request.Kind)} goes on in the server. " +
+                $"See 'granary operation watch {operation.Id}' and 'granary operation cancel {operation.Id}'.");
         }
 
         return operation switch
         {
             { State: not OperationState.Done } => GranaryCommand.Failed,
             { Progress.Findings.Length: > 0 } => Found,
+            _ when OperationText.IsDeletionOfNothing(operation) => GranaryCommand.Failed,
             _ => Done,
         };
 

@@ -4,13 +4,16 @@ using Granary.Grains.Interfaces.Operations;
 
 namespace Granary.Silo.Commands;
 
-/// <summary><c>granary gc</c>: garbage is collected all the time; this is for who wants it now, wants to know what would go, or why something stays.</summary>
+/// <summary>
+/// <c>granary gc</c>: the server collects garbage by itself; these commands collect at once, tell what would go, and explain why content
+/// stays.
+/// </summary>
 internal static class GcCommand
 {
-    // A push that asked for a layer, and was told that it is there, names it in a manifest within this.
+    // A client that asked whether a layer exists pushes the manifest that names it within this time.
     private static readonly TimeSpan SafeGrace = TimeSpan.FromMinutes(10);
 
-    public static Command Create() => new("gc", "Collects garbage now, tells what would go, or why something stays.")
+    public static Command Create() => new("gc", "Collects garbage now, tells what would go, and explains why content is kept.")
     {
         CreateRun(),
         OperationCommands.CreateStatus(OperationKind.Collection),
@@ -21,25 +24,30 @@ internal static class GcCommand
 
     private static Command CreateRun()
     {
-        var (server, json, noWait) = (AdminCommand.Server(), AdminCommand.Json(), AdminCommand.NoWait());
-        var dryRun = new Option<bool>("--dry-run") { Description = "Only tell what would go." };
+        var (server, json, noWait) = (new Connection(), AdminCommand.Json(), AdminCommand.NoWait());
+        var dryRun = new Option<bool>("--dry-run") { Description = "Tell what would go, and delete nothing." };
         var grace = AdminCommand.Duration(
             "--grace",
-            "How long blobs stay that no manifest uses, in their repositories and after them, instead of lifetimes.linkGrace and lifetimes.blobGrace. Under 10m, clients that push just now may have to push a layer again.");
-        var untagged = AdminCommand.Duration("--untagged-age", "Also remove manifests that no tag leads to and that were pushed longer ago than this.");
+            "How long blobs that no manifest uses are kept, instead of lifetimes.linkGrace and lifetimes.blobGrace. " +
+            "Under 10m, clients that are pushing may have to push a layer again.");
+        var untagged = AdminCommand.Duration(
+            "--untagged-age",
+            "Also delete manifests that no tag leads to and that were pushed longer ago than this.");
         return AdminCommand.Create(
             "run",
-            "Collects what is garbage by now, and waits for the end. Exit status 0: done.",
-            [dryRun, grace, untagged, noWait, json, server],
+            "Collects garbage now, and waits for the end. Exit status 0: done; 1: failed or cancelled.",
+            [dryRun, grace, untagged, noWait, json, .. server.Options],
             (result, cancellationToken) =>
             {
                 if (result.GetValue(grace) < SafeGrace && !result.GetValue(dryRun))
                 {
-                    Console.Error.WriteLine($"granary: with a grace under {SafeGrace.TotalMinutes} minutes, clients that push just now may have to push a layer again.");
+                    Console.Error.WriteLine(
+                        $"granary: with --grace under {SafeGrace.TotalMinutes}m, clients that are pushing may have to push a layer again.");
                 }
 
+                using var client = server.Open(result);
                 return AdminCommand.Run(
-                    result.GetValue(server)!,
+                    client,
                     new StartRequest(OperationKind.Collection, result.GetValue(dryRun), result.GetValue(grace), result.GetValue(untagged)),
                     isWaiting: !result.GetValue(noWait),
                     result.GetValue(json),
@@ -49,29 +57,31 @@ internal static class GcCommand
 
     private static Command CreateExplain()
     {
-        var (server, json) = (AdminCommand.Server(), AdminCommand.Json());
+        var (server, json) = (new Connection(), AdminCommand.Json());
         var repository = new Argument<string>("repository") { Description = "The repository, for example library/app." };
-        var digest = new Argument<string>("digest") { Description = "The digest of a manifest or a blob." };
+        var reference = new Argument<string>("reference") { Description = "A tag, or the digest of a manifest or a blob." };
         return AdminCommand.Create(
             "explain",
-            "Says why a manifest or a blob is kept, or when it goes: the tags, manifests and leases that hold it.",
-            [repository, digest, json, server],
+            "Says why a manifest or a blob is kept, or when it is deleted: which tags, manifests and leases hold it. Exit status 1: the " +
+            "repository does not have it.",
+            [repository, reference, json, .. server.Options],
             (result, cancellationToken) =>
             {
-                using var client = new AdminClient(result.GetValue(server)!);
-                var explanation = client.Explain(result.GetValue(repository)!, result.GetValue(digest)!, cancellationToken);
+                using var client = server.Open(result);
+                var explanation = client.Explain(result.GetValue(repository)!, result.GetValue(reference)!, cancellationToken);
                 if (result.GetValue(json))
                 {
                     Console.WriteLine(explanation.GetRawText());
-                    return AdminCommand.Done;
                 }
-
-                foreach (var line in explanation.GetProperty("text").EnumerateArray())
+                else
                 {
-                    Console.WriteLine(line.GetString());
+                    foreach (var line in explanation.GetProperty("text").EnumerateArray())
+                    {
+                        Console.WriteLine(line.GetString());
+                    }
                 }
 
-                return AdminCommand.Done;
+                return explanation.GetProperty("isKnown").GetBoolean() ? AdminCommand.Done : GranaryCommand.Failed;
             });
     }
 }

@@ -5,46 +5,60 @@ using Granary.Protocol;
 
 namespace Granary.Silo.Commands;
 
-/// <summary><c>granary scrub</c>, <c>backup</c>, <c>repository delete</c> and <c>operation</c>: what a running server does beside its work.</summary>
+/// <summary>
+/// <c>granary scrub</c>, <c>backup</c>, <c>repository delete</c> and <c>operation</c>: long operations of a running server.
+/// </summary>
 internal static class OperationCommands
 {
     private const int Listed = 20;
 
     public static Command CreateScrub()
     {
-        var (server, json, noWait) = (AdminCommand.Server(), AdminCommand.Json(), AdminCommand.NoWait());
-        var rate = new Option<int?>("--megabytes-per-second") { Description = "How much it reads at most, instead of scrub.megabytesPerSecond.", HelpName = "N" };
+        var (server, json, noWait) = (new Connection(), AdminCommand.Json(), AdminCommand.NoWait());
+        var rate = new Option<int?>("--megabytes-per-second")
+        {
+            Description = "How many megabytes it reads in a second at most, instead of scrub.megabytesPerSecond.",
+            HelpName = "N",
+        };
         return AdminCommand.Create(
             "scrub",
-            "Checks all bytes and rows while the server works, and waits for the end. Exit status 0: all is well; 2: it found something and says what.",
-            [rate, noWait, json, server],
-            (result, cancellationToken) => AdminCommand.Run(
-                result.GetValue(server)!,
-                new StartRequest(OperationKind.Scrub, BytesPerSecond: result.GetValue(rate) * 1_000_000L),
-                isWaiting: !result.GetValue(noWait),
-                result.GetValue(json),
-                cancellationToken));
+            "Checks all blobs and metadata while the server serves, and waits for the end. Exit status 0: no damage; 1: failed or " +
+            "cancelled; 2: damage, which it lists.",
+            [rate, noWait, json, .. server.Options],
+            (result, cancellationToken) =>
+            {
+                using var client = server.Open(result);
+                var request = new StartRequest(OperationKind.Scrub, BytesPerSecond: result.GetValue(rate) * 1_000_000L);
+                return AdminCommand.Run(client, request, isWaiting: !result.GetValue(noWait), result.GetValue(json), cancellationToken);
+            });
     }
 
     public static Command CreateBackup()
     {
-        var (server, json, noWait) = (AdminCommand.Server(), AdminCommand.Json(), AdminCommand.NoWait());
-        var directory = new Argument<string>("directory") { Description = "Where the backup goes, on the server's machine. One that holds an earlier backup becomes the newer one: only what is new is copied." };
+        var (server, json, noWait) = (new Connection(), AdminCommand.Json(), AdminCommand.NoWait());
+        var directory = new Argument<string>("directory")
+        {
+            Description = "The directory of the backup, on the server's machine. " +
+                "In a directory with an earlier backup, only what is new is copied.",
+        };
         return AdminCommand.Create(
             "backup",
-            "Backs the registry up while the server works, and waits for the end.",
-            [directory, noWait, json, server],
-            (result, cancellationToken) => AdminCommand.Run(
-                result.GetValue(server)!,
-                new StartRequest(OperationKind.Backup, Directory: Path.GetFullPath(result.GetValue(directory)!)),
-                isWaiting: !result.GetValue(noWait),
-                result.GetValue(json),
-                cancellationToken));
+            "Backs the registry up while the server serves, and waits for the end. Exit status 0: done; 1: failed or cancelled; 2: " +
+            "done, with damaged blobs, which it lists.",
+            [directory, noWait, json, .. server.Options],
+            (result, cancellationToken) =>
+            {
+                using var client = server.Open(result);
+                var request = new StartRequest(OperationKind.Backup, Directory: Path.GetFullPath(result.GetValue(directory)!));
+                return AdminCommand.Run(client, request, isWaiting: !result.GetValue(noWait), result.GetValue(json), cancellationToken);
+            });
     }
 
-    public static Command CreateRepository() => new("repository", "Works on a repository as a whole.") { CreateDelete() };
+    public static Command CreateRepository() => new("repository", "Deletes a repository as a whole.") { CreateDelete() };
 
-    public static Command CreateOperation() => new("operation", "Shows, watches and cancels what a server does beside its work: collections, scrubs, backups, deletions.")
+    public static Command CreateOperation() => new(
+        "operation",
+        "Lists, watches and cancels long operations: collections, scrubs, backups, deletions of repositories.")
     {
         CreateStatus(kind: null),
         CreateWatch(kind: null),
@@ -53,14 +67,14 @@ internal static class OperationCommands
 
     public static Command CreateStatus(OperationKind? kind)
     {
-        var (server, json) = (AdminCommand.Server(), AdminCommand.Json());
+        var (server, json) = (new Connection(), AdminCommand.Json());
         return AdminCommand.Create(
             kind is null ? "list" : "status",
-            "Lists the last ones and where they stand, the newest first.",
-            [json, server],
+            $"Lists the last {Listed} {Plural(kind)} and how far they are, the newest first.",
+            [json, .. server.Options],
             (result, cancellationToken) =>
             {
-                using var client = new AdminClient(result.GetValue(server)!);
+                using var client = server.Open(result);
                 var operations = client.List(kind, Listed, cancellationToken);
                 foreach (var operation in operations)
                 {
@@ -69,7 +83,7 @@ internal static class OperationCommands
 
                 if (operations.Count == 0 && !result.GetValue(json))
                 {
-                    Console.WriteLine("There was none yet.");
+                    Console.WriteLine($"There were no {Plural(kind)} yet.");
                 }
 
                 return AdminCommand.Done;
@@ -78,32 +92,33 @@ internal static class OperationCommands
 
     public static Command CreateWatch(OperationKind? kind)
     {
-        var (server, json, id) = (AdminCommand.Server(), AdminCommand.Json(), Id(kind));
+        var (server, json, id) = (new Connection(), AdminCommand.Json(), Id(kind));
         return AdminCommand.Create(
             "watch",
-            "Shows one until its end. Exit status 0: done.",
-            [id, json, server],
+            $"Shows {Article(kind)} until its end. Exit status 0: done; 1: failed or cancelled; 2: done, with damage, which it lists.",
+            [id, json, .. server.Options],
             (result, cancellationToken) =>
             {
-                using var client = new AdminClient(result.GetValue(server)!);
+                using var client = server.Open(result);
                 return AdminCommand.Watch(client, Find(client, kind, result.GetValue(id), cancellationToken), result.GetValue(json), cancellationToken);
             });
     }
 
     public static Command CreateCancel(OperationKind? kind)
     {
-        var (server, json, id) = (AdminCommand.Server(), AdminCommand.Json(), Id(kind));
+        var (server, json, id) = (new Connection(), AdminCommand.Json(), Id(kind));
         return AdminCommand.Create(
             "cancel",
-            "Stops one at its next step. What it has done stays done.",
-            [id, json, server],
+            $"Cancels {Article(kind)} at its next step. What it has done so far stays done.",
+            [id, json, .. server.Options],
             (result, cancellationToken) =>
             {
-                using var client = new AdminClient(result.GetValue(server)!);
+                using var client = server.Open(result);
                 var operation = Find(client, kind, result.GetValue(id), cancellationToken);
                 if (operation.IsOver)
                 {
-                    throw new CommandException($"The {OperationText.Title(operation)} {operation.Id} has ended already.");
+                    throw new CommandException(
+                        $"The {OperationText.Title(operation)} {operation.Id} has ended already: there is nothing to cancel.");
                 }
 
                 operation = client.Cancel(operation.Id, cancellationToken);
@@ -114,13 +129,14 @@ internal static class OperationCommands
 
     private static Command CreateDelete()
     {
-        var (server, json) = (AdminCommand.Server(), AdminCommand.Json());
+        var (server, json) = (new Connection(), AdminCommand.Json());
         var name = new Argument<string>("name") { Description = "The repository, for example library/app." };
-        var yes = new Option<bool>("--yes") { Description = "Do not ask." };
+        var yes = new Option<bool>("--yes") { Description = "Do not ask for confirmation." };
         return AdminCommand.Create(
             "delete",
-            "Removes a repository with all its tags and manifests. Blobs that no other repository has go with the collections after it.",
-            [name, yes, json, server],
+            "Deletes a repository with all its tags and manifests. Later collections delete the blobs that no other repository has. " +
+            "Exit status 1: there is no such repository, or it failed.",
+            [name, yes, json, .. server.Options],
             (result, cancellationToken) =>
             {
                 if (!RepositoryName.TryParse(result.GetValue(name)!, out var repository))
@@ -128,19 +144,22 @@ internal static class OperationCommands
                     throw new CommandException($"'{result.GetValue(name)}' is not a repository's name, such as library/app.");
                 }
 
-                if (!result.GetValue(yes) && !Confirm($"Remove {repository} with all its tags and manifests? Type its name: ", repository.Value))
+                var question = $"Delete {repository} with all its tags and manifests? Type its name: ";
+                if (!result.GetValue(yes) && !Confirm(question, repository.Value))
                 {
-                    throw new CommandException("Nothing was removed. Type the name, or say --yes.");
+                    throw new CommandException(
+                        "Nothing was deleted, because that was not confirmed. Type the repository's name when asked, or give --yes.");
                 }
 
-                return AdminCommand.Run(
-                    result.GetValue(server)!,
-                    new StartRequest(OperationKind.Deletion, Repository: repository),
-                    isWaiting: true,
-                    result.GetValue(json),
-                    cancellationToken);
+                using var client = server.Open(result);
+                var request = new StartRequest(OperationKind.Deletion, Repository: repository);
+                return AdminCommand.Run(client, request, isWaiting: true, result.GetValue(json), cancellationToken);
             });
     }
+
+    private static string Plural(OperationKind? kind) => kind is null ? "operations" : OperationText.Name(kind.Value) + "s";
+
+    private static string Article(OperationKind? kind) => kind is null ? "an operation" : "a " + OperationText.Name(kind.Value);
 
     private static bool Confirm(string question, string answer)
     {
@@ -155,7 +174,9 @@ internal static class OperationCommands
 
     private static Argument<string?> Id(OperationKind? kind) => new("id")
     {
-        Description = kind is null ? "Which." : "Which; without it the newest.",
+        Description = kind is null
+            ? "The operation's id, from 'granary operation list'."
+            : $"The {OperationText.Name(kind.Value)}'s id. Default: the newest one.",
         Arity = kind is null ? ArgumentArity.ExactlyOne : ArgumentArity.ZeroOrOne,
     };
 
@@ -166,6 +187,8 @@ internal static class OperationCommands
             return client.Find(id, cancellationToken);
         }
 
-        return client.List(kind, limit: 1, cancellationToken) is [var newest] ? newest : throw new CommandException("There was none yet.");
+        return client.List(kind, limit: 1, cancellationToken) is [var newest]
+            ? newest
+            : throw new CommandException($"There were no {Plural(kind)} yet.");
     }
 }

@@ -57,6 +57,11 @@ internal static class OperationText
             .Where(count => operation.Progress.Counts.GetValueOrDefault(count.Name) > 0)
             .Select(count => $"{(count.Name is "bytes" or "reclaimedBytes" ? Bytes(operation.Progress.Counts[count.Name]) : operation.Progress.Counts[count.Name].ToString(CultureInfo.InvariantCulture))} {count.Text}"));
 
+    /// <summary>Returns whether it was to delete a repository, and there was none.</summary>
+    public static bool IsDeletionOfNothing(OperationStatus operation) =>
+        operation is { State: OperationState.Done, Request.Kind: OperationKind.Deletion }
+        && operation.Progress.Counts.Values.All(count => count == 0);
+
     /// <summary>How it ended, and what somebody should look at.</summary>
     public static IEnumerable<string> End(OperationStatus operation)
     {
@@ -65,6 +70,7 @@ internal static class OperationText
         {
             { State: OperationState.Failed } => $"The {Title(operation)} failed: {operation.Error}",
             { State: OperationState.Cancelled } => $"The {Title(operation)} was cancelled; until then: {results}.",
+            _ when IsDeletionOfNothing(operation) => $"There is no repository {operation.Request.Repository}: nothing was deleted.",
             { Request.DryRun: true } => $"What a collection would remove: {results}.",
             _ => $"The {Title(operation)} is done: {results}.",
         };

@@ -3,8 +3,9 @@ using System.Runtime.InteropServices;
 namespace Granary.Silo.Commands;
 
 /// <summary>
-/// Turns the first SIGINT or SIGTERM into a cancellation. The second one ends the process at once, as it would without this class. Where the parent process ignores
-/// SIGINT for its children (<c>nohup granary … &amp;</c> in a script), it stays ignored, as is the custom; SIGTERM works everywhere.
+/// Turns the first SIGINT or SIGTERM into a cancellation. The second one ends the process at once, as it would without this class. Where
+/// the parent process ignores SIGINT for its children (<c>nohup granary … &amp;</c> in a script), it stays ignored, as is the custom;
+/// SIGTERM works everywhere.
 /// </summary>
 internal sealed class StopSignals : IDisposable
 {
@@ -12,8 +13,11 @@ internal sealed class StopSignals : IDisposable
     private readonly PosixSignalRegistration[] _registrations;
     private int _signals;
 
-    public StopSignals() =>
-        _registrations = [PosixSignalRegistration.Create(PosixSignal.SIGINT, Handle), PosixSignalRegistration.Create(PosixSignal.SIGTERM, Handle)];
+    public StopSignals() => _registrations =
+    [
+        PosixSignalRegistration.Create(PosixSignal.SIGINT, Handle),
+        PosixSignalRegistration.Create(PosixSignal.SIGTERM, Handle),
+    ];
 
     /// <summary>Cancelled by the first signal.</summary>
     public CancellationToken Token => _stop.Token;

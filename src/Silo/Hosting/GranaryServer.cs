@@ -1,4 +1,5 @@
 using Granary.Gateway;
+using Granary.Gateway.Admin;
 using Granary.Gateway.Hosting;
 using Granary.Gateway.Http;
 using Granary.Grains;
@@ -76,8 +77,9 @@ public sealed partial class GranaryServer : IAsyncDisposable
         }
         catch
         {
-            // Services that run already would fail one after the other while their host is disposed of, and hide the cause among their stack traces.
-            await _app.StopAsync(CancellationToken.None);
+            // Services that run already would fail one after the other while their host is disposed of, and hide the cause among their
+            // stack traces.
+            await StopStartedAsync();
             throw;
         }
 
@@ -87,13 +89,16 @@ public sealed partial class GranaryServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts, and serves until the process is told to stop.</summary>
-    public async Task RunAsync(CancellationToken cancellationToken)
+    /// <summary>Starts, serves until it is told to stop, and stops.</summary>
+    /// <returns>False if it was not told to: a part of it cannot go on, and the log says which.</returns>
+    public async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
         await StartAsync(cancellationToken);
         await StopRequested(cancellationToken);
+        var isAsked = cancellationToken.IsCancellationRequested;
         await StopAsync();
         LogStopped(_logger);
+        return isAsked;
     }
 
     /// <summary>Stops: readiness fails, running requests finish within the times of <c>shutdown</c>, and are cut after that.</summary>
@@ -113,9 +118,21 @@ public sealed partial class GranaryServer : IAsyncDisposable
         _data.Dispose();
     }
 
+    private async Task StopStartedAsync()
+    {
+        try
+        {
+            await _app.StopAsync(CancellationToken.None);
+        }
+        catch (InvalidOperationException)
+        {
+            // The silo had not started. What it says is of no use: the failure of the start is reported.
+        }
+    }
+
     private async Task StopRequested(CancellationToken cancellationToken)
     {
-        // A part of the server that cannot go on (a background service that failed) stops the application as well.
+        // A background service that failed stops the application as well.
         var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var signal = cancellationToken.Register(() => stop.TrySetResult());
         await using var failure = _app.Lifetime.ApplicationStopping.Register(() => stop.TrySetResult());
@@ -152,6 +169,7 @@ public sealed partial class GranaryServer : IAsyncDisposable
         services.AddSingleton(Options.Create(settings.Collection));
         services.AddSingleton(Options.Create(settings.Scrub));
         services.AddSingleton(Options.Create(settings.Admin));
+        services.AddSingleton(provider => MakeAdminAccess(settings.Admin, data, provider.GetRequiredService<ILogger<GranaryServer>>()));
         services.AddGranaryUpkeep();
         services.AddSingleton(data);
         services.AddSingleton<IOperation, BackupOperation>();
@@ -159,11 +177,21 @@ public sealed partial class GranaryServer : IAsyncDisposable
 
         // The host's own one would listen to signals; the program does that, and a test's process is not this server's.
         services.Replace(ServiceDescriptor.Singleton<IHostLifetime, NoLifetime>());
-        services.Configure<HostOptions>(options => options.ShutdownTimeout = Shutdown.RestTimeout);
+        services.Configure<HostOptions>(options =>
+        {
+            options.ShutdownTimeout = Shutdown.RestTimeout;
+
+            // Without collections and operations it would seem to run while its disk fills. It stops instead, and systemd or Kubernetes
+            // starts it again.
+            options.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.StopHost;
+        });
         AddLogging(builder.Logging, settings.Log);
         services.AddGranaryGateway();
         builder.UseOrleans(silo => EmbeddedCluster.Configure(silo, data.ClusterId));
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel((_, kestrel) => Listen(kestrel, sockets, settings.Tls, time));
+        builder.WebHost
+            .UseKestrelCore()
+            .UseKestrelHttpsConfiguration()
+            .ConfigureKestrel((_, kestrel) => Listen(kestrel, sockets, settings.Tls, time));
 
         services.AddGatewayMemory();
         services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = sockets.Take);
@@ -171,6 +199,20 @@ public sealed partial class GranaryServer : IAsyncDisposable
         var app = builder.Build();
         Route(app, settings, time);
         return app;
+    }
+
+    private static AdminAccess MakeAdminAccess(AdminOptions options, DataDirectory data, ILogger logger)
+    {
+        try
+        {
+            return new AdminAccess(options.Enabled ? AdminToken.Ensure(data.Path) : null);
+        }
+        catch (StorageException e)
+        {
+            // A disk without room for a token must not keep the registry from serving.
+            LogNoToken(logger, e.Message);
+            return new AdminAccess(token: null);
+        }
     }
 
     private static void AddLogging(ILoggingBuilder logging, LogOptions options)
@@ -268,6 +310,11 @@ public sealed partial class GranaryServer : IAsyncDisposable
 
     [LoggerMessage(3305, LogLevel.Information, "{Manifests} manifests were upgraded")]
     private static partial void LogUpgraded(ILogger logger, long manifests);
+
+    [LoggerMessage(3307, LogLevel.Error,
+        "The administration's API refuses every request until the next start, because its token could not be read or written; mend the " +
+        "cause and start again: {Reason}")]
+    private static partial void LogNoToken(ILogger logger, string reason);
 
     [LoggerMessage(3303, LogLevel.Information, "Stopped")]
     private static partial void LogStopped(ILogger logger);
