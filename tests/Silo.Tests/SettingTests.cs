@@ -83,7 +83,8 @@ public sealed class SettingTests : IDisposable
     {
         var error = Assert.Throws<SettingsException>(() => Load(Write("settings.yaml", "manifest:\n  sparse: true\n")));
 
-        Assert.Contains("manifest.sparse: there is no such setting; did you mean manifests.sparse?", error.Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "manifest.sparse: there is no such setting. Did you mean manifests.sparse?", error.Message, StringComparison.Ordinal);
     }
 
     [Theory]

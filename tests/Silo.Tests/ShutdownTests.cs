@@ -1,5 +1,9 @@
 using System.Net.Sockets;
 using System.Text;
+using Granary.Silo.Configuration;
+using Granary.Silo.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace Granary.Silo.Tests;
 
@@ -27,7 +31,8 @@ public sealed class ShutdownTests : IDisposable
         var pushed = RegistryClient.RandomBytes(1_000_000);
         var location = await client.StartUploadAsync("app");
         using var push = await RawConnection.OpenAsync(granary.Address);
-        await push.SendAsync($"PUT {location}?digest={RegistryClient.DigestOf(pushed)} HTTP/1.1\r\nHost: test\r\nContent-Length: {pushed.Length}\r\n\r\n");
+        await push.SendAsync(
+            $"PUT {location}?digest={RegistryClient.DigestOf(pushed)} HTTP/1.1\r\nHost: test\r\nContent-Length: {pushed.Length}\r\n\r\n");
         await push.SendAsync(pushed.AsMemory(0, 200_000));
 
         // Connections without a request do not delay the end: one that had a request (the client's), and one that had none.
@@ -80,7 +85,9 @@ public sealed class ShutdownTests : IDisposable
             granary.Terminate();
 
             Assert.Equal(0, await granary.WaitForExitAsync());
-            Assert.Contains("[3306] Cut 2 requests that were still running 1s (shutdown.timeout) after the listener was closed", granary.Output, StringComparison.Ordinal);
+            Assert.Contains(
+                "[3306] Cut 2 requests that were still running 1s (shutdown.timeout) after the listener was closed",
+                granary.Output, StringComparison.Ordinal);
             Assert.Contains("[3303] Stopped", granary.Output, StringComparison.Ordinal);
             Assert.DoesNotContain("   at ", granary.Output, StringComparison.Ordinal);
         }
@@ -99,11 +106,13 @@ public sealed class ShutdownTests : IDisposable
         var content = new byte[1000];
         var location = await client.StartUploadAsync("app");
         using var push = await RawConnection.OpenAsync(granary.Address);
-        await push.SendAsync($"PUT {location}?digest={RegistryClient.DigestOf(content)} HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\n");
+        await push.SendAsync(
+            $"PUT {location}?digest={RegistryClient.DigestOf(content)} HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\n");
 
         granary.Terminate();
         while (await IsOpenAsync(granary.Address))
         {
+            Assert.False(granary.HasExited);
         }
 
         await push.SendAsync(content);
@@ -123,6 +132,29 @@ public sealed class ShutdownTests : IDisposable
 
         Assert.Equal(128 + 15, await granary.WaitForExitAsync());
         Assert.DoesNotContain("Stopped", granary.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_server_that_stops_by_itself_says_so()
+    {
+        var settings = new Dictionary<string, string>
+        {
+            ["data"] = _directory.Path,
+            ["urls"] = "http://127.0.0.1:0",
+            ["log.level"] = "error",
+        };
+        await using var server = GranaryServer.Create(GranarySettings.Load(file: null, settings));
+        using var stop = new CancellationTokenSource();
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var lifetime = server.Services.GetRequiredService<IHostApplicationLifetime>();
+        await using var registration = lifetime.ApplicationStarted.Register(started.SetResult);
+        var running = server.RunAsync(stop.Token);
+        await started.Task;
+
+        // As the host does when a background service fails.
+        lifetime.StopApplication();
+
+        Assert.False(await running);
     }
 
     /// <summary>Waits until the server has written what an upload sent.</summary>

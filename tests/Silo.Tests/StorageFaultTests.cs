@@ -57,7 +57,7 @@ public sealed class StorageFaultTests : IAsyncLifetime
         await using var granary = await GranaryProcess.StartAsync(Data);
         using var client = new RegistryClient(granary.Address);
         var (_, manifest) = await client.PushImageAsync("app", "v1", layerSize: 100_000);
-        string[] collect = ["gc", "run", "--grace", "0s", "--server", granary.Address.ToString()];
+        string[] collect = ["gc", "run", "--grace", "0s", "--server", granary.Address.ToString(), "--data", Data];
         using var large = (await PushUntilRefusedAsync(granary, client, 500_000)).Answer;
         using var small = (await PushUntilRefusedAsync(granary, client, 20_000)).Answer;
 

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Help;
-using System.CommandLine.Invocation;
 
 namespace Granary.Silo.Commands;
 
@@ -16,9 +15,10 @@ public static class GranaryCommand
     {
         var isServing = args.Length == 0 || (args[0].StartsWith('-') && args[0] is not ("-h" or "-?" or "--help" or "--version"));
         string[] words = isServing ? [ServeCommand.Name, .. args] : args;
-        // Its options are found by looking at what the settings are: all other commands do without.
+        // The options of serve are found by reflection over the settings; the other commands start faster without.
         var serve = ServeCommand.Create(withOptions: words[0] == ServeCommand.Name);
-        var root = new RootCommand("Granary, an OCI and Docker container registry.")
+        var root = new RootCommand(
+            "Granary, an OCI and Docker container registry. Without a command it serves: 'granary' is short for 'granary serve'.")
         {
             serve,
             GcCommand.Create(),
@@ -29,16 +29,22 @@ public static class GranaryCommand
             OperationCommands.CreateOperation(),
         };
         var parsed = root.Parse(words);
-        if (parsed.CommandResult.Command == serve && parsed.Action is HelpAction or ParseErrorAction)
+        if (parsed.Errors.Count > 0 && parsed.Action is not HelpAction)
+        {
+            return Fail(ParseFault.Explain(parsed));
+        }
+
+        if (parsed.CommandResult.Command == serve && parsed.Action is HelpAction)
         {
             ServeCommand.Describe(serve);
         }
 
-        // The library would end the process two seconds after a signal, whatever shutdown.timeout says; the commands handle signals themselves (StopSignals).
+        // The library would end the process two seconds after a signal, whatever shutdown.timeout says; the commands handle signals
+        // themselves (StopSignals).
         return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
     }
 
-    /// <summary>Says on standard error why a command failed; its exit status.</summary>
+    /// <summary>Says on standard error why a command failed, and returns its exit status.</summary>
     internal static int Fail(string message)
     {
         Console.Error.WriteLine("granary: " + message);

@@ -4,16 +4,22 @@ using Granary.Storage.Data;
 
 namespace Granary.Silo.Commands;
 
-/// <summary><c>granary restore</c>: makes a data directory of a backup. No server is needed.</summary>
+/// <summary><c>granary restore</c>: makes a data directory from a backup, without a server.</summary>
 internal static class RestoreCommand
 {
     public static Command Create()
     {
         var backup = new Argument<string>("backup") { Description = "The directory of the backup." };
-        var data = new Option<string>("--data") { Description = "The data directory to make: empty, or not there yet.", HelpName = "DIR", Required = true };
+        var data = new Option<string>("--data")
+        {
+            Description = "The data directory to make. It has to be empty or not to exist.",
+            HelpName = "DIR",
+            Required = true,
+        };
         var command = new Command(
             "restore",
-            "Makes a data directory of a backup, and checks every byte on the way. Exit status 0: all is well; 2: the backup has damaged blobs, which are listed.")
+            "Makes a data directory from a backup, and checks every byte on the way. No server is needed. " +
+            "Exit status 0: done; 1: failed; 2: done, but blobs in the backup are damaged; they are listed.")
         {
             backup,
             data,
@@ -45,7 +51,9 @@ internal static class RestoreCommand
             Console.WriteLine($"Restored {count} objects ({bytes} bytes) to '{Path.GetFullPath(data)}'. Start the server with --data '{data}'.");
             if (faults > 0)
             {
-                Console.WriteLine("Run 'granary scrub' when it serves: damaged blobs are then as good as absent, and pushing them again mends them.");
+                Console.WriteLine(
+                    "Run 'granary scrub' when the server serves: it answers 404 for damaged blobs from then on, " +
+                    "and the next push of their image mends them.");
             }
 
             return faults > 0 ? AdminCommand.Found : AdminCommand.Done;
@@ -56,7 +64,7 @@ internal static class RestoreCommand
         }
         catch (OperationCanceledException)
         {
-            return GranaryCommand.Fail("stopped before the end. Run it again.");
+            return GranaryCommand.Fail("Stopped before the end. Run the same command again to finish it.");
         }
     }
 }

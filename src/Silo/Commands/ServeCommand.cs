@@ -6,18 +6,21 @@ using Microsoft.AspNetCore.Connections;
 
 namespace Granary.Silo.Commands;
 
-/// <summary><c>granary serve</c>: the registry. Its options are the settings, each under its one name.</summary>
+/// <summary><c>granary serve</c>: runs the registry. Its options are the settings, each under its one name.</summary>
 internal static class ServeCommand
 {
     public const string Name = "serve";
 
     public static Command Create(bool withOptions)
     {
-        var file = new Option<string?>("--config") { Description = "A YAML or JSON file with settings. Also GRANARY_CONFIG.", HelpName = "FILE" };
+        var file = new Option<string?>("--config")
+        {
+            Description = "A YAML or JSON file with settings. Also GRANARY_CONFIG. Default: none.",
+            HelpName = "FILE",
+        };
         var command = new Command(
             Name,
-            "Serves the registry. Every setting can be given here, in the environment (GRANARY_MANIFESTS__SPARSE=true) or in a file " +
-            "(manifests: { sparse: true }); what stands here counts first, then the environment, then the file.")
+            "Runs the registry until SIGINT (Ctrl+C) or SIGTERM.")
         {
             file,
         };
@@ -41,9 +44,15 @@ internal static class ServeCommand
         return command;
     }
 
-    /// <summary>Says what each setting does. Only help needs that: reading the documentation would be a part of every start that one notices.</summary>
+    /// <summary>
+    /// Completes the descriptions. Only its own help needs that, and a start without reading the documentation is noticeably faster.
+    /// </summary>
     public static void Describe(Command serve)
     {
+        serve.Description +=
+            " Every setting can be given here, in the environment (GRANARY_MANIFESTS__SPARSE=true), or in a file (manifests: { sparse: " +
+            "true }). " +
+            "An option here counts first, then the environment, then the file.";
         var options = serve.Options.ToDictionary(option => option.Name, StringComparer.Ordinal);
         foreach (var setting in SettingCatalog.All)
         {
@@ -60,11 +69,14 @@ internal static class ServeCommand
             var settings = GranarySettings.Load(file, commandLine);
             urls = settings.Server.Urls;
             await using var server = GranaryServer.Create(settings);
-            // Reading a row or a file and writing one block their thread for a moment: there have to be others then. More than that only take turns (what waits long, syncs, has threads of its own).
+            // Reading and writing rows and files blocks a thread for a moment, and others have to be there meanwhile. More threads than
+            // these only take turns; what blocks for long (syncing) has threads of its own.
             ThreadPool.GetMinThreads(out _, out var completions);
             ThreadPool.SetMinThreads(2 * Environment.ProcessorCount, completions);
-            await server.RunAsync(signals.Token);
-            return 0;
+            return await server.RunAsync(signals.Token)
+                ? 0
+                : GranaryCommand.Fail(
+                    "A part of the server failed, and the server has stopped. The log says why. Please report this defect.");
         }
         catch (Exception e) when (e is SettingsException or DataDirectoryException)
         {
@@ -74,7 +86,8 @@ internal static class ServeCommand
         {
             // Another server was bound to the address, and listened before this one did.
             return GranaryCommand.Fail(
-                $"urls: an address of '{urls}' is in use by another program. Stop that program, or choose another address with --urls or GRANARY_URLS.");
+                $"urls: an address of '{urls}' is in use by another program. Stop that program, or choose another address with --urls " +
+                "or GRANARY_URLS.");
         }
         catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
         {

@@ -60,18 +60,16 @@ public sealed class GranarySettings
     /// <exception cref="SettingsException">A setting is unknown or wrong; the message names it.</exception>
     public static GranarySettings Load(string? file, IReadOnlyDictionary<string, string> commandLine)
     {
-        file ??= Environment.GetEnvironmentVariable(EnvironmentPrefix + "CONFIG");
+        file ??= Environment.GetEnvironmentVariable(EnvironmentSettings.ConfigVariable);
         var builder = new ConfigurationBuilder();
         if (file is not null)
         {
-            AddFile(builder, file);
+            Add(builder, ReadFile(Path.GetFullPath(file)));
         }
 
-        builder.AddEnvironmentVariables(EnvironmentPrefix);
-        builder.AddInMemoryCollection(commandLine.Select(pair => KeyValuePair.Create(pair.Key.Replace('.', ':'), (string?)pair.Value)));
+        Add(builder, EnvironmentSettings.Read(Environment.GetEnvironmentVariables()));
+        Add(builder, commandLine);
         var configuration = builder.Build();
-        RefuseUnknown(configuration);
-
         var settings = new GranarySettings(SettingCatalog.Sections.ToDictionary(section => section.Name, section => section.Create(), StringComparer.Ordinal));
         foreach (var setting in SettingCatalog.All)
         {
@@ -82,7 +80,9 @@ public sealed class GranarySettings
 
             if (setting.TryParse(text, out var value) is { } wrong)
             {
-                throw new SettingsException($"{setting.Name}: '{text}' {wrong}. Set it with --{setting.Name}, {setting.EnvironmentName} or in the configuration file.");
+                throw new SettingsException(
+                    $"{setting.Name}: '{text}' {wrong}. Mend it where it is set: --{setting.Name}, {setting.EnvironmentName} or the " +
+                    "configuration file.");
             }
 
             setting.Property.SetValue(settings._sections[setting.Section], value);
@@ -115,12 +115,17 @@ public sealed class GranarySettings
         }
     }
 
-    private static void AddFile(ConfigurationBuilder builder, string file)
+    /// <summary>
+    /// Returns the values of a file by the names of their settings. <c>log.level: info</c> and <c>log: { level: info }</c> are the same.
+    /// </summary>
+    private static Dictionary<string, string> ReadFile(string path)
     {
-        var path = Path.GetFullPath(file);
+        var builder = new ConfigurationBuilder();
         if (!File.Exists(path))
         {
-            throw new SettingsException($"config: the file '{path}' does not exist.");
+            throw new SettingsException(
+                $"config: there is no file '{path}'. Name another one with --config or {EnvironmentSettings.ConfigVariable}, or leave " +
+                "both out.");
         }
 
         if (Path.GetExtension(path) is ".json")
@@ -134,28 +139,34 @@ public sealed class GranarySettings
 
         try
         {
-            builder.Build();
+            var values = builder.Build().AsEnumerable()
+                .Where(pair => pair.Value is not null)
+                .ToDictionary(pair => pair.Key.Replace(':', '.'), pair => pair.Value!, StringComparer.OrdinalIgnoreCase);
+            RefuseUnknown(values.Keys, path);
+            return values;
         }
-        catch (Exception e)
+        catch (Exception e) when (e is not SettingsException)
         {
-            throw new SettingsException($"config: the file '{path}' cannot be read: {(e.InnerException ?? e).Message}", e);
+            var reason = (e.InnerException ?? e).Message.TrimEnd('.');
+            throw new SettingsException(
+                $"config: the file '{path}' cannot be read: {reason}. Mend it, or name another one with --config or " +
+                $"{EnvironmentSettings.ConfigVariable}.", e);
         }
     }
 
-    private static void RefuseUnknown(IConfigurationRoot configuration)
-    {
-        var known = SettingCatalog.All.Select(setting => setting.ConfigurationKey).ToHashSet(StringComparer.OrdinalIgnoreCase);
-        foreach (var (key, value) in configuration.AsEnumerable())
-        {
-            if (value is null || known.Contains(key) || key.Equals("config", StringComparison.OrdinalIgnoreCase))
-            {
-                continue;
-            }
+    private static void Add(ConfigurationBuilder builder, IEnumerable<KeyValuePair<string, string>> values) =>
+        builder.AddInMemoryCollection(values.Select(pair => KeyValuePair.Create(pair.Key.Replace('.', ':'), (string?)pair.Value)));
 
-            var name = key.Replace(':', '.');
-            var near = SettingCatalog.All.FirstOrDefault(setting => setting.Name.EndsWith(name[(name.LastIndexOf('.') + 1)..], StringComparison.OrdinalIgnoreCase));
+    private static void RefuseUnknown(IEnumerable<string> names, string file)
+    {
+        var settings = SettingCatalog.All.Select(setting => setting.Name).ToArray();
+        foreach (var name in names.Where(name => !settings.Contains(name, StringComparer.OrdinalIgnoreCase)))
+        {
+            var near = Nearest.Of(name, settings)
+                ?? Array.Find(settings, other => other.EndsWith("." + name, StringComparison.OrdinalIgnoreCase));
             throw new SettingsException(
-                $"{name}: there is no such setting{(near is null ? "" : $"; did you mean {near.Name}?")} 'granary serve --help' lists them all.");
+                $"{name}: there is no such setting.{Nearest.Question(near)} Mend it in the file '{file}'; 'granary serve --help' lists " +
+                "all settings.");
         }
     }
 

@@ -24,12 +24,14 @@ public sealed record TlsOptions
 public sealed record ShutdownOptions
 {
     /// <summary>
-    /// How long the server still accepts requests after it was told to stop, with /readyz failing, so that load balancers send their requests elsewhere.
+    /// How long the server still accepts requests after it was told to stop, with /readyz failing, so that load balancers send their
+    /// requests elsewhere.
     /// </summary>
     public TimeSpan Delay { get; set; } = TimeSpan.Zero;
 
     /// <summary>
-    /// How long running transfers may take to finish after shutdown.delay. Then the server cuts them, and the log says how many. What uploads have received is kept.
+    /// How long running transfers may take to finish after shutdown.delay. Then the server cuts them, and the log says how many. What
+    /// uploads have received is kept.
     /// </summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(60);
 }

@@ -36,7 +36,8 @@ internal sealed record ListenAddress(IPAddress? Host, int Port, bool IsTls, stri
         if (!Uri.TryCreate(written, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.PathAndQuery is not "/")
         {
             throw new SettingsException(
-                $"urls: '{url}' is not an address such as http://127.0.0.1:5000 or https://0.0.0.0:443. Mend it in --urls, GRANARY_URLS or the configuration file.");
+                $"urls: '{url}' is not an address such as http://127.0.0.1:5000 or https://0.0.0.0:443. Mend it in --urls, GRANARY_URLS " +
+                "or the configuration file.");
         }
 
         var isTls = uri.Scheme == "https";
@@ -48,7 +49,8 @@ internal sealed record ListenAddress(IPAddress? Host, int Port, bool IsTls, stri
         if (!IPAddress.TryParse(uri.Host.Trim('[', ']'), out var host))
         {
             throw new SettingsException(
-                $"urls: '{uri.Host}' in '{url}' is not an IP address. Name an address of this machine, or 0.0.0.0 for all of them, with --urls or GRANARY_URLS.");
+                $"urls: '{uri.Host}' in '{url}' is not an IP address. Name an address of this machine, or 0.0.0.0 for all of them, with " +
+                "--urls or GRANARY_URLS.");
         }
 
         // "::" is what listens on everything, IPv4 included, where the machine has IPv6.

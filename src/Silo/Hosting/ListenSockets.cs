@@ -6,8 +6,9 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 namespace Granary.Silo.Hosting;
 
 /// <summary>
-/// The sockets of the setting <c>urls</c>, bound to their addresses before the server is made. An address that cannot be used is then one message; found later, by
-/// the web server, it would fail the start of a host whose grains and background services already run. No socket listens before the web server starts.
+/// The sockets of the setting <c>urls</c>, bound to their addresses before the server is made. An address that cannot be used is then one
+/// message; found later, by the web server, it would fail the start of a host whose grains and background services already run. No socket
+/// listens before the web server starts.
 /// </summary>
 internal sealed class ListenSockets : IDisposable
 {
@@ -108,7 +109,8 @@ internal sealed class ListenSockets : IDisposable
     private static string Explain(ListenAddress address, IPEndPoint endPoint, SocketException e) => e.SocketErrorCode switch
     {
         SocketError.AddressAlreadyInUse =>
-            $"the address '{address.Url}' is in use by another program. Stop that program, or choose another address with --urls or GRANARY_URLS.",
+            $"the address '{address.Url}' is in use by another program. Stop that program, or choose another address with --urls or " +
+            "GRANARY_URLS.",
         SocketError.AddressNotAvailable =>
             $"'{endPoint.Address}' in '{address.Url}' is not an address of this machine. " +
             "Name one of its addresses, or 0.0.0.0 for all of them, with --urls or GRANARY_URLS.",

@@ -22,7 +22,9 @@ internal sealed partial class PemCertificate
         (_options, _time, _logger) = (options, time, logger);
         if (options.Certificate.Length == 0 || options.Key.Length == 0)
         {
-            throw new SettingsException("tls.certificate, tls.key: an https address needs both, each the path of a PEM file.");
+            throw new SettingsException(
+                "tls.certificate, tls.key: an https address in urls needs both, each the path of a PEM file. Set both, or use http:// " +
+                "in urls.");
         }
 
         try
@@ -31,7 +33,9 @@ internal sealed partial class PemCertificate
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
         {
-            throw new SettingsException($"tls.certificate, tls.key: '{options.Certificate}' and '{options.Key}' cannot be used: {e.Message}", e);
+            throw new SettingsException(
+                $"tls.certificate, tls.key: '{options.Certificate}' and '{options.Key}' cannot be used: {e.Message.TrimEnd('.')}. " +
+                "Name a readable certificate with its chain and its private key, both in PEM.", e);
         }
 
         _checked = time.GetTimestamp();

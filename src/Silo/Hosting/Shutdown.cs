@@ -12,8 +12,8 @@ namespace Granary.Silo.Hosting;
 /// <item>it cuts those that are left; what uploads have received until then is kept;</item>
 /// <item>grains and background work stop.</item>
 /// </list>
-/// The host has one timeout for all of that, which would begin before the delay: a delay of a minute would leave nothing for the transfers, and transfers that take
-/// all of it would leave nothing for the grains that keep the bytes of cut uploads.
+/// The host has one timeout for all of that, which would begin before the delay: a delay of a minute would leave nothing for the transfers,
+/// and transfers that take all of it would leave nothing for the grains that keep the bytes of cut uploads.
 /// </summary>
 internal sealed partial class Shutdown(
     IHost host,
@@ -70,10 +70,12 @@ internal sealed partial class Shutdown(
     private static TimeSpan Wait(TimeSpan setting) => setting < LongestWait ? setting : LongestWait;
 
     [LoggerMessage(3302, LogLevel.Information,
-        "Stopping: /readyz fails now, requests are accepted for {Delay} more, and running transfers have {Timeout} after that to finish (shutdown.delay, shutdown.timeout)")]
+        "Stopping: /readyz fails now, requests are accepted for {Delay} more, and running transfers have {Timeout} after that to finish " +
+        "(shutdown.delay, shutdown.timeout)")]
     private static partial void LogStopping(ILogger logger, string delay, string timeout);
 
     [LoggerMessage(3306, LogLevel.Warning,
-        "Cut {Requests} requests that were still running {Timeout} (shutdown.timeout) after the listener was closed; what uploads have received is kept, and clients can resume them")]
+        "Cut {Requests} requests that were still running {Timeout} (shutdown.timeout) after the listener was closed; what uploads have " +
+        "received is kept, and clients can resume them")]
     private static partial void LogCut(ILogger logger, int requests, string timeout);
 }

@@ -85,6 +85,10 @@ public sealed class DataDirectory : IDisposable
             throw e switch
             {
                 DataDirectoryException => e,
+                StorageException { Fault: StorageFault.Damaged } => new DataDirectoryException(
+                    $"The data directory '{path}' cannot be used, because its database is damaged. {e.Message} " +
+                    "Restore a backup with 'granary restore', or see docs/operations.md, \"Backup and restore\", for what can be saved " +
+                    "without one.", e),
                 StorageException => new DataDirectoryException($"The data directory '{path}' cannot be used. {e.Message}", e),
                 UnauthorizedAccessException => new DataDirectoryException(
                     $"The data directory '{path}' is not writable for this user. Mend its permissions, or name another one with --data. ({e.Message})", e),
