@@ -98,7 +98,8 @@ public sealed record RegistryError(string Code, int Status, string Message)
     public static readonly RegistryError AdminRequestInvalid = new("UNSUPPORTED", 400, "The request is not valid.");
 
     /// <summary>No such operation.</summary>
-    public static readonly RegistryError OperationUnknown = new("UNSUPPORTED", 404, "There is no such operation: it never was, or is too old. 'granary operation list' lists the last ones.");
+    public static readonly RegistryError OperationUnknown = new("UNSUPPORTED", 404,
+        "There is no such operation: it never was, or is too old. 'granary operation list' lists the last ones.");
 
     /// <summary>An operation of the same kind is under way.</summary>
     public static readonly RegistryError OperationInTheWay = new("DENIED", 409, "An operation of this kind is under way; watch it, cancel it or wait for its end.");

@@ -4,7 +4,8 @@ namespace Granary.Testing;
 public static class Permissions
 {
     /// <summary>
-    /// What starts another program without the privileges of root that make permissions and low ports mean nothing; nothing where the tests run as another user.
+    /// What starts another program without the privileges of root that make permissions and low ports mean nothing; nothing where the tests
+    /// run as another user.
     /// </summary>
     public static string[] Unprivileged => Environment.UserName == "root"
         ? ["setpriv", "--bounding-set=-net_bind_service,-dac_override,-dac_read_search"]
