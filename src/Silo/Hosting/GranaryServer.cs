@@ -170,7 +170,6 @@ public sealed partial class GranaryServer : IAsyncDisposable
         services.AddSingleton(Options.Create(settings.Scrub));
         services.AddSingleton(Options.Create(settings.Admin));
         services.AddSingleton(provider => MakeAdminAccess(settings.Admin, data, provider.GetRequiredService<ILogger<GranaryServer>>()));
-        services.AddGranaryUpkeep();
         services.AddSingleton(data);
         services.AddSingleton<IOperation, BackupOperation>();
         services.AddSingleton<Health>();
@@ -188,6 +187,10 @@ public sealed partial class GranaryServer : IAsyncDisposable
         AddLogging(builder.Logging, settings.Log);
         services.AddGranaryGateway();
         builder.UseOrleans(silo => EmbeddedCluster.Configure(silo, data.ClusterId));
+
+        // After the silo: hosted services start in this order and stop in the reverse one, and a worker that calls a grain of a silo that does
+        // not run yet would log an error at the start of a slow machine.
+        services.AddGranaryUpkeep();
         builder.WebHost
             .UseKestrelCore()
             .UseKestrelHttpsConfiguration()
