@@ -34,6 +34,8 @@ internal static class StorageErrors
     {
         var fault = (resultCode & 0xff) switch
         {
+            // The index of the log cannot grow. SQLite has no code of its own for a full disk there.
+            raw.SQLITE_IOERR when resultCode == raw.SQLITE_IOERR_SHMSIZE => StorageFault.Full,
             raw.SQLITE_FULL => StorageFault.Full,
             raw.SQLITE_READONLY or raw.SQLITE_PERM => StorageFault.ReadOnly,
             raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB => StorageFault.Damaged,

@@ -17,7 +17,7 @@ public enum StorageFault
 }
 
 /// <summary>The storage failed. Whether the operation took effect is not known, unless its documentation says so.</summary>
-public sealed class StorageException(StorageFault fault, string message, Exception? innerException = null) : Exception(message, innerException)
+public class StorageException(StorageFault fault, string message, Exception? innerException = null) : Exception(message, innerException)
 {
     /// <summary>What kind of failure.</summary>
     public StorageFault Fault { get; } = fault;

@@ -79,7 +79,7 @@ public static class DataBackup
 
         var marker = Path.Combine(target, RestoreMarker);
         if (Directory.Exists(target) && !File.Exists(marker)
-            && Directory.EnumerateFileSystemEntries(target).Any(entry => Path.GetFileName(entry) is not ("lock" or "lost+found")))
+            && Directory.EnumerateFileSystemEntries(target).Any(entry => Path.GetFileName(entry) is not ("lock" or "lost+found" or DataDirectory.BallastDirectory)))
         {
             throw new DataDirectoryException($"The data directory '{target}' is not empty. Name an empty or a new one with --data.");
         }

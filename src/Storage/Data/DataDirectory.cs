@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Granary.Storage.Blobs.FileSystem;
 using Granary.Storage.Partitions.Sqlite;
+using Granary.Storage.Space;
 
 namespace Granary.Storage.Data;
 
@@ -13,6 +14,7 @@ namespace Granary.Storage.Data;
 /// metadata.db                              partitions (SQLite, with -wal and -shm beside it)
 /// uploads/&lt;object&gt;                         bytes of uploads that are not finished
 /// blobs/&lt;algorithm&gt;/&lt;2 hex&gt;/&lt;hex&gt;.&lt;object&gt;  bytes of blobs, under their digest
+/// ballast/                                 room that is given up when the disk is full, so that the server starts and deletes
 /// </code>
 /// </summary>
 public sealed class DataDirectory : IDisposable
@@ -24,6 +26,7 @@ public sealed class DataDirectory : IDisposable
 
     internal const string MetadataFile = "metadata.db";
     internal const string FormatFile = "format";
+    internal const string BallastDirectory = "ballast";
 
     private const string FormatHeader = "granary-data ";
     private const string ClusterHeader = "cluster ";
@@ -31,12 +34,20 @@ public sealed class DataDirectory : IDisposable
 
     private readonly FileStream _lock;
 
-    private DataDirectory(string path, FileStream @lock, Guid clusterId, bool hasOldRows, SqlitePartitionStore partitions, FileSystemBlobStore blobs)
+    private DataDirectory(
+        string path,
+        FileStream @lock,
+        Guid clusterId,
+        bool hasOldRows,
+        DiskSpace space,
+        SqlitePartitionStore partitions,
+        FileSystemBlobStore blobs)
     {
         Path = path;
         _lock = @lock;
         ClusterId = clusterId;
         HasOldRows = hasOldRows;
+        Space = space;
         Partitions = partitions;
         Blobs = blobs;
     }
@@ -50,37 +61,51 @@ public sealed class DataDirectory : IDisposable
     /// <summary>Whether there may be rows that were written in an older format: who knows what they mean has to upgrade them, and then say so (<see cref="RowsAreUpgraded"/>).</summary>
     public bool HasOldRows { get; private set; }
 
+    /// <summary>The free space of its file system.</summary>
+    public DiskSpace Space { get; }
+
     /// <summary>The rows.</summary>
     public SqlitePartitionStore Partitions { get; }
 
     /// <summary>The objects.</summary>
     public FileSystemBlobStore Blobs { get; }
 
-    /// <summary>Opens a data directory, or makes one where there is none or an empty one.</summary>
+    /// <summary>
+    /// Opens a data directory, or makes one where there is none or an empty one. One that is there is opened on a full disk, too.
+    /// </summary>
+    /// <param name="path">The directory.</param>
+    /// <param name="time">The time; null for the system's.</param>
+    /// <param name="reserve">How much of its file system is kept free from pushes.</param>
     /// <exception cref="DataDirectoryException">It cannot be used; the message says why and what to do.</exception>
-    public static DataDirectory Open(string path, TimeProvider? time = null)
+    public static DataDirectory Open(string path, TimeProvider? time = null, ByteSize reserve = default)
     {
         path = System.IO.Path.GetFullPath(path);
         FileStream? held = null;
+        DiskSpace? space = null;
+        SqlitePartitionStore? partitions = null;
         try
         {
             Directory.CreateDirectory(path);
             held = Lock(path);
             var (version, clusterId, hasOldRows) = ReadFormat(path) ?? (FormatVersion, Create(path), false);
-            var blobs = FileSystemBlobStore.Open(path, time);
-            var partitions = new SqlitePartitionStore(System.IO.Path.Combine(path, MetadataFile), time);
+            space = new DiskSpace(path, reserve, time ?? TimeProvider.System);
+            var blobs = WithRoom(space, () => FileSystemBlobStore.Open(path, time));
+            partitions = WithRoom(space, () => new SqlitePartitionStore(System.IO.Path.Combine(path, MetadataFile), time, space));
             FileSync.Directory(path);
             if (version < FormatVersion)
             {
                 // Before any row of the new format is written, and after the upgrade of the tables: if that fails, the older program still reads and writes the directory.
                 hasOldRows = true;
-                WriteFormat(path, clusterId, hasOldRows);
+                WithRoom(space, () => WriteFormat(path, clusterId, hasOldRows));
             }
 
-            return new DataDirectory(path, held, clusterId, hasOldRows, partitions, blobs);
+            space.MakeBallast();
+            return new DataDirectory(path, held, clusterId, hasOldRows, space, partitions, blobs);
         }
         catch (Exception e)
         {
+            partitions?.Dispose();
+            space?.Dispose();
             held?.Dispose();
             throw e switch
             {
@@ -89,6 +114,8 @@ public sealed class DataDirectory : IDisposable
                     $"The data directory '{path}' cannot be used, because its database is damaged. {e.Message} " +
                     "Restore a backup with 'granary restore', or see docs/operations.md, \"Backup and restore\", for what can be saved " +
                     "without one.", e),
+                StorageException { Fault: StorageFault.Full } => IsFull(path, e),
+                IOException when StorageErrors.Translate(e, path).Fault == StorageFault.Full => IsFull(path, e),
                 StorageException => new DataDirectoryException($"The data directory '{path}' cannot be used. {e.Message}", e),
                 UnauthorizedAccessException => new DataDirectoryException(
                     $"The data directory '{path}' is not writable for this user. Mend its permissions, or name another one with --data. ({e.Message})", e),
@@ -103,7 +130,7 @@ public sealed class DataDirectory : IDisposable
     /// <exception cref="IOException">That cannot be written.</exception>
     public void RowsAreUpgraded()
     {
-        WriteFormat(Path, ClusterId, hasOldRows: false);
+        WithRoom(Space, () => WriteFormat(Path, ClusterId, hasOldRows: false));
         HasOldRows = false;
     }
 
@@ -111,6 +138,9 @@ public sealed class DataDirectory : IDisposable
     public void Dispose()
     {
         Partitions.Dispose();
+
+        // After the database, whose log may have been the last room on a full disk.
+        Space.Dispose();
         _lock.Dispose();
     }
 
@@ -162,7 +192,7 @@ public sealed class DataDirectory : IDisposable
             throw new DataDirectoryException($"A backup was being restored to the data directory '{path}', and that broke off. Run 'granary restore' again.");
         }
 
-        if (Directory.EnumerateFileSystemEntries(path).FirstOrDefault(entry => System.IO.Path.GetFileName(entry) is not ("lock" or "lost+found" or "format.new")) is { } stranger)
+        if (Directory.EnumerateFileSystemEntries(path).FirstOrDefault(entry => System.IO.Path.GetFileName(entry) is not ("lock" or "lost+found" or "format.new" or BallastDirectory)) is { } stranger)
         {
             throw new DataDirectoryException(
                 $"The data directory '{path}' has no 'format' file but is not empty ('{System.IO.Path.GetFileName(stranger)}'): it is not a data directory of this program. " +
@@ -178,6 +208,40 @@ public sealed class DataDirectory : IDisposable
 
         return clusterId;
     }
+
+    /// <summary>Does something that has to have room. On a full disk the ballast gives it.</summary>
+    private static T WithRoom<T>(DiskSpace space, Func<T> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (Exception e) when (NeedsRoom(e) && space.ReleaseBallast())
+        {
+            return action();
+        }
+    }
+
+    private static void WithRoom(DiskSpace space, Action action) => WithRoom(space, () =>
+    {
+        action();
+        return true;
+    });
+
+    /// <summary>
+    /// Whether room may help. A database may lack the inodes for its log, and then says no more than that it cannot be opened.
+    /// </summary>
+    private static bool NeedsRoom(Exception exception) => exception switch
+    {
+        StorageException { Fault: var fault } => fault is StorageFault.Full or StorageFault.Unavailable,
+        IOException => StorageErrors.Translate(exception, "").Fault == StorageFault.Full,
+        _ => false,
+    };
+
+    private static DataDirectoryException IsFull(string path, Exception cause) => new(
+        $"The data directory '{path}' cannot be used, because its file system is full. Make room there, or name another directory with " +
+        $"--data. ({cause.Message})",
+        cause);
 
     private static void WriteFormat(string path, Guid clusterId, bool hasOldRows)
     {

@@ -117,6 +117,39 @@ public sealed class DataDirectoryTests : IDisposable
     }
 
     [Fact]
+    public async Task A_backup_can_be_restored_where_nothing_but_the_ballast_is_left()
+    {
+        using var backup = new TemporaryDirectory();
+        using (var opened = Open())
+        {
+            await foreach (var _ in DataBackup.WriteAsync(opened, backup.Path, default))
+            {
+            }
+        }
+
+        using var target = new TemporaryDirectory();
+        using (DataDirectory.Open(target.Path))
+        {
+        }
+
+        foreach (var entry in Directory.GetFiles(target.Path))
+        {
+            File.Delete(entry);
+        }
+
+        Directory.Delete(target.Combine("blobs"), recursive: true);
+        Directory.Delete(target.Combine("uploads"), recursive: true);
+        Assert.Equal(["ballast"], Directory.GetFileSystemEntries(target.Path).Select(Path.GetFileName));
+        Assert.DoesNotContain("ballast", Directory.GetFileSystemEntries(backup.Path).Select(Path.GetFileName));
+
+        await foreach (var _ in DataBackup.RestoreAsync(backup.Path, target.Path, default))
+        {
+        }
+
+        using var restored = DataDirectory.Open(target.Path);
+    }
+
+    [Fact]
     public void A_file_is_no_directory()
     {
         File.WriteAllText(_directory.Combine("file"), "");

@@ -135,6 +135,7 @@ public sealed class FileSystemBlobStore : IBlobStore
         }
         catch (Exception e) when (StorageErrors.IsFileSystem(e))
         {
+            DeleteProbe(probe);
             throw StorageErrors.Translate(e, "The data directory cannot be written");
         }
     }
@@ -159,6 +160,18 @@ public sealed class FileSystemBlobStore : IBlobStore
             {
                 yield return found;
             }
+        }
+    }
+
+    private static void DeleteProbe(string probe)
+    {
+        try
+        {
+            File.Delete(probe);
+        }
+        catch (Exception e) when (StorageErrors.IsFileSystem(e))
+        {
+            // The fault that kept it from being written is the one to tell.
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
+using Granary.Storage.Space;
 
 namespace Granary.Storage.Partitions.Sqlite;
 
@@ -27,11 +28,12 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
     /// <summary>Opens the database file, or makes it.</summary>
     /// <param name="path">The file.</param>
     /// <param name="time">Says how long commits wait that can; null for the system's time.</param>
+    /// <param name="space">The free space of its disk; null if nothing has to be done when that is short.</param>
     /// <exception cref="StorageException">The file cannot be opened or is damaged.</exception>
-    public SqlitePartitionStore(string path, TimeProvider? time = null)
+    public SqlitePartitionStore(string path, TimeProvider? time = null, DiskSpace? space = null)
     {
         _path = path;
-        _writer = new SqliteWriter(path, _ids, time ?? TimeProvider.System);
+        _writer = new SqliteWriter(path, _ids, time ?? TimeProvider.System, space);
         try
         {
             _readers.Push(new SqliteReader(path, _ids));

@@ -11,7 +11,8 @@ internal static class SqliteSchema
 
     /// <summary>
     /// Makes what is not there. <c>auto_vacuum</c> counts only before the first table is made; <c>WAL</c> with <c>synchronous=FULL</c> syncs once for each
-    /// commit, before it returns. Text is compared byte by byte, which for ASCII keys is their ordinal order. Partition numbers are never used again.
+    /// commit, before it returns.
+    /// Temporary data stays in memory: a full disk must not keep rows from being deleted. Text is compared byte by byte, which for ASCII keys is their ordinal order. Partition numbers are never used again.
     /// </summary>
     private const string Create =
         """
@@ -21,6 +22,7 @@ internal static class SqliteSchema
         PRAGMA wal_autocheckpoint = 4000;
         PRAGMA journal_size_limit = 67108864;
         PRAGMA cache_size = -4096;
+        PRAGMA temp_store = MEMORY;
         CREATE TABLE IF NOT EXISTS heads (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, version INTEGER NOT NULL) STRICT;
         CREATE TABLE IF NOT EXISTS rows (
             partition INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, large INTEGER, PRIMARY KEY (partition, key)) STRICT, WITHOUT ROWID;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Granary.Storage.Space;
 
 namespace Granary.Storage.Partitions.Sqlite;
 
@@ -11,6 +12,9 @@ namespace Granary.Storage.Partitions.Sqlite;
 /// </list>
 /// Any failure fails the whole transaction: savepoints are no guard, since a full disk may roll back everything, and what follows would commit by itself.
 /// A batch that can wait starts no transaction: it goes with the next one, or after some milliseconds.
+/// <para>When the disk is short of free space, the log of the database is kept small, and the pages of deleted rows are given back to the
+/// file system. When the disk is full, the ballast is released (<see cref="DiskSpace"/>), and the transaction is tried once more: only
+/// commits that free room get this far, since pushes are refused before.</para>
 /// </summary>
 internal sealed class SqliteWriter : IDisposable
 {
@@ -20,11 +24,18 @@ internal sealed class SqliteWriter : IDisposable
     // Heads that are kept in memory, so as not to be looked up: this is the only writer. About 200 bytes each.
     private const int MaxHeads = 8192;
 
+    // The pages that one step gives back to the file system: some milliseconds, and then commits have their turn.
+    private const int ShrinkPages = 64;
+
+    // What the schema sets.
+    private const int UsualLogPages = 4000;
+
     // Who queued something that can wait has mostly queued what rests on it long before; this is for those who changed their mind.
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(20);
 
     private readonly string _path;
     private readonly PartitionIds _ids;
+    private readonly DiskSpace? _space;
     private readonly Dictionary<PartitionKey, (long Id, long Version)> _heads = [];
     private readonly Lock _lock = new();
     private readonly Queue<Write> _queue = new();
@@ -35,13 +46,16 @@ internal sealed class SqliteWriter : IDisposable
     private SqliteDatabase _database;
     private Statements _statements;
     private long _lastNumber;
+    private int _logPages = UsualLogPages;
+    private bool _mayShrink;
+    private bool _hasShrunk;
     private bool _isDue;
     private bool _isPatient;
     private bool _stopping;
 
-    public SqliteWriter(string path, PartitionIds ids, TimeProvider time)
+    public SqliteWriter(string path, PartitionIds ids, TimeProvider time, DiskSpace? space)
     {
-        (_path, _ids) = (path, ids);
+        (_path, _ids, _space) = (path, ids, space);
         (_database, _statements) = Connect();
         _patience = time.CreateTimer(_ => EndPatience(), state: null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _thread = new Thread(Work) { Name = "granary-writer", IsBackground = true };
@@ -132,12 +146,13 @@ internal sealed class SqliteWriter : IDisposable
             if (group.Count > 0)
             {
                 CommitGroup(group);
+                _mayShrink = true;
             }
             else if (IsOver())
             {
                 return;
             }
-            else
+            else if (!TryShrink())
             {
                 _queued.WaitOne();
             }
@@ -168,8 +183,37 @@ internal sealed class SqliteWriter : IDisposable
 
     private void CommitGroup(List<Write> group)
     {
+        var failure = TryCommit(group);
+        if (failure is { Fault: StorageFault.Full } && _space?.ReleaseBallast() == true)
+        {
+            // Heads are read again: whatever became of the first attempt, the second one writes nothing twice.
+            failure = TryCommit(group);
+        }
+
+        foreach (var write in group)
+        {
+            if (failure is not null)
+            {
+                _outcomes.Note(write.Number, failure);
+                write.Done.TrySetException(failure);
+            }
+            else if (write.Failure is null)
+            {
+                write.Done.TrySetResult(write.Batch is null ? Head.None : write.Expected.Next);
+            }
+            else
+            {
+                write.Done.TrySetException(write.Failure);
+            }
+        }
+    }
+
+    /// <summary>Commits a group; returns why it failed, or null. Then each batch has an outcome of its own.</summary>
+    private StorageException? TryCommit(List<Write> group)
+    {
         try
         {
+            BoundLog();
             _statements.Begin.Run();
 
             // :: Step 1: who lost. Two batches of one partition are two activations; the first to arrive wins.
@@ -204,33 +248,61 @@ internal sealed class SqliteWriter : IDisposable
             // :: Step 3: durable.
             _statements.Commit.Run();
             Remember(heads);
+            return null;
         }
         catch (Exception e)
         {
             // Whether it was committed is not known.
             _heads.Clear();
             Recover();
-            var failure = e as StorageException ?? new StorageException(StorageFault.Unavailable, "The database failed.", e);
-            foreach (var write in group)
-            {
-                _outcomes.Note(write.Number, failure);
-                write.Done.TrySetException(failure);
-            }
-
-            return;
+            return e as StorageException ?? new StorageException(StorageFault.Unavailable, "The database failed.", e);
         }
+    }
 
-        foreach (var write in group)
+    /// <summary>Bounds the log of the database by the free space.</summary>
+    private void BoundLog()
+    {
+        if (_space is not null && _space.Advise().LogPages is var pages && pages != _logPages)
         {
-            if (write.Failure is null)
+            _database.Execute($"PRAGMA wal_autocheckpoint = {pages}");
+            _logPages = pages;
+        }
+    }
+
+    /// <summary>
+    /// Gives some pages of deleted rows back to the file system, if that is short of space. Returns false if there is nothing to be done.
+    /// </summary>
+    private bool TryShrink()
+    {
+        if (!_mayShrink || _space is null || _space.Advise().UnusedPages is var unused && unused == long.MaxValue)
+        {
+            return false;
+        }
+
+        try
+        {
+            _mayShrink = _statements.CountUnusedPages() > unused;
+            if (_mayShrink)
             {
-                write.Done.TrySetResult(write.Batch is null ? Head.None : write.Expected.Next);
+                BoundLog();
+                _database.Execute($"PRAGMA incremental_vacuum({ShrinkPages})");
+                _hasShrunk = true;
             }
-            else
+            else if (_hasShrunk)
             {
-                write.Done.TrySetException(write.Failure);
+                // The file becomes shorter with the checkpoint.
+                _hasShrunk = false;
+                _database.Execute("PRAGMA wal_checkpoint(PASSIVE)");
             }
         }
+        catch (StorageException)
+        {
+            // It is tried again after the next commit.
+            _mayShrink = false;
+            Recover();
+        }
+
+        return _mayShrink;
     }
 
     /// <summary>Keeps the heads of what was committed.</summary>
@@ -273,7 +345,7 @@ internal sealed class SqliteWriter : IDisposable
                 var (database, statements) = Connect();
                 _statements.Dispose();
                 _database.Dispose();
-                (_database, _statements) = (database, statements);
+                (_database, _statements, _logPages) = (database, statements, UsualLogPages);
             }
             catch (StorageException)
             {
@@ -333,6 +405,8 @@ internal sealed class SqliteWriter : IDisposable
 
         private readonly SqliteDatabase.Statement _large = database.Prepare("INSERT INTO large_values (value) VALUES (?1)");
 
+        private readonly SqliteDatabase.Statement _countUnusedPages = database.Prepare("PRAGMA freelist_count");
+
         private readonly SqliteDatabase.Statement _delete = database.Prepare("DELETE FROM rows WHERE partition = ?1 AND key = ?2");
 
         public SqliteDatabase.Statement Begin { get; } = database.Prepare("BEGIN IMMEDIATE");
@@ -349,6 +423,19 @@ internal sealed class SqliteWriter : IDisposable
             finally
             {
                 _find.Reset();
+            }
+        }
+
+        /// <summary>Counts the pages of the file that no row uses.</summary>
+        public long CountUnusedPages()
+        {
+            try
+            {
+                return _countUnusedPages.Step() ? _countUnusedPages.Number(0) : 0;
+            }
+            finally
+            {
+                _countUnusedPages.Reset();
             }
         }
 
@@ -394,7 +481,9 @@ internal sealed class SqliteWriter : IDisposable
 
         public void Dispose()
         {
-            foreach (var statement in new[] { _find, _create, _move, _dropHead, _dropRows, _put, _putLarge, _large, _delete, Begin, Commit })
+            SqliteDatabase.Statement[] all =
+                [_find, _create, _move, _dropHead, _dropRows, _put, _putLarge, _large, _countUnusedPages, _delete, Begin, Commit];
+            foreach (var statement in all)
             {
                 statement.Dispose();
             }
