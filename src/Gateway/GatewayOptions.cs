@@ -37,7 +37,9 @@ public sealed record UploadOptions
 /// <summary>Settings of the section <c>limits</c>.</summary>
 public sealed record LimitOptions
 {
-    /// <summary>Requests handled at once; more get 429 with Retry-After.</summary>
+    /// <summary>
+    /// Requests handled at once; more get 429 with Retry-After. A tenth more, at least 4, is for deletions and cancellations.
+    /// </summary>
     public int Requests { get; set; } = 2000;
 }
 

@@ -90,12 +90,14 @@ public sealed class SettingTests
         while (await Task.WhenAny(slow.Asked, first) == first && (await first).StatusCode == HttpStatusCode.TooManyRequests);
 
         using var second = await registry.Client.SendAsync("GET", "/v2/");
+        using var deletion = await registry.Client.SendAsync("DELETE", "/v2/app/manifests/v1");
         slow.Finish();
         using var done = await first;
 
         Assert.Equal(HttpStatusCode.TooManyRequests, second.StatusCode);
         Assert.NotNull(second.Headers.RetryAfter);
         Assert.Equal(["TOOMANYREQUESTS"], await RegistryClient.ErrorCodesAsync(second));
+        Assert.Equal(HttpStatusCode.NotFound, deletion.StatusCode);
         Assert.Equal(HttpStatusCode.Accepted, done.StatusCode);
     }
 }

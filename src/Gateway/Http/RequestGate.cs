@@ -11,6 +11,9 @@ namespace Granary.Gateway.Http;
 public sealed class RequestGate(IOptions<LimitOptions> options)
 {
     private readonly int _limit = options.Value.Requests;
+
+    // Deletions and cancellations end what fills the gate, and free the disk on which it waits. Others cannot take their places.
+    private readonly int _limitOfDeletions = options.Value.Requests + Math.Max(options.Value.Requests / 10, 4);
     private int _inside;
 
     /// <summary>Returns how many requests are handled at the moment.</summary>
@@ -21,7 +24,8 @@ public sealed class RequestGate(IOptions<LimitOptions> options)
     {
         // On every answer: old clients know a registry by it.
         http.Response.Headers["Docker-Distribution-Api-Version"] = "registry/2.0";
-        if (Interlocked.Increment(ref _inside) > _limit)
+        var inside = Interlocked.Increment(ref _inside);
+        if (inside > _limit && (inside > _limitOfDeletions || http.Request.Method != HttpMethods.Delete))
         {
             Interlocked.Decrement(ref _inside);
             await ErrorResponse.WriteAsync(http, RegistryError.TooManyRequests);
