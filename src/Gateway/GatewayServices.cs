@@ -2,6 +2,7 @@ using Granary.Gateway.Admin;
 using Granary.Gateway.Http;
 using Granary.Gateway.Uploads;
 using Granary.Grains.Interfaces;
+using Granary.Storage.Space;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -12,13 +13,16 @@ namespace Granary.Gateway;
 public static class GatewayServices
 {
     /// <summary>
-    /// Adds what the gateway needs. The host also registers an <c>IGrainFactory</c> (a silo or a client of one) and an <c>IBlobStore</c>, and may configure the options. If it is a silo, its
+    /// Adds what the gateway needs. The host also registers an <c>IGrainFactory</c> (a silo or a client of one) and an
+    /// <c>IBlobStore</c>, and may configure the options.
+    /// A storage that can become full adds its <see cref="IFreeSpace"/>. If it is a silo, its
     /// <see cref="Granary.Grains.Interfaces.Repositories.IPullAnswers"/> save pulls a call.
     /// </summary>
     public static IServiceCollection AddGranaryGateway(this IServiceCollection services)
     {
         services.AddGranaryInterfaces();
         services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<IFreeSpace>(UnlimitedSpace.Instance);
         services.AddSingleton<RepositoryReader>();
         services.AddSingleton<UploadSessions>();
         services.AddSingleton<UploadTails>();

@@ -22,8 +22,8 @@ internal static class ConfigurationDocument
         ```
 
         A value that is wrong, or a name that does not exist, keeps the server from starting; the message names it. Durations are a number and a unit: `500ms`, `30s`,
-        `15m`, `24h`, `7d`. The variables that Kubernetes makes for a service named `granary` (`GRANARY_SERVICE_HOST`,
-        `GRANARY_PORT_5000_TCP` and so on) are left alone.
+        `15m`, `24h`, `7d`. Sizes are too: `0B`, `512MB` (512,000,000 bytes), `2GiB` (2,147,483,648 bytes). The variables that
+        Kubernetes makes for a service named `granary` (`GRANARY_SERVICE_HOST`, `GRANARY_PORT_5000_TCP` and so on) are left alone.
 
         This page is made from the documentation of the options in the code; a test keeps it current.
 

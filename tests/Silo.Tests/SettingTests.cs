@@ -46,6 +46,8 @@ public sealed class SettingTests : IDisposable
     [InlineData("uploads.idleTimeout", "60", "is not a duration")]
     [InlineData("uploads.idleTimeout", "-1s", "is not a duration")]
     [InlineData("collection.interval", "0s", "is not a duration of more than nothing")]
+    [InlineData("storage.reserve", "512", "is not a size such as 0B, 512MB or 2GiB")]
+    [InlineData("storage.reserve", "5%", "is not a size")]
     [InlineData("log.level", "loud", "is not one of debug, info, warning, error")]
     [InlineData("log.level", "1", "is not one of")]
     public void A_wrong_value_is_named_with_all_ways_to_mend_it(string name, string value, string reason)

@@ -3,7 +3,7 @@ using System.Net;
 
 namespace Granary.Silo.Tests;
 
-/// <summary>A full or read-only disk, with a real file system of a few megabytes.</summary>
+/// <summary>A disk that is full although the reserve is turned off, or read-only, with a real file system of a few megabytes.</summary>
 public sealed class StorageFaultTests : IAsyncLifetime
 {
     private readonly TemporaryDirectory _directory = new();
@@ -25,7 +25,7 @@ public sealed class StorageFaultTests : IAsyncLifetime
     [Fact]
     public async Task A_full_disk_is_507_and_loses_nothing()
     {
-        await using var granary = await GranaryProcess.StartAsync(Data);
+        await using var granary = await GranaryProcess.StartAsync(Data, "--storage.reserve", "0B");
         using var client = new RegistryClient(granary.Address);
         var (_, manifest) = await client.PushImageAsync("app", "v1", layerSize: 100_000);
 
@@ -52,25 +52,22 @@ public sealed class StorageFaultTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_collection_on_a_full_disk_says_so_and_is_done_when_there_is_room()
+    public async Task A_collection_on_a_disk_full_of_garbage_is_done_and_frees_it()
     {
         await using var granary = await GranaryProcess.StartAsync(Data);
         using var client = new RegistryClient(granary.Address);
         var (_, manifest) = await client.PushImageAsync("app", "v1", layerSize: 100_000);
-        string[] collect = ["gc", "run", "--grace", "0s", "--server", granary.Address.ToString(), "--data", Data];
         using var large = (await PushUntilRefusedAsync(granary, client, 500_000)).Answer;
         using var small = (await PushUntilRefusedAsync(granary, client, 20_000)).Answer;
 
-        // The disk is full of what nobody uses; there is no room for saying that it goes.
-        var (full, message) = await GranaryProcess.RunAsync(collect);
-        await RunAsync("mount", "-o", "remount,size=8m", Data);
-        var (done, output) = await GranaryProcess.RunAsync(collect);
+        var (done, output) = await GranaryProcess.RunAsync("gc", "run", "--grace", "0s", "--server", granary.Address.ToString());
 
-        Assert.Equal(1, full);
-        Assert.Contains("full", message, StringComparison.OrdinalIgnoreCase);
+        Assert.Equal(507, (int)large.StatusCode);
+        Assert.Equal(507, (int)small.StatusCode);
         Assert.True(done == 0, output);
         Assert.Single(Directory.GetFiles(Path.Combine(Data, "blobs"), "*", SearchOption.AllDirectories));
         Assert.Equal(manifest, await client.GetBytesAsync("/v2/app/manifests/v1"));
+        await client.PushImageAsync("app", "v2", layerSize: 500_000);
     }
 
     [Fact]
@@ -96,6 +93,34 @@ public sealed class StorageFaultTests : IAsyncLifetime
         await using var again = await GranaryProcess.StartAsync(Data);
         using var reader = new RegistryClient(again.Address);
         Assert.Equal(manifest, await reader.GetBytesAsync("/v2/app/manifests/v1"));
+    }
+
+    [Fact]
+    public async Task A_disk_that_becomes_read_only_while_the_server_runs_leaves_it_ready_for_pulls()
+    {
+        await using var granary = await GranaryProcess.StartAsync(Data, "--storage.reserve", "100KB");
+        using var client = new RegistryClient(granary.Address);
+        var (_, manifest) = await client.PushImageAsync("app", "v1", layerSize: 100_000);
+        var uploads = Path.Combine(Data, "uploads");
+
+        // A file system cannot be made read-only while a file is open for writing, but this part of it can.
+        await RunAsync("mount", "--bind", uploads, uploads);
+        await RunAsync("mount", "-o", "remount,bind,ro", uploads);
+        try
+        {
+            using var ready = await client.SendAsync("GET", "/readyz");
+            var content = RegistryClient.RandomBytes(50_000);
+            using var push = await client.SendAsync("POST", $"/v2/app/blobs/uploads/?digest={RegistryClient.DigestOf(content)}", content);
+
+            Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
+            Assert.Equal("ready\npushes: refused, the disk is read-only\n", await ready.Content.ReadAsStringAsync());
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, push.StatusCode);
+            Assert.Equal(manifest, await client.GetBytesAsync("/v2/app/manifests/v1"));
+        }
+        finally
+        {
+            await RunAsync("umount", uploads);
+        }
     }
 
     private static async Task<(HttpResponseMessage Answer, List<byte[]> Stored)> PushUntilRefusedAsync(GranaryProcess granary, RegistryClient client, int size)

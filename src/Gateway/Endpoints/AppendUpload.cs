@@ -4,6 +4,7 @@ using Granary.Gateway.Uploads;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Protocol;
 using Granary.Storage.Blobs;
+using Granary.Storage.Space;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 
@@ -45,6 +46,8 @@ internal sealed class AppendUpload(UploadSessions sessions, UploadTails tails, I
             }
         }
 
+        // Before the session is stored: what is refused must not take room itself.
+        using var space = await tails.AllowAsync(id, chunk);
         switch (await tails.TakeAsync(id, chunk.Offset))
         {
             case TailAnswer.Elsewhere elsewhere:
@@ -54,7 +57,7 @@ internal sealed class AppendUpload(UploadSessions sessions, UploadTails tails, I
             case TailAnswer.Held { Tail: var tail }:
                 await using (tail)
                 {
-                    await AppendAsync(request, id, chunk, tail);
+                    await AppendAsync(request, id, chunk, space, tail);
                 }
 
                 break;
@@ -65,12 +68,13 @@ internal sealed class AppendUpload(UploadSessions sessions, UploadTails tails, I
         }
     }
 
-    private async Task AppendAsync(RegistryRequest request, UploadId id, UploadChunk chunk, UploadTail tail)
+    private async Task AppendAsync(RegistryRequest request, UploadId id, UploadChunk chunk, SpaceAllowance space, UploadTail tail)
     {
         using var body = new RequestBody(request.Http, options.Value.IdleTimeout, time);
         try
         {
-            if (!await tail.ReceiveAsync(body, chunk.MaxBytes) || (chunk.Length is { } announced && tail.Length - tail.Start != announced))
+            if (!await tail.ReceiveAsync(body, space, chunk.MaxBytes)
+                || (chunk.Length is { } announced && tail.Length - tail.Start != announced))
             {
                 await tail.LetGoAsync();
                 await request.RefuseAsync(RegistryError.SizeInvalid);
@@ -93,6 +97,11 @@ internal sealed class AppendUpload(UploadSessions sessions, UploadTails tails, I
         catch (EpochFencedException)
         {
             // Another request went on with the session.
+        }
+        catch (Exception e) when (UploadTails.IsForWantOfRoom(e))
+        {
+            await tails.DropAsync(id, tail);
+            throw;
         }
 
         if (await sessions.FindAsync(id, request.Aborted) is UploadOpen { Offset: var offset })

@@ -2,6 +2,7 @@ using Granary.Gateway.Http;
 using Granary.Gateway.Transfer;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Protocol;
+using Granary.Storage.Space;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 
@@ -13,6 +14,7 @@ namespace Granary.Gateway.Endpoints;
 /// </summary>
 internal sealed class PushManifest(
     IGrainFactory grains,
+    IFreeSpace freeSpace,
     IOptions<ManifestOptions> manifestOptions,
     IOptions<UploadOptions> uploadOptions,
     TimeProvider time) : IRegistryEndpoint
@@ -30,12 +32,15 @@ internal sealed class PushManifest(
         }
 
         // :: Step 2: the bytes, and whether they are what the reference says.
+        using var space = freeSpace.Allow(Math.Min(request.Http.Request.ContentLength ?? 0, Manifest.MaxSize));
         using var body = new RequestBody(request.Http, uploadOptions.Value.IdleTimeout, time);
         if (await body.ReadWholeAsync(Manifest.MaxSize) is not { } bytes)
         {
             await request.RefuseAsync(RegistryError.TooLarge, $"The manifest is larger than {Manifest.MaxSize} bytes.");
             return;
         }
+
+        space.Cover(bytes.Length);
 
         var named = (reference as Reference.ByDigest)?.Digest;
         var digest = Digest.Compute(named?.Algorithm ?? DigestAlgorithm.Sha256, bytes);

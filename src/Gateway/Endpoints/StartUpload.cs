@@ -3,6 +3,7 @@ using Granary.Gateway.Uploads;
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Protocol;
+using Granary.Storage.Space;
 using Microsoft.AspNetCore.Http;
 
 namespace Granary.Gateway.Endpoints;
@@ -10,7 +11,13 @@ namespace Granary.Gateway.Endpoints;
 /// <summary>
 /// <c>POST /v2/&lt;name&gt;/blobs/uploads/</c>: a new session (end-4a, end-4c), a blob in one request (end-4b), or a mount (end-11).
 /// </summary>
-internal sealed class StartUpload(IGrainFactory grains, RepositoryReader repositories, UploadSessions sessions, UploadTails tails, BlobPush push) : IRegistryEndpoint
+internal sealed class StartUpload(
+    IGrainFactory grains,
+    RepositoryReader repositories,
+    UploadSessions sessions,
+    UploadTails tails,
+    BlobPush push,
+    IFreeSpace freeSpace) : IRegistryEndpoint
 {
     // Repositories that are asked whether they (still) hold a blob that shall be mounted from anywhere.
     private const int MaxMountSources = 8;
@@ -69,6 +76,7 @@ internal sealed class StartUpload(IGrainFactory grains, RepositoryReader reposit
             return false;
         }
 
+        using var space = freeSpace.Allow(0);
         var target = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
         return await GrainCalls.RetryOnceAsync(() => target.MountBlob(digest, CancellationToken.None)) == LinkAnswer.Linked;
     }

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using Granary.Grains.Interfaces;
 using Granary.Protocol;
 using Granary.Storage;
+using Granary.Storage.Space;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -107,6 +108,10 @@ internal sealed partial class RegistryRouter
             case PartitionUnavailableException { Fault: var fault }:
                 LogUnavailable(http.Request.Method, http.Request.Path, exception.Message);
                 return (ErrorResponse.Of(fault), null);
+
+            case OutOfSpaceException:
+                // Not an error line each: the log says once that pushes are refused (SpaceLog).
+                return (RegistryError.StorageFull, exception.Message);
 
             case StorageException { Fault: var fault }:
                 LogUnavailable(http.Request.Method, http.Request.Path, exception.Message);

@@ -1,5 +1,6 @@
 using Granary.Protocol;
 using Granary.Storage.Blobs;
+using Granary.Storage.Space;
 
 namespace Granary.Gateway.Transfer;
 
@@ -13,11 +14,19 @@ internal static class BlobReceiver
     /// <param name="body">Where from.</param>
     /// <param name="writer">Where to.</param>
     /// <param name="hash">What hashes it; null if it is hashed later.</param>
+    /// <param name="space">How many bytes may be written.</param>
     /// <param name="maxBytes">More than this is refused.</param>
     /// <param name="keepAlive">Called after each block, to say to whoever asks that the upload is alive.</param>
     /// <returns>False if the body is longer than <paramref name="maxBytes"/>: what was written does not count.</returns>
     /// <exception cref="BrokenBodyException">The client stopped. What arrived is written.</exception>
-    public static async Task<bool> ReceiveAsync(RequestBody body, IBlobWriter writer, RunningHash? hash, long maxBytes, Func<ValueTask> keepAlive)
+    /// <exception cref="OutOfSpaceException">The disk has become too full in the middle.</exception>
+    public static async Task<bool> ReceiveAsync(
+        RequestBody body,
+        IBlobWriter writer,
+        RunningHash? hash,
+        SpaceAllowance space,
+        long maxBytes,
+        Func<ValueTask> keepAlive)
     {
         var received = 0L;
         while (true)
@@ -32,6 +41,7 @@ internal static class BlobReceiver
 
             try
             {
+                space.Cover(received);
                 if (hash is not null)
                 {
                     foreach (var block in read.Buffer)

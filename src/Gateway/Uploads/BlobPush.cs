@@ -5,6 +5,7 @@ using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Protocol;
 using Granary.Storage.Blobs;
+using Granary.Storage.Space;
 using Microsoft.Extensions.Options;
 
 namespace Granary.Gateway.Uploads;
@@ -30,10 +31,11 @@ internal sealed class BlobPush(
             return;
         }
 
+        using var space = await tails.AllowAsync(id, chunk);
         using var body = new RequestBody(request.Http, options.Value.IdleTimeout, time);
         if (await body.ReadWholeAsync(BlobContent.MaxInlineSize) is not { } bytes)
         {
-            await PushTailAsync(request, id, digest, chunk, body);
+            await PushTailAsync(request, id, digest, chunk, body, space);
             return;
         }
 
@@ -66,8 +68,9 @@ internal sealed class BlobPush(
         }
         else
         {
+            using var space = await tails.AllowAsync(id, chunk);
             using var body = new RequestBody(request.Http, options.Value.IdleTimeout, time);
-            await PushTailAsync(request, id, digest, chunk, body);
+            await PushTailAsync(request, id, digest, chunk, body, space);
         }
     }
 
@@ -84,7 +87,13 @@ internal sealed class BlobPush(
         }
     }
 
-    private async Task PushTailAsync(RegistryRequest request, UploadId id, Digest digest, UploadChunk chunk, RequestBody body)
+    private async Task PushTailAsync(
+        RegistryRequest request,
+        UploadId id,
+        Digest digest,
+        UploadChunk chunk,
+        RequestBody body,
+        SpaceAllowance space)
     {
         switch (await tails.TakeAsync(id, chunk.Offset))
         {
@@ -95,7 +104,7 @@ internal sealed class BlobPush(
             case TailAnswer.Held { Tail: var tail }:
                 await using (tail)
                 {
-                    await PushTailAsync(request, id, digest, chunk, body, tail);
+                    await PushTailAsync(request, id, digest, chunk, body, space, tail);
                 }
 
                 break;
@@ -106,12 +115,20 @@ internal sealed class BlobPush(
         }
     }
 
-    private async Task PushTailAsync(RegistryRequest request, UploadId id, Digest digest, UploadChunk chunk, RequestBody body, UploadTail tail)
+    private async Task PushTailAsync(
+        RegistryRequest request,
+        UploadId id,
+        Digest digest,
+        UploadChunk chunk,
+        RequestBody body,
+        SpaceAllowance space,
+        UploadTail tail)
     {
         try
         {
             // :: Step 1: the bytes.
-            if (!await tail.ReceiveAsync(body, chunk.MaxBytes) || (chunk.Length is { } announced && tail.Length - tail.Start != announced))
+            if (!await tail.ReceiveAsync(body, space, chunk.MaxBytes)
+                || (chunk.Length is { } announced && tail.Length - tail.Start != announced))
             {
                 await tail.LetGoAsync();
                 await request.RefuseAsync(RegistryError.SizeInvalid);
@@ -141,6 +158,11 @@ internal sealed class BlobPush(
         catch (EpochFencedException)
         {
             // Another request went on with the session; it says how far.
+        }
+        catch (Exception e) when (UploadTails.IsForWantOfRoom(e) && !tail.IsSealed)
+        {
+            await tails.DropAsync(id, tail);
+            throw;
         }
 
         await OvertakenAsync(request, id);

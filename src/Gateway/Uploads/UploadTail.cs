@@ -3,6 +3,7 @@ using Granary.Grains.Interfaces;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Protocol;
 using Granary.Storage.Blobs;
+using Granary.Storage.Space;
 
 namespace Granary.Gateway.Uploads;
 
@@ -65,10 +66,15 @@ internal sealed class UploadTail : IAsyncDisposable
     /// <summary>The object.</summary>
     public ObjectId Object => _hold.Object;
 
+    /// <summary>Whether the session was closed over its content: then only Renounce decides about the object.</summary>
+    public bool IsSealed { get; private set; }
+
     /// <summary>Appends a request's body; false if it is longer than <paramref name="maxBytes"/>.</summary>
     /// <exception cref="BrokenBodyException">The client stopped. What arrived is there.</exception>
     /// <exception cref="EpochFencedException">Another request has taken the tail.</exception>
-    public Task<bool> ReceiveAsync(RequestBody body, long maxBytes) => BlobReceiver.ReceiveAsync(body, _writer, _hash, maxBytes, KeepAliveAsync);
+    /// <exception cref="OutOfSpaceException">There is no more room.</exception>
+    public Task<bool> ReceiveAsync(RequestBody body, SpaceAllowance space, long maxBytes) =>
+        BlobReceiver.ReceiveAsync(body, _writer, _hash, space, maxBytes, KeepAliveAsync);
 
     /// <summary>Ends the hold; what was received counts. False if another request has taken the tail meanwhile.</summary>
     public async Task<bool> AdvanceAsync()
@@ -97,6 +103,9 @@ internal sealed class UploadTail : IAsyncDisposable
 
         return true;
     }
+
+    /// <summary>Ends the hold without a word: the session is given up.</summary>
+    public void Abandon() => _isOver = true;
 
     /// <summary>Ends the hold; what was received does not count.</summary>
     public async Task LetGoAsync()
@@ -129,7 +138,7 @@ internal sealed class UploadTail : IAsyncDisposable
         }
 
         var upload = await GrainCalls.RetryOnceAsync(() => _session.Seal(_hold.Epoch, digest, _writer.Length, CancellationToken.None));
-        _isOver = true;
+        (_isOver, IsSealed) = (true, upload is not null);
         return upload;
     }
 

@@ -21,6 +21,9 @@ public sealed class GranarySettings
     /// <summary>The section <c>server</c>.</summary>
     public LocationOptions Locations => Section<LocationOptions>();
 
+    /// <summary>The section <c>storage</c>.</summary>
+    public StorageOptions Storage => Section<StorageOptions>();
+
     /// <summary>The section <c>tls</c>.</summary>
     public TlsOptions Tls => Section<TlsOptions>();
 

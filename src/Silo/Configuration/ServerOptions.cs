@@ -1,3 +1,5 @@
+using Granary.Storage.Space;
+
 namespace Granary.Silo.Configuration;
 
 /// <summary>Settings without a section.</summary>
@@ -8,6 +10,17 @@ public sealed record ServerOptions
 
     /// <summary>The directory that holds everything the registry stores.</summary>
     public string Data { get; set; } = "./data";
+}
+
+/// <summary>Settings of the section <c>storage</c>.</summary>
+public sealed record StorageOptions
+{
+    /// <summary>
+    /// How much of the data directory's file system pushes leave free (512MB, 2GiB, …). Below it pushes get 507, and deletions,
+    /// collections and the start still have room. auto: 5 % of the file system, at least 8MB and at most 1GB, and never more than a
+    /// quarter of it. 0B turns it off: pushes go on until the disk is full, and then nothing can be deleted either.
+    /// </summary>
+    public ByteSize Reserve { get; set; }
 }
 
 /// <summary>Settings of the section <c>tls</c>.</summary>

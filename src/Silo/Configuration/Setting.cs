@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using Granary.Gateway;
+using Granary.Storage.Space;
 
 namespace Granary.Silo.Configuration;
 
@@ -36,6 +37,7 @@ public sealed record Setting(string Section, PropertyInfo Property, object Defau
     public string ValueName => DefaultValue switch
     {
         TimeSpan => "DURATION",
+        ByteSize => "SIZE",
         bool => "true|false",
         int => "NUMBER",
         Enum member => string.Join('|', Enum.GetNames(member.GetType())).ToLowerInvariant(),
@@ -74,6 +76,13 @@ public sealed record Setting(string Section, PropertyInfo Property, object Defau
                 return SettingCatalog.MayBeZero.Contains(Name)
                     ? "is not a duration such as 0s, 30s, 15m, 24h or 7d"
                     : "is not a duration of more than nothing, such as 30s, 15m, 24h or 7d";
+
+            case ByteSize when ByteSize.TryParse(text, out var size):
+                value = size;
+                return null;
+
+            case ByteSize:
+                return "is not a size such as 0B, 512MB or 2GiB, and not auto";
 
             case Enum member when !int.TryParse(text, out _) && Enum.TryParse(member.GetType(), text, ignoreCase: true, out var parsed):
                 value = parsed;

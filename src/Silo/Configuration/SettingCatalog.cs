@@ -14,6 +14,7 @@ public static class SettingCatalog
     [
         ("", () => new ServerOptions()),
         ("server", () => new LocationOptions()),
+        ("storage", () => new StorageOptions()),
         ("tls", () => new TlsOptions()),
         ("shutdown", () => new ShutdownOptions()),
         ("log", () => new LogOptions()),

@@ -13,6 +13,7 @@ using Granary.Storage.Blobs;
 using Granary.Storage.Data;
 using Granary.Storage.Partitions;
 using Microsoft.AspNetCore.Hosting.Server;
+using Granary.Storage.Space;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -51,7 +52,7 @@ public sealed partial class GranaryServer : IAsyncDisposable
         DataDirectory? data = null;
         try
         {
-            data = DataDirectory.Open(settings.Server.Data, time);
+            data = DataDirectory.Open(settings.Server.Data, time, settings.Storage.Reserve);
             return new GranaryServer(settings, data, sockets, Build(settings, data, sockets, time ?? TimeProvider.System));
         }
         catch
@@ -66,6 +67,7 @@ public sealed partial class GranaryServer : IAsyncDisposable
     /// <exception cref="DataDirectoryException">They cannot be upgraded.</exception>
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
+        _data.Space.Watch(new SpaceLog(_app.Services.GetRequiredService<ILogger<SpaceLog>>()).Tell);
         if (_data.HasOldRows)
         {
             await UpgradeAsync(cancellationToken);
@@ -160,6 +162,7 @@ public sealed partial class GranaryServer : IAsyncDisposable
         services.AddSingleton(time);
         services.AddSingleton<IPartitionStore>(data.Partitions);
         services.AddSingleton<IBlobStore>(data.Blobs);
+        services.AddSingleton<IFreeSpace>(data.Space);
         services.AddSingleton(Options.Create(settings.Locations));
         services.AddSingleton(Options.Create(settings.Manifests));
         services.AddSingleton(Options.Create(settings.Blobs));

@@ -1,12 +1,19 @@
 using Granary.Grains.Interfaces.Cluster;
+using Granary.Storage;
 using Granary.Storage.Blobs;
+using Granary.Storage.Space;
 
 namespace Granary.Silo.Hosting;
 
-/// <summary><c>/healthz</c>: the process lives. <c>/readyz</c>: grains and stores answer, and the server is not stopping.</summary>
+/// <summary>
+/// <c>/healthz</c>: the process lives. <c>/readyz</c>: grains and stores answer, and the server is not stopping. Pulls work on a disk
+/// that is full or read-only, and a load balancer must not take them away: the answer is 200, and a second line says that pushes are
+/// refused.
+/// </summary>
 internal sealed partial class Health(
     IGrainFactory grains,
     IBlobStore store,
+    IFreeSpace space,
     IHostApplicationLifetime lifetime,
     TimeProvider time,
     ILogger<Health> logger)
@@ -24,11 +31,12 @@ internal sealed partial class Health(
             return;
         }
 
+        string? refusal;
         try
         {
             using var patience = new CancellationTokenSource(Patience, time);
             await grains.GetGrain<IClusterGrain>(0).Ping(patience.Token).WaitAsync(patience.Token);
-            await store.CheckAsync(patience.Token);
+            refusal = await FindRefusalAsync(patience.Token);
         }
         catch (Exception e)
         {
@@ -37,7 +45,28 @@ internal sealed partial class Health(
             return;
         }
 
-        await AnswerAsync(http, StatusCodes.Status200OK, "ready");
+        await AnswerAsync(http, StatusCodes.Status200OK, refusal is null ? "ready" : $"ready\npushes: refused, {refusal}");
+    }
+
+    /// <summary>Returns why pushes are refused, or null if they are accepted.</summary>
+    private async Task<string?> FindRefusalAsync(CancellationToken cancellationToken)
+    {
+        var report = space.Look();
+        if (!report.AcceptsPushes)
+        {
+            return $"{ByteSize.Describe(report.Free)} are free and {ByteSize.Describe(report.Reserve)} are kept for deletions " +
+                "(storage.reserve)";
+        }
+
+        try
+        {
+            await store.CheckAsync(cancellationToken);
+            return null;
+        }
+        catch (StorageException e) when (e.Fault is StorageFault.Full or StorageFault.ReadOnly)
+        {
+            return e.Fault == StorageFault.Full ? "the disk is full" : "the disk is read-only";
+        }
     }
 
     private static Task AnswerAsync(HttpContext http, int status, string text)
