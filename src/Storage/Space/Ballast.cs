@@ -31,6 +31,13 @@ internal sealed partial class Ballast(string directory)
                 {
                     Allocate(Path.Combine(directory, $"{i}"), length / Files);
                 }
+
+                if (Measure(directory) != Length)
+                {
+                    // Files whose names a power failure has taken away give no room at the next start.
+                    FileSync.Directory(directory);
+                    FileSync.Directory(Path.GetDirectoryName(directory)!);
+                }
             }
         }
         catch (Exception e) when (StorageErrors.IsFileSystem(e))
