@@ -267,8 +267,8 @@ public sealed class FullDiskTests : IAsyncLifetime
         }
     }
 
-    private static Task<(int Status, string Output)> CollectAsync(GranaryProcess granary) =>
-        GranaryProcess.RunAsync("gc", "run", "--grace", "0s", "--server", granary.Address.ToString());
+    private Task<(int Status, string Output)> CollectAsync(GranaryProcess granary) =>
+        GranaryProcess.RunAsync("gc", "run", "--grace", "0s", "--server", granary.Address.ToString(), "--data", Registry);
 
     private static async Task ExpectAsync(RegistryClient client, HttpStatusCode status, string method, string path)
     {

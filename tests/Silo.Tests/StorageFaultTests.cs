@@ -60,7 +60,7 @@ public sealed class StorageFaultTests : IAsyncLifetime
         using var large = (await PushUntilRefusedAsync(granary, client, 500_000)).Answer;
         using var small = (await PushUntilRefusedAsync(granary, client, 20_000)).Answer;
 
-        var (done, output) = await GranaryProcess.RunAsync("gc", "run", "--grace", "0s", "--server", granary.Address.ToString());
+        var (done, output) = await GranaryProcess.RunAsync("gc", "run", "--grace", "0s", "--server", granary.Address.ToString(), "--data", Data);
 
         Assert.Equal(507, (int)large.StatusCode);
         Assert.Equal(507, (int)small.StatusCode);
