@@ -238,6 +238,16 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
                     counts.Add(new CollectionCounts { ObjectsDeleted = 1 });
                 }
 
+                if (upload.KeepUntil is { } keepUntil)
+                {
+                    await session.RecordRenounced(cancellationToken);
+                    return keepUntil;
+                }
+
+                await session.Forget(cancellationToken);
+                break;
+
+            case ExpireRenounced:
                 await session.Forget(cancellationToken);
                 break;
         }
