@@ -17,12 +17,12 @@ public sealed class ReferenceProtocolTests(ITestOutputHelper output)
     // code as good as any.
     private static readonly Dictionary<string, int> NotBefore = new(StringComparer.Ordinal)
     {
-        ["tomb"] = 2870,
-        ["own"] = 2280,
-        ["hint"] = 0,
-        ["late"] = 4740,
-        ["ren"] = 42_820,
-        ["catalog-guard"] = 1880,
+        ["tomb"] = 10_230,
+        ["own"] = 3840,
+        ["hint"] = 885,
+        ["late"] = 7840,
+        ["ren"] = 45_120,
+        ["catalog-guard"] = 2280,
     };
 
     private static int Schedules { get; } = Setting("GRANARY_SCHEDULES", 3000);
