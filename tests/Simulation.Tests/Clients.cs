@@ -216,7 +216,7 @@ internal sealed class Clients(World world)
 
     private Task CollectRepositoriesAsync(TimeSpan? grace) => grace is null
         ? world.Collector.CollectRepositoriesAsync(Used("schedule/repositories/"), new CollectionCounts(), default)
-        : world.Collector.CollectAllRepositoriesAsync(Used("schedule/repositories/"), grace, dryRun: null, new CollectionCounts(), default);
+        : world.Collector.CollectAllRepositoriesAsync(Used("schedule/repositories/"), grace, new CollectionCounts(), default);
 
     private Task CollectShardAsync(int shard, TimeSpan? grace) => world.Collector.CollectShardsAsync([shard], grace, new CollectionCounts(), default);
 
