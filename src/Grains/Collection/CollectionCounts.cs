@@ -46,5 +46,16 @@ public sealed record CollectionCounts
         }
     }
 
+    /// <summary>What an operation publishes of them, under the names that <c>OperationResults</c> knows.</summary>
+    internal IReadOnlyDictionary<string, long> ByName => new Dictionary<string, long>(StringComparer.Ordinal)
+    {
+        ["manifests"] = ManifestsRemoved,
+        ["unlinked"] = BlobsUnlinked,
+        ["blobs"] = BlobsCollected,
+        ["bytes"] = BytesCollected,
+        ["objects"] = ObjectsDeleted,
+        ["uploads"] = UploadsExpired,
+    };
+
     internal bool IsWorthTelling => ManifestsRemoved + BlobsUnlinked + BlobsCollected + ObjectsDeleted + UploadsExpired > 0;
 }

@@ -16,9 +16,6 @@ public sealed class CollectionOperation(
     IOptions<CollectionOptions> options,
     TimeProvider time) : IOperation
 {
-    /// <summary>The count that is 1 if the others are too low: there was no memory to count everything.</summary>
-    public const string AtLeast = "atLeast";
-
     // What is worked on at once, and what a worker that takes over begins with again: what of it is done costs little then.
     private const int SchedulesOfAStep = 4;
     private const int ShardsOfAStep = 16;
@@ -53,7 +50,7 @@ public sealed class CollectionOperation(
             Publish(run, forecast.Counts, new Dictionary<string, long>());
             if (!forecast.IsExact)
             {
-                run.Count(AtLeast, 1);
+                run.Count(OperationResults.AtLeast, 1);
             }
         }
     }
@@ -143,13 +140,9 @@ public sealed class CollectionOperation(
 
     private static void Publish(OperationRun run, CollectionCounts counts, IReadOnlyDictionary<string, long> before)
     {
-        Publish("manifests", counts.ManifestsRemoved);
-        Publish("unlinked", counts.BlobsUnlinked);
-        Publish("blobs", counts.BlobsCollected);
-        Publish("bytes", counts.BytesCollected);
-        Publish("objects", counts.ObjectsDeleted);
-        Publish("uploads", counts.UploadsExpired);
-
-        void Publish(string name, long value) => run.Count(name, before.GetValueOrDefault(name) + value);
+        foreach (var (name, value) in counts.ByName)
+        {
+            run.Count(name, before.GetValueOrDefault(name) + value);
+        }
     }
 }

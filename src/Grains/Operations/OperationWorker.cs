@@ -87,7 +87,7 @@ public sealed partial class OperationWorker(
         try
         {
             await Board.Finish(claimed.Id, _id, run.Progress, error, CancellationToken.None);
-            LogEnded(logger, claimed.Request.Kind, claimed.Id, string.Join(", ", run.Progress.Counts.Select(count => $"{count.Key} {count.Value}")));
+            LogEnded(logger, claimed.Request.Kind, claimed.Id, OperationResults.Text(claimed.Request.Kind, run.Progress.Counts) is { Length: > 0 } results ? results : "nothing to do");
         }
         catch (Exception e)
         {
@@ -137,8 +137,8 @@ public sealed partial class OperationWorker(
     [LoggerMessage(1301, LogLevel.Information, "{Kind} {Id} begins, at step {Step}")]
     private static partial void LogStarted(ILogger logger, OperationKind kind, string id, long step);
 
-    [LoggerMessage(1302, LogLevel.Information, "{Kind} {Id} has ended: {Counts}")]
-    private static partial void LogEnded(ILogger logger, OperationKind kind, string id, string counts);
+    [LoggerMessage(1302, LogLevel.Information, "{Kind} {Id} has ended: {Results}")]
+    private static partial void LogEnded(ILogger logger, OperationKind kind, string id, string results);
 
     [LoggerMessage(1303, LogLevel.Information, "{Kind} {Id} was cancelled")]
     private static partial void LogCancelled(ILogger logger, OperationKind kind, string id);

@@ -55,12 +55,12 @@ public sealed class ForecastTests : CollectionTest
             };
             var told = await RunAsync(request with { DryRun = true });
             var done = await RunAsync(request);
-            exact += told.ContainsKey(CollectionOperation.AtLeast) ? 0 : 1;
+            exact += told.ContainsKey(OperationResults.AtLeast) ? 0 : 1;
             foreach (var name in Counted)
             {
                 var (said, did) = (told.GetValueOrDefault(name), done.GetValueOrDefault(name));
                 Assert.True(
-                    said == did || (said < did && told.ContainsKey(CollectionOperation.AtLeast)),
+                    said == did || (said < did && told.ContainsKey(OperationResults.AtLeast)),
                     string.Create(CultureInfo.InvariantCulture, $"Seed {seed}, round {round}, {request}: the dry run said {said} {name}, the run did {did}."));
                 total[name] = total.GetValueOrDefault(name) + did;
             }
