@@ -14,7 +14,11 @@ public sealed partial class OperationWorker(
     TimeProvider time,
     ILogger<OperationWorker> logger) : BackgroundService
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
+    // An operation that this silo was asked for begins at once (OperationSignal). Looking for others is a grain call and a read: twice a second, it was a quarter of what a server at rest does.
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+
+    // After a restart: what was at work before goes on soon.
+    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(500);
 
     // Well below the time after which somebody else takes over.
     private static readonly TimeSpan SignOfLife = TimeSpan.FromSeconds(2);
@@ -27,7 +31,7 @@ public sealed partial class OperationWorker(
         var working = new List<Task>();
 
         // Operations that another silo was asked for, or whose worker died, are found by looking.
-        using var timer = time.CreateTimer(_ => signal.Set(), state: null, Interval, Interval);
+        using var timer = time.CreateTimer(_ => signal.Set(), state: null, FirstLook, Interval);
         while (await signal.WaitAsync(stoppingToken))
         {
             working.RemoveAll(task => task.IsCompleted);
