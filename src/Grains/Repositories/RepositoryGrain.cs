@@ -245,10 +245,12 @@ internal sealed class RepositoryGrain(
         clients.Note();
         var referrers = new List<Referrer>();
         var bytes = 0L;
+        Referrer? before = null;
         var start = after is { } last ? RepositoryRows.Sub(subject, last) : null;
         await foreach (var row in Rows.ScanAsync(RepositoryRows.SubPrefix(subject), start, cancellationToken))
         {
-            var found = ReferrerRow.Decode(row.Key, row.Value);
+            var found = ReferrerRow.Decode(row.Key, row.Value, before);
+            before = found.Listed;
             if (artifactType is not null && found.Listed.ArtifactType != artifactType)
             {
                 continue;
@@ -422,7 +424,13 @@ internal sealed class RepositoryGrain(
     /// <summary>At least the bytes of an entry as JSON: names and punctuation of its members, and each character that may need an escape as six.</summary>
     private static long JsonSize(Referrer listed)
     {
-        return 384 + Text(listed.MediaType) + Text(listed.ArtifactType) + listed.Annotations.Sum(pair => 8 + Text(pair.Key) + Text(pair.Value));
+        var size = 384 + Text(listed.MediaType) + Text(listed.ArtifactType);
+        foreach (var (key, value) in listed.Annotations)
+        {
+            size += 8 + Text(key) + Text(value);
+        }
+
+        return size;
 
         static long Text(string? text)
         {
