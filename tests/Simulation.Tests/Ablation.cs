@@ -3,6 +3,7 @@ using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Catalog;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Repositories;
+using Granary.Grains.Uploads;
 using Granary.Protocol;
 using Granary.Storage.Partitions;
 
@@ -14,7 +15,7 @@ namespace Granary.Simulation.Tests;
 /// </summary>
 internal sealed class Ablation(World world, string rule)
 {
-    public static IReadOnlyList<string> Rules { get; } = ["cas", "fence", "guard", "seq", "settle", "seal", "tomb", "own", "late", "ren", "rest", "catalog-seq", "catalog-guard"];
+    public static IReadOnlyList<string> Rules { get; } = ["cas", "fence", "guard", "seq", "settle", "seal", "tomb", "own", "late", "ren", "hint", "rest", "catalog-seq", "catalog-guard"];
 
     /// <summary><c>cas</c>: a stale activation's commit is done all the same.</summary>
     public bool IgnoresHeads => rule == "cas";
@@ -26,7 +27,7 @@ internal sealed class Ablation(World world, string rule)
     public bool SkipsSeal => rule == "seal";
 
     /// <summary>Whether it is hardly ever seen, unless calls of Acquire come late, speak of the same content, and find it collected.</summary>
-    public bool NeedsLateCalls => rule is "own" or "tomb";
+    public bool NeedsLateCalls => rule is "own" or "tomb" or "hint";
 
     /// <summary>
     /// <c>seal</c> is seen by what is left: a sealed object bears its digest, so that whoever gives up an open session does not find it to delete it, and nobody else ever does.
@@ -77,6 +78,10 @@ internal sealed class Ablation(World world, string rule)
                 await world.Scheduler.PauseAsync();
                 return row is { } value && BlobRow.Decode(value).Object == id ? RenounceAnswer.Adopted : RenounceAnswer.Renounced;
 
+            // That a session's object is an orphan is believed as the session noted it, and the shard is not asked.
+            case ("hint", "Renounce") when IsOrphaned((ObjectId)call.Arguments[1]!):
+                return RenounceAnswer.Renounced;
+
             case ("tomb", "Acquire"):
                 return await AcquireDespiteTombAsync(call, cluster);
 
@@ -124,6 +129,11 @@ internal sealed class Ablation(World world, string rule)
 
         return await cluster.DeliverPlainAsync(call);
     }
+
+    private bool IsOrphaned(ObjectId id) => world.Store.Rows.Any(partition => partition.Key.StartsWith("upload/", StringComparison.Ordinal)
+        && partition.Value.TryGetValue(UploadRows.Session, out var row)
+        && SessionRow.Decode(row) is { State: SessionState.Orphaned } session
+        && session.Object == id);
 
     private DueReference Refresh(DueReference due)
     {

@@ -118,14 +118,43 @@ internal sealed class Clients(World world)
             deadline = upload.Deadline;
         }
 
-        if (await world.Blobs.SealAsync(begun.Object, content.Digest, default)
-            && await repository.LinkBlob(content.Digest, new ObjectContent(begun.Object, content.Bytes.Length), deadline, default) == LinkAnswer.Linked
-            && world.Ablation?.DeletesOwnDuplicate == true
-            && await repository.FindBlob(content.Digest, default) is ObjectContent counts
-            && counts.Object != begun.Object)
+        await ConcludeAsync(repository, session, content.Digest, new ObjectContent(begun.Object, content.Bytes.Length), deadline);
+        if (world.Ablation?.SkipsSeal != true && world.Random.Next(4) == 0)
         {
-            await world.Blobs.DeleteAsync(begun.Object, content.Digest, default);
+            // The client has not heard the answer, and asks again after a while: the object may have been given up meanwhile.
+            for (var pauses = world.Random.Next(40); pauses > 0; pauses--)
+            {
+                await world.Scheduler.PauseAsync();
+            }
+
+            if (await session.Seal(begun.Epoch, content.Digest, content.Bytes.Length, default) is { } again)
+            {
+                await ConcludeAsync(repository, session, again.Digest, again.Content, again.Deadline);
+            }
         }
+    }
+
+    /// <summary>What the gateway does with a sealed session: the object gets its name, the repository the blob, and a duplicate goes soon.</summary>
+    private async Task ConcludeAsync(IRepositoryGrain repository, IUploadSessionGrain session, Digest digest, ObjectContent content, DateTimeOffset deadline)
+    {
+        if (!await world.Blobs.SealAsync(content.Object, digest, default))
+        {
+            await repository.FindBlobSize(digest, default);
+            return;
+        }
+
+        if (await repository.LinkBlob(digest, content, deadline, default) != LinkAnswer.LinkedToOther)
+        {
+            return;
+        }
+
+        if (world.Ablation?.DeletesOwnDuplicate == true)
+        {
+            await world.Blobs.DeleteAsync(content.Object, digest, default);
+            return;
+        }
+
+        await session.Orphan(default);
     }
 
     private async Task<bool> AppendAsync(UploadBegun begun, ReadOnlyMemory<byte> bytes)
@@ -187,7 +216,7 @@ internal sealed class Clients(World world)
 
     private Task CollectRepositoriesAsync(TimeSpan? grace) => grace is null
         ? world.Collector.CollectRepositoriesAsync(Used("schedule/repositories/"), new CollectionCounts(), default)
-        : world.Collector.CollectAllRepositoriesAsync(Used("schedule/repositories/"), grace, dryRun: null, new CollectionCounts(), default);
+        : world.Collector.CollectAllRepositoriesAsync(Used("schedule/repositories/"), grace, new CollectionCounts(), default);
 
     private Task CollectShardAsync(int shard, TimeSpan? grace) => world.Collector.CollectShardsAsync([shard], grace, new CollectionCounts(), default);
 

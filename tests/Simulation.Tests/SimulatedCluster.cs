@@ -60,6 +60,9 @@ internal sealed class SimulatedCluster : IGrainFactory
             .BuildServiceProvider();
     }
 
+    /// <summary>How many sessions' objects Renounce decided about before the sessions ended.</summary>
+    public long RenouncedEarly { get; private set; }
+
     public IReadOnlyList<Activation> Activations => [.. _activations.Values.SelectMany(list => list)];
 
     public TGrain GetGrain<TGrain>(string primaryKey, string? grainClassNamePrefix = null)
@@ -118,6 +121,7 @@ internal sealed class SimulatedCluster : IGrainFactory
     public async Task<object?> DeliverPlainAsync(Call call)
     {
         var activation = Choose(call);
+        RenouncedEarly += call.Method.Name == nameof(IUploadSessionGrain.RecordRenounced) ? 1 : 0;
         if (_world.Trace is not null)
         {
             _world.Note($"{call.Method.Name}({string.Join(", ", call.Arguments.Where(argument => argument is not CancellationToken))}) → {activation.Actor.Name}");

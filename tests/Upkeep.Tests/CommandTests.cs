@@ -22,10 +22,10 @@ public sealed class CommandTests : IAsyncLifetime
 
         var (dry, dryOutput) = await RunAsync("gc", "run", "--dry-run", "--grace", "0s");
         Assert.Equal(0, dry);
-        Assert.Contains("What a collection would remove: 2 blobs left their repositories, 2 blobs, 100.1 KB of them.", dryOutput, StringComparison.Ordinal);
+        Assert.Contains("What a collection would remove: 2 blobs from their repositories, 2 blobs (100.1 KB) from the registry, 1 object from the storage.", dryOutput, StringComparison.Ordinal);
         var (done, output) = await RunAsync("gc", "run", "--grace", "0s");
         Assert.Equal(0, done);
-        Assert.Contains("The collection is done: 2 blobs left their repositories, 2 blobs", output, StringComparison.Ordinal);
+        Assert.Contains("The collection is done; it removed 2 blobs from their repositories, 2 blobs (100.1 KB) from the registry, 1 object from the storage.", output, StringComparison.Ordinal);
         Assert.Empty(Admin.Objects(_registry.Data));
 
         var (status, list) = await RunAsync("gc", "status");
@@ -169,7 +169,7 @@ public sealed class CommandTests : IAsyncLifetime
 
         var (status, output) = await RunAsync("backup", directory.Combine("b"));
         Assert.True(status == 0, output);
-        Assert.Contains("1 objects copied", output, StringComparison.Ordinal);
+        Assert.Contains("1 object (100 KB), 1 copied", output, StringComparison.Ordinal);
         Assert.Single(Admin.Objects(directory.Combine("b")));
 
         var (asked, question) = await RunAsync("repository", "delete", "app");

@@ -90,7 +90,7 @@ public sealed class NoGraceTests : IAsyncLifetime
         var count = 0;
         for (; !stop.IsCancellationRequested; count++)
         {
-            await collector.CollectAllRepositoriesAsync([.. Schedules.Repositories], TimeSpan.Zero, dryRun: null, counts, default);
+            await collector.CollectAllRepositoriesAsync([.. Schedules.Repositories], TimeSpan.Zero, counts, default);
             await collector.CollectShardsAsync(Enumerable.Range(0, GarbageCollector.Shards), TimeSpan.Zero, counts, default);
         }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Granary.Grains.Interfaces.Blobs;
+using Granary.Grains.Interfaces.Operations;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Protocol;
 
@@ -59,7 +60,7 @@ internal static class ExplanationText
 
     private static void ExplainLink(List<string> lines, RepositoryName repository, RepositoryExplanation here, long size)
     {
-        lines.Add($"It is a blob of {repository}, of {size} bytes{(here.IsDamaged ? ", which are DAMAGED: clients are told that it is not there, and the next push mends it" : "")}.");
+        lines.Add($"It is a blob of {repository}, of {ByteText.Of(size)}{(here.IsDamaged ? ", which are DAMAGED: clients are told that it is not there, and the next push mends it" : "")}.");
         if (here.Uses > 0)
         {
             lines.Add($"Manifests that use it, {here.Uses} in all: {string.Join(", ", here.UsedBy)}{(here.Uses > here.UsedBy.Length ? ", …" : "")}. As long as there is one, it stays.");

@@ -39,7 +39,7 @@ internal sealed class FinishUpload(UploadSessions sessions, BlobPush push) : IRe
                 break;
 
             case SealedUpload upload when upload.Digest == digest:
-                await push.ConcludeAsync(request, upload);
+                await push.ConcludeAsync(request, id, upload);
                 break;
 
             default:

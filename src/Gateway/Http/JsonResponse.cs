@@ -14,7 +14,18 @@ internal static class JsonResponse
     public static readonly JavaScriptEncoder Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
 
     /// <summary>Writes the document that <paramref name="write"/> makes. HEAD gets its headers.</summary>
-    public static Task WriteAsync(RegistryRequest request, string contentType, Action<Utf8JsonWriter> write) => SendAsync(request.Http, contentType, Document(write));
+    public static async Task WriteAsync(RegistryRequest request, string contentType, Action<Utf8JsonWriter> write)
+    {
+        using var document = new PooledDocument();
+        Write(document, write);
+        var response = request.Http.Response;
+        response.ContentType = contentType;
+        response.ContentLength = document.Length;
+        if (!HttpMethods.IsHead(request.Http.Request.Method))
+        {
+            await document.CopyToAsync(response.Body, request.Http.RequestAborted);
+        }
+    }
 
     /// <summary>Sends a document, with the status that is set. HEAD gets its headers.</summary>
     public static Task SendAsync(HttpContext http, string contentType, ReadOnlyMemory<byte> document)
@@ -28,11 +39,13 @@ internal static class JsonResponse
     public static ReadOnlyMemory<byte> Document(Action<Utf8JsonWriter> write)
     {
         var buffer = new ArrayBufferWriter<byte>(4096);
-        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = Encoder }))
-        {
-            write(json);
-        }
-
+        Write(buffer, write);
         return buffer.WrittenMemory;
+    }
+
+    private static void Write(IBufferWriter<byte> buffer, Action<Utf8JsonWriter> write)
+    {
+        using var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = Encoder });
+        write(json);
     }
 }

@@ -1,5 +1,6 @@
 using Granary.Gateway.Http;
 using Granary.Gateway.Transfer;
+using Granary.Grains.Interfaces;
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Interfaces.Uploads;
@@ -52,7 +53,7 @@ internal sealed class BlobPush(
             return;
         }
 
-        await LinkAsync(request, digest, new InlineContent(bytes), deadline: default);
+        await AnswerAsync(request, digest, await LinkAsync(request, digest, new InlineContent(bytes), deadline: default) is LinkAnswer.Linked or LinkAnswer.LinkedToOther);
     }
 
     /// <summary>The last bytes of a session, if any, and its end.</summary>
@@ -74,17 +75,25 @@ internal sealed class BlobPush(
         }
     }
 
-    /// <summary>A session that is sealed: its object gets its name, and the repository the blob. Repeating this is harmless.</summary>
-    public async Task ConcludeAsync(RegistryRequest request, SealedUpload upload)
+    /// <summary>Gives the object of a sealed session its name, and the repository the blob. A repeat answers the same for as long as the blob is in the repository.</summary>
+    public async Task ConcludeAsync(RegistryRequest request, UploadId id, SealedUpload upload)
     {
-        if (await store.SealAsync(upload.Content.Object, upload.Digest, CancellationToken.None))
+        if (!await store.SealAsync(upload.Content.Object, upload.Digest, CancellationToken.None))
         {
-            await LinkAsync(request, upload.Digest, upload.Content, upload.Deadline);
+            // Renounce has given the object up, since another one holds the content: the repository knows whether it still has the blob.
+            var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
+            var size = await GrainCalls.RetryOnceAsync(() => repository.FindBlobSize(upload.Digest, CancellationToken.None));
+            await AnswerAsync(request, upload.Digest, size is not null);
+            return;
         }
-        else
+
+        var answer = await LinkAsync(request, upload.Digest, upload.Content, upload.Deadline);
+        if (answer is LinkAnswer.LinkedToOther)
         {
-            await UploadAnswers.UnknownAsync(request);
+            await OrphanAsync(id);
         }
+
+        await AnswerAsync(request, upload.Digest, answer is LinkAnswer.Linked or LinkAnswer.LinkedToOther);
     }
 
     private async Task PushTailAsync(
@@ -146,7 +155,7 @@ internal sealed class BlobPush(
             // :: Step 3: from here on they are this digest's for ever.
             if (await tail.SealAsync(digest) is { } upload)
             {
-                await ConcludeAsync(request, upload);
+                await ConcludeAsync(request, id, upload);
                 return;
             }
         }
@@ -181,7 +190,7 @@ internal sealed class BlobPush(
         var grain = sessions.Grain(id);
         if (await GrainCalls.RetryOnceAsync(() => grain.Seal(session.Epoch, digest, session.Offset, CancellationToken.None)) is { } upload)
         {
-            await ConcludeAsync(request, upload);
+            await ConcludeAsync(request, id, upload);
         }
         else
         {
@@ -197,18 +206,26 @@ internal sealed class BlobPush(
             : await UploadTail.RehashAsync(store, session.Object, session.Offset, algorithm, () => ValueTask.CompletedTask);
     }
 
-    private async Task LinkAsync(RegistryRequest request, Digest digest, BlobContent content, DateTimeOffset deadline)
+    private Task<LinkAnswer> LinkAsync(RegistryRequest request, Digest digest, BlobContent content, DateTimeOffset deadline)
     {
         var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
-        switch (await GrainCalls.RetryOnceAsync(() => repository.LinkBlob(digest, content, deadline, CancellationToken.None)))
-        {
-            case LinkAnswer.Linked:
-                await UploadAnswers.CreatedAsync(request, digest);
-                break;
+        return GrainCalls.RetryOnceAsync(() => repository.LinkBlob(digest, content, deadline, CancellationToken.None));
+    }
 
-            default:
-                await UploadAnswers.UnknownAsync(request);
-                break;
+    private static Task AnswerAsync(RegistryRequest request, Digest digest, bool isLinked) =>
+        isLinked ? UploadAnswers.CreatedAsync(request, digest) : UploadAnswers.UnknownAsync(request);
+
+    /// <summary>Asks for the session's object to go soon. Best effort: without it the object goes when the session ends.</summary>
+    private async Task OrphanAsync(UploadId id)
+    {
+        var session = sessions.Grain(id);
+        try
+        {
+            await session.Orphan(CancellationToken.None);
+        }
+        catch (Exception e) when (e is PartitionUnavailableException or TimeoutException or OrleansException)
+        {
+            // The client's blob is in the repository: its push has succeeded.
         }
     }
 

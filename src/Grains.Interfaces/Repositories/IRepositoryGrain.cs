@@ -98,6 +98,9 @@ public enum LinkAnswer
 
     /// <summary>The upload was given up meanwhile; the content has to be sent again.</summary>
     Expired,
+
+    /// <summary>The repository has the blob, and its content is not the object that the caller brought: that object is an orphan (rule 8).</summary>
+    LinkedToOther,
 }
 
 /// <summary>What became of the removal of a blob.</summary>

@@ -60,13 +60,11 @@ public interface IRepositoryUpkeepGrain : IGrainWithStringKey
 /// <param name="Limit">Look at so many at most.</param>
 /// <param name="Grace">How long unused ones stay; null for the setting.</param>
 /// <param name="After">Where the last step ended; null for the first.</param>
-/// <param name="DryRun">Only tell what would go.</param>
 [GenerateSerializer, Immutable, Alias("granary.collect-links")]
 public sealed record CollectLinks(
     [property: Id(0)] int Limit,
     [property: Id(1)] TimeSpan? Grace = null,
-    [property: Id(2)] string? After = null,
-    [property: Id(3)] bool DryRun = false);
+    [property: Id(2)] string? After = null);
 
 /// <summary>What became of a step.</summary>
 /// <param name="Unlinked">The blobs that went.</param>
@@ -92,13 +90,11 @@ public sealed record UnlinkedBlob([property: Id(0)] Digest Digest, [property: Id
 /// <param name="PushedBefore">Younger ones stay.</param>
 /// <param name="Limit">Look at so many at most.</param>
 /// <param name="After">Where the last step ended; null for the first.</param>
-/// <param name="DryRun">Only tell what would go.</param>
 [GenerateSerializer, Immutable, Alias("granary.collect-untagged")]
 public sealed record CollectUntagged(
     [property: Id(0)] DateTimeOffset PushedBefore,
     [property: Id(1)] int Limit,
-    [property: Id(2)] Digest? After = null,
-    [property: Id(3)] bool DryRun = false);
+    [property: Id(2)] Digest? After = null);
 
 /// <summary>What became of a step.</summary>
 /// <param name="Removed">How many manifests went.</param>

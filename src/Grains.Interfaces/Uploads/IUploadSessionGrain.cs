@@ -43,6 +43,17 @@ public interface IUploadSessionGrain : IGrainWithStringKey
     [AlwaysInterleave, Alias("expire")]
     Task<ExpireAnswer> Expire(CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Records that another object holds the content of this closed session: its own is an orphan, and the next look at the session leaves it to Renounce instead of waiting for the session's
+    /// end (rule 8). Does nothing to a session that is not closed, or about whose object Renounce has decided.
+    /// </summary>
+    [AlwaysInterleave, Alias("orphan")]
+    Task Orphan(CancellationToken cancellationToken);
+
+    /// <summary>Records that Renounce has decided about the object of a closed session whose row has to stay (<see cref="ExpireSealed.KeepUntil"/>).</summary>
+    [AlwaysInterleave, Alias("record-renounced")]
+    Task RecordRenounced(CancellationToken cancellationToken);
+
     /// <summary>Removes everything about the session. Only after what <see cref="Expire"/> answered was done.</summary>
     [AlwaysInterleave, Alias("forget")]
     Task Forget(CancellationToken cancellationToken);
@@ -160,5 +171,14 @@ public sealed record ExpireOpen([property: Id(0)] ObjectId? Object) : ExpireAnsw
 /// <param name="Digest">The digest it was closed under.</param>
 /// <param name="Object">The object.</param>
 /// <param name="Deadline">Until when the object could become a blob.</param>
+/// <param name="KeepUntil">Until when the session's row has to stay, because its id still proves itself and would begin another session; null: it can go.</param>
 [GenerateSerializer, Immutable, Alias("granary.expire-sealed")]
-public sealed record ExpireSealed([property: Id(0)] Digest Digest, [property: Id(1)] ObjectId Object, [property: Id(2)] DateTimeOffset Deadline) : ExpireAnswer;
+public sealed record ExpireSealed(
+    [property: Id(0)] Digest Digest,
+    [property: Id(1)] ObjectId Object,
+    [property: Id(2)] DateTimeOffset Deadline,
+    [property: Id(3)] DateTimeOffset? KeepUntil = null) : ExpireAnswer;
+
+/// <summary>It was closed, and Renounce has decided about its object: only its row is left, and can go.</summary>
+[GenerateSerializer, Immutable, Alias("granary.expire-renounced")]
+public sealed record ExpireRenounced : ExpireAnswer;

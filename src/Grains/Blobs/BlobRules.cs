@@ -68,8 +68,7 @@ internal static class BlobRules
     /// <summary>Rule 8: the object is the blob's, or nobody's for ever (<c>ren</c>).</summary>
     public static RenounceAnswer Renounce(RowBatch rows, Digest digest, ObjectId id, DateTimeOffset deadline)
     {
-        // An object that was a blob's and is doomed is deleted after its hold, by who doomed it.
-        if (BlobRow.Find(rows, digest)?.Object == id || rows.Has(BlobRows.Doom(id)))
+        if (IsAdopted(rows, digest, id))
         {
             return RenounceAnswer.Adopted;
         }
@@ -84,6 +83,9 @@ internal static class BlobRules
 
         return RenounceAnswer.Renounced;
     }
+
+    /// <summary>Returns whether the object is a blob's. One that was, and is doomed, is deleted after its hold by the shard.</summary>
+    public static bool IsAdopted(RowView rows, Digest digest, ObjectId id) => BlobRow.Find(rows, digest)?.Object == id || rows.Has(BlobRows.Doom(id));
 
     /// <summary>Rule 7: what became of references, orphans, and objects that are doomed or remembered.</summary>
     public static bool Settle(RowBatch rows, ShardSettlement settlement, DateTimeOffset now, LifetimeOptions lifetimes)

@@ -1,6 +1,3 @@
-using Granary.Grains.Interfaces.Repositories;
-using Granary.Protocol;
-
 namespace Granary.Grains.Collection;
 
 /// <summary>What a collection has done so far, or in a dry run would do.</summary>
@@ -49,23 +46,16 @@ public sealed record CollectionCounts
         }
     }
 
-    internal bool IsWorthTelling => ManifestsRemoved + BlobsUnlinked + BlobsCollected + ObjectsDeleted + UploadsExpired > 0;
-}
-
-/// <summary>Finds out which blobs would lose their last reference. Holds one number for each blob that would be unlinked.</summary>
-public sealed class DryRun
-{
-    /// <summary>The blobs that would be unlinked: by how many repositories, and their size.</summary>
-    public Dictionary<Digest, (int Repositories, long Size)> Blobs { get; } = [];
-
-    internal void Unlink(IEnumerable<UnlinkedBlob> blobs)
+    /// <summary>What an operation publishes of them, under the names that <c>OperationResults</c> knows.</summary>
+    internal IReadOnlyDictionary<string, long> ByName => new Dictionary<string, long>(StringComparer.Ordinal)
     {
-        lock (Blobs)
-        {
-            foreach (var blob in blobs)
-            {
-                Blobs[blob.Digest] = (Blobs.GetValueOrDefault(blob.Digest).Repositories + 1, blob.Size);
-            }
-        }
-    }
+        ["manifests"] = ManifestsRemoved,
+        ["unlinked"] = BlobsUnlinked,
+        ["blobs"] = BlobsCollected,
+        ["bytes"] = BytesCollected,
+        ["objects"] = ObjectsDeleted,
+        ["uploads"] = UploadsExpired,
+    };
+
+    internal bool IsWorthTelling => ManifestsRemoved + BlobsUnlinked + BlobsCollected + ObjectsDeleted + UploadsExpired > 0;
 }

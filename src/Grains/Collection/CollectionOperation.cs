@@ -1,13 +1,20 @@
-using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Catalog;
 using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Interfaces.Operations;
 using Granary.Grains.Operations;
+using Granary.Storage.Partitions;
+using Microsoft.Extensions.Options;
 
 namespace Granary.Grains.Collection;
 
-/// <summary>A collection that somebody asked for: everything that is garbage by now, with a grace of its own if so wished, or only the tale of it.</summary>
-public sealed class CollectionOperation(GarbageCollector collector, IGrainFactory grains, TimeProvider time) : IOperation
+/// <summary>A collection that an administrator asked for: everything that is garbage by now, with a grace of its own if so wished, or only a count of it.</summary>
+public sealed class CollectionOperation(
+    GarbageCollector collector,
+    IPartitionStore store,
+    IGrainFactory grains,
+    IOptions<LifetimeOptions> lifetimes,
+    IOptions<CollectionOptions> options,
+    TimeProvider time) : IOperation
 {
     // What is worked on at once, and what a worker that takes over begins with again: what of it is done costs little then.
     private const int SchedulesOfAStep = 4;
@@ -19,14 +26,39 @@ public sealed class CollectionOperation(GarbageCollector collector, IGrainFactor
     /// <inheritdoc/>
     public async Task RunAsync(OperationRun run, CancellationToken cancellationToken)
     {
-        var counts = new CollectionCounts();
-        var dryRun = run.Request.DryRun ? new DryRun() : null;
-        var steps = Steps(run, counts, dryRun, cancellationToken).ToList();
-        run.Total = steps.Count;
+        if (run.Request.DryRun)
+        {
+            await ForecastAsync(run, cancellationToken);
+            return;
+        }
 
-        // What a dry run has seen is in memory only: who takes it over begins again.
+        var counts = new CollectionCounts();
         var before = run.Progress.Counts;
-        foreach (var step in steps.Skip(dryRun is null ? (int)run.Done : 0))
+        await DoAsync(run, [.. Steps(run, counts, cancellationToken)], () => Publish(run, counts, before), (int)run.Done);
+    }
+
+    private async Task ForecastAsync(OperationRun run, CancellationToken cancellationToken)
+    {
+        // What a dry run has seen is in memory only: a worker that takes it over begins again.
+        run.Restart();
+        var pushedBefore = run.Request.UntaggedAge is { } age ? time.GetUtcNow() - age : default(DateTimeOffset?);
+        var forecast = new CollectionForecast(store, grains, lifetimes.Value, options.Value, time, run.Request.Grace, pushedBefore);
+        await DoAsync(run, [.. Steps(run, forecast, cancellationToken)], PublishForecast, done: 0);
+
+        void PublishForecast()
+        {
+            Publish(run, forecast.Counts, new Dictionary<string, long>());
+            if (!forecast.IsExact)
+            {
+                run.Count(OperationResults.AtLeast, 1);
+            }
+        }
+    }
+
+    private static async Task DoAsync(OperationRun run, List<Func<Task>> steps, Action publish, int done)
+    {
+        run.Total = steps.Count;
+        foreach (var step in steps.Skip(done))
         {
             try
             {
@@ -38,18 +70,15 @@ public sealed class CollectionOperation(GarbageCollector collector, IGrainFactor
                 run.Find($"A row cannot be read, and what depends on it was left alone: {e.Message} Run 'granary scrub'.");
             }
 
-            Publish(run, counts, dryRun is null ? before : new Dictionary<string, long>());
+            publish();
             await run.StepAsync();
         }
     }
 
-    private IEnumerable<Func<Task>> Steps(OperationRun run, CollectionCounts counts, DryRun? dryRun, CancellationToken cancellationToken)
+    private IEnumerable<Func<Task>> Steps(OperationRun run, CollectionCounts counts, CancellationToken cancellationToken)
     {
         // :: Step 1: uploads that broke off.
-        if (dryRun is null)
-        {
-            yield return () => collector.CollectUploadsAsync([.. Schedules.Uploads], counts, cancellationToken);
-        }
+        yield return () => collector.CollectUploadsAsync([.. Schedules.Uploads], counts, cancellationToken);
 
         // :: Step 2: manifests that no tag leads to; their blobs are unused from then on.
         if (run.Request.UntaggedAge is { } age)
@@ -60,22 +89,43 @@ public sealed class CollectionOperation(GarbageCollector collector, IGrainFactor
         // :: Step 3: blobs that no manifest of their repository uses.
         foreach (var schedules in Schedules.Repositories.Chunk(SchedulesOfAStep))
         {
-            yield return () => dryRun is null && run.Request.Grace is null
+            yield return () => run.Request.Grace is null
                 ? collector.CollectRepositoriesAsync(schedules, counts, cancellationToken)
-                : collector.CollectAllRepositoriesAsync(schedules, run.Request.Grace, dryRun, counts, cancellationToken);
+                : collector.CollectAllRepositoriesAsync(schedules, run.Request.Grace, counts, cancellationToken);
         }
 
-        if (dryRun is null)
-        {
-            yield return () => collector.CollectCatalogAsync(cancellationToken);
-        }
+        yield return () => collector.CollectCatalogAsync(cancellationToken);
 
         // :: Step 4: blobs that no repository refers to, with their objects.
         foreach (var shards in Enumerable.Range(0, GarbageCollector.Shards).Chunk(ShardsOfAStep))
         {
-            yield return () => dryRun is null
-                ? collector.CollectShardsAsync(shards, run.Request.Grace, counts, cancellationToken)
-                : EstimateAsync(shards, dryRun, counts, cancellationToken);
+            yield return () => collector.CollectShardsAsync(shards, run.Request.Grace, counts, cancellationToken);
+        }
+    }
+
+    /// <summary>The same steps, counted and not done.</summary>
+    private static IEnumerable<Func<Task>> Steps(OperationRun run, CollectionForecast forecast, CancellationToken cancellationToken)
+    {
+        yield return () => forecast.CountUploadsAsync(cancellationToken);
+        if (run.Request.UntaggedAge is not null)
+        {
+            yield return () => forecast.CountCatalogAsync(run.ReportAsync, cancellationToken);
+        }
+
+        foreach (var schedules in Schedules.Repositories.Chunk(SchedulesOfAStep))
+        {
+            yield return () => forecast.CountRepositoriesAsync(schedules, run.ReportAsync, cancellationToken);
+        }
+
+        foreach (var shards in Enumerable.Range(0, GarbageCollector.Shards).Chunk(ShardsOfAStep))
+        {
+            yield return async () =>
+            {
+                foreach (var shard in shards)
+                {
+                    await forecast.CountShardAsync(shard, cancellationToken);
+                }
+            };
         }
     }
 
@@ -83,36 +133,16 @@ public sealed class CollectionOperation(GarbageCollector collector, IGrainFactor
     {
         await foreach (var repository in grains.GetGrain<ICatalogGrain>(0).AllAsync(cancellationToken))
         {
-            await collector.CollectUntaggedAsync(repository, pushedBefore, run.Request.DryRun, counts, cancellationToken);
+            await collector.CollectUntaggedAsync(repository, pushedBefore, counts, cancellationToken);
             await run.ReportAsync();
-        }
-    }
-
-    /// <summary>Counts the blobs of shards that have no reference, or would lose their last one.</summary>
-    private async Task EstimateAsync(int[] shards, DryRun dryRun, CollectionCounts counts, CancellationToken cancellationToken)
-    {
-        foreach (var number in shards)
-        {
-            await foreach (var page in grains.GetGrain<IBlobShardGrain>(number).PagesAsync(cancellationToken))
-            {
-                foreach (var blob in page.Blobs.Where(blob => blob.References <= dryRun.Blobs.GetValueOrDefault(blob.Digest).Repositories))
-                {
-                    counts.BlobsCollected++;
-                    counts.BytesCollected += blob.Size;
-                }
-            }
         }
     }
 
     private static void Publish(OperationRun run, CollectionCounts counts, IReadOnlyDictionary<string, long> before)
     {
-        Publish("manifests", counts.ManifestsRemoved);
-        Publish("unlinked", counts.BlobsUnlinked);
-        Publish("blobs", counts.BlobsCollected);
-        Publish("bytes", counts.BytesCollected);
-        Publish("objects", counts.ObjectsDeleted);
-        Publish("uploads", counts.UploadsExpired);
-
-        void Publish(string name, long value) => run.Count(name, before.GetValueOrDefault(name) + value);
+        foreach (var (name, value) in counts.ByName)
+        {
+            run.Count(name, before.GetValueOrDefault(name) + value);
+        }
     }
 }

@@ -42,7 +42,6 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
         (schedule, entries) => CollectRepository(
             entries[0].Subject,
             grace: null,
-            dryRun: null,
             counts,
             next => FinishAsync(schedule, entries, next, cancellationToken),
             cancellationToken),
@@ -51,13 +50,11 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
     /// <summary>All repositories of schedules, whether they are due or not: with another grace than that of the settings.</summary>
     /// <param name="scheduleKeys">The schedules.</param>
     /// <param name="grace">The grace; null for the setting.</param>
-    /// <param name="dryRun">Takes what would go, instead of letting it go; null: it goes.</param>
-    /// <param name="counts">Counts it.</param>
+    /// <param name="counts">Counts what goes.</param>
     /// <param name="cancellationToken">Ends it between two steps.</param>
     public async Task CollectAllRepositoriesAsync(
         IReadOnlyList<string> scheduleKeys,
         TimeSpan? grace,
-        DryRun? dryRun,
         CollectionCounts counts,
         CancellationToken cancellationToken)
     {
@@ -70,7 +67,7 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
             pages = await Task.WhenAll(scheduleKeys.Select((key, i) => ListAsync(rounds, key, after[i], cancellationToken)));
             string[] names = [.. pages.SelectMany(page => page).Select(entry => entry.Subject).Where(seen.Add)];
             await rounds.DoAsync((await CollectableAsync(rounds, names, cancellationToken))
-                .Select(name => CollectRepository(name, grace, dryRun, counts, _ => Task.CompletedTask, cancellationToken)));
+                .Select(name => CollectRepository(name, grace, counts, _ => Task.CompletedTask, cancellationToken)));
             after = [.. pages.Select((page, i) => page is [.., var last] ? last : after[i])];
         }
         while (pages.Any(page => page.Length > 0));
@@ -79,7 +76,7 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
     }
 
     /// <summary>Manifests of a repository that no tag leads to.</summary>
-    public async Task CollectUntaggedAsync(RepositoryName repository, DateTimeOffset pushedBefore, bool dryRun, CollectionCounts counts, CancellationToken cancellationToken)
+    public async Task CollectUntaggedAsync(RepositoryName repository, DateTimeOffset pushedBefore, CollectionCounts counts, CancellationToken cancellationToken)
     {
         var upkeep = grains.GetGrain<IRepositoryUpkeepGrain>(repository.Value);
         int removed;
@@ -90,7 +87,7 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
             do
             {
                 var from = after;
-                var answer = await _rest.DoAsync(() => upkeep.CollectUntagged(new CollectUntagged(pushedBefore, StepSize, from, dryRun), cancellationToken), cancellationToken);
+                var answer = await _rest.DoAsync(() => upkeep.CollectUntagged(new CollectUntagged(pushedBefore, StepSize, from), cancellationToken), cancellationToken);
                 removed += answer.Removed;
                 after = answer.After;
             }
@@ -98,7 +95,7 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
 
             counts.Add(new CollectionCounts { ManifestsRemoved = removed });
         }
-        while (removed > 0 && !dryRun);
+        while (removed > 0);
     }
 
     /// <summary>Entries of the catalog whose repositories have to be asked whether they still exist (rule 9).</summary>
@@ -238,6 +235,16 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
                     counts.Add(new CollectionCounts { ObjectsDeleted = 1 });
                 }
 
+                if (upload.KeepUntil is { } keepUntil)
+                {
+                    await session.RecordRenounced(cancellationToken);
+                    return keepUntil;
+                }
+
+                await session.Forget(cancellationToken);
+                break;
+
+            case ExpireRenounced:
                 await session.Forget(cancellationToken);
                 break;
         }
@@ -261,25 +268,34 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
     private Rounds.Step CollectRepository(
         string name,
         TimeSpan? grace,
-        DryRun? dryRun,
         CollectionCounts counts,
         Func<DateTimeOffset?, Task> finish,
         CancellationToken cancellationToken)
     {
         var upkeep = grains.GetGrain<IRepositoryUpkeepGrain>(name);
         string? after = null;
+        var manifests = 0;
         return async size =>
         {
-            var answer = await upkeep.Collect(new CollectLinks(size, grace, after, dryRun is not null), cancellationToken);
+            var answer = await upkeep.Collect(new CollectLinks(size, grace, after), cancellationToken);
             after = answer.After;
-            dryRun?.Unlink(answer.Unlinked);
+            manifests += answer.Manifests;
             counts.Add(new CollectionCounts { BlobsUnlinked = answer.Unlinked.Length, ManifestsRemoved = answer.Manifests });
-            if (!answer.More)
+            if (answer.More)
             {
-                await finish(answer.Next);
+                return true;
             }
 
-            return answer.More;
+            if (manifests > 0)
+            {
+                // Their blobs may have become unused in the last step, which does not see them any more: once more from the first.
+                manifests = 0;
+                after = null;
+                return true;
+            }
+
+            await finish(answer.Next);
+            return false;
         };
     }
 

@@ -28,7 +28,7 @@ public sealed partial class Sweeper(
 
         if (counts.IsWorthTelling)
         {
-            LogSwept(logger, counts.BlobsUnlinked, counts.BlobsCollected, counts.BytesCollected, counts.ObjectsDeleted, counts.UploadsExpired, counts.ManifestsRemoved);
+            LogSwept(logger, OperationResults.Text(OperationKind.Collection, counts.ByName));
         }
 
         return failures.Count == 0 ? counts : throw new AggregateException(failures);
@@ -74,8 +74,8 @@ public sealed partial class Sweeper(
         }
     }
 
-    [LoggerMessage(1201, LogLevel.Information, "Collected: {Unlinked} blobs left their repositories, {Blobs} ({Bytes} bytes) the registry; {Objects} objects were deleted, {Uploads} uploads given up, {Manifests} manifests removed")]
-    private static partial void LogSwept(ILogger logger, long unlinked, long blobs, long bytes, long objects, long uploads, long manifests);
+    [LoggerMessage(1201, LogLevel.Information, "The sweep removed {Results}")]
+    private static partial void LogSwept(ILogger logger, string results);
 
     [LoggerMessage(1203, LogLevel.Warning, "{Count} steps of the collection of garbage failed and are done again next time; the first one: {Reason}")]
     private static partial void LogPartly(ILogger logger, int count, string reason);

@@ -14,7 +14,11 @@ public sealed partial class OperationWorker(
     TimeProvider time,
     ILogger<OperationWorker> logger) : BackgroundService
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
+    // An operation that this silo was asked for begins at once (OperationSignal). Looking for others is a grain call and a read: twice a second, it was a quarter of what a server at rest does.
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+
+    // After a restart: what was at work before goes on soon.
+    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(500);
 
     // Well below the time after which somebody else takes over.
     private static readonly TimeSpan SignOfLife = TimeSpan.FromSeconds(2);
@@ -27,7 +31,7 @@ public sealed partial class OperationWorker(
         var working = new List<Task>();
 
         // Operations that another silo was asked for, or whose worker died, are found by looking.
-        using var timer = time.CreateTimer(_ => signal.Set(), state: null, Interval, Interval);
+        using var timer = time.CreateTimer(_ => signal.Set(), state: null, FirstLook, Interval);
         while (await signal.WaitAsync(stoppingToken))
         {
             working.RemoveAll(task => task.IsCompleted);
@@ -87,7 +91,7 @@ public sealed partial class OperationWorker(
         try
         {
             await Board.Finish(claimed.Id, _id, run.Progress, error, CancellationToken.None);
-            LogEnded(logger, claimed.Request.Kind, claimed.Id, string.Join(", ", run.Progress.Counts.Select(count => $"{count.Key} {count.Value}")));
+            LogEnded(logger, claimed.Request.Kind, claimed.Id, OperationResults.Text(claimed.Request.Kind, run.Progress.Counts) is { Length: > 0 } results ? results : "nothing to do");
         }
         catch (Exception e)
         {
@@ -137,8 +141,8 @@ public sealed partial class OperationWorker(
     [LoggerMessage(1301, LogLevel.Information, "{Kind} {Id} begins, at step {Step}")]
     private static partial void LogStarted(ILogger logger, OperationKind kind, string id, long step);
 
-    [LoggerMessage(1302, LogLevel.Information, "{Kind} {Id} has ended: {Counts}")]
-    private static partial void LogEnded(ILogger logger, OperationKind kind, string id, string counts);
+    [LoggerMessage(1302, LogLevel.Information, "{Kind} {Id} has ended: {Results}")]
+    private static partial void LogEnded(ILogger logger, OperationKind kind, string id, string results);
 
     [LoggerMessage(1303, LogLevel.Information, "{Kind} {Id} was cancelled")]
     private static partial void LogCancelled(ILogger logger, OperationKind kind, string id);

@@ -114,6 +114,19 @@ internal ref struct RowReader
         return length < 0 ? null : Encoding.UTF8.GetString(Take(length));
     }
 
+    /// <summary>The same, for a text that many rows share: if it says the same, the string of the row before is taken again instead of making another.</summary>
+    public string? Text(string? before)
+    {
+        var length = BinaryPrimitives.ReadInt32LittleEndian(Take(sizeof(int)));
+        if (length < 0)
+        {
+            return null;
+        }
+
+        var bytes = Take(length);
+        return before is not null && Ascii.Equals(bytes, before) ? before : Encoding.UTF8.GetString(bytes);
+    }
+
     public Guid Id() => new(Take(16));
 
     public readonly ReadOnlySpan<byte> Rest => _rest;

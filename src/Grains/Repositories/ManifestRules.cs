@@ -142,7 +142,8 @@ internal static class ManifestRules
         return (row.HasAllNames || (row = ManifestRow.Find(rows, digest)) is not null) && Names(rows, digest, row).All.Contains(content);
     }
 
-    private static ManifestNames Names(RowView rows, Digest digest, ManifestRow row) =>
+    /// <summary>Returns what a manifest names.</summary>
+    public static ManifestNames Names(RowView rows, Digest digest, ManifestRow row) =>
         ManifestNames.Decode((row.HasAllNames ? row.First : Content(rows, digest, row))[..row.NamesSize]);
 
     /// <summary>What the manifest names, and then its bytes.</summary>

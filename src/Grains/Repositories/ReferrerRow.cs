@@ -14,6 +14,11 @@ internal sealed record ReferrerRow(Referrer Listed, bool IsPartial)
 {
     private const int MaxAnnotations = 32 * 1024;
 
+    // A damaged row may say any number: no more is allocated ahead.
+    private const int MaxSharedNames = 64;
+
+    private static readonly Dictionary<string, string> NoNames = [];
+
     public static ReferrerRow Of(PutManifest manifest)
     {
         var size = manifest.Annotations.Sum(pair => System.Text.Encoding.UTF8.GetByteCount(pair.Key) + System.Text.Encoding.UTF8.GetByteCount(pair.Value) + 8);
@@ -34,14 +39,21 @@ internal sealed record ReferrerRow(Referrer Listed, bool IsPartial)
         return writer.ToValue();
     }
 
-    public static ReferrerRow Decode(string key, ReadOnlyMemory<byte> value)
+    /// <summary>Reads a row.</summary>
+    /// <param name="key">Its key.</param>
+    /// <param name="value">Its value.</param>
+    /// <param name="before">The row before it in a list; null if there is none. Types and names of annotations are mostly the same in both: their strings are shared.</param>
+    public static ReferrerRow Decode(string key, ReadOnlyMemory<byte> value, Referrer? before = null)
     {
         var reader = new RowReader(value, 1);
-        var (mediaType, size, artifactType, partial, count) = (reader.Text()!, reader.Number(), reader.Text(), reader.Flag(), reader.Number());
-        var annotations = new Dictionary<string, string>(StringComparer.Ordinal);
+        var (mediaType, size, artifactType, partial, count) =
+            (reader.Text(before?.MediaType)!, reader.Number(), reader.Text(before?.ArtifactType), reader.Flag(), (int)reader.Number());
+        var annotations = new Dictionary<string, string>(Math.Min(count, MaxSharedNames), StringComparer.Ordinal);
+        using var names = (before?.Annotations as Dictionary<string, string> ?? NoNames).Keys.GetEnumerator();
         for (var i = 0; i < count; i++)
         {
-            annotations[reader.Text()!] = reader.Text()!;
+            var name = names.MoveNext() ? names.Current : null;
+            annotations[reader.Text(name)!] = reader.Text()!;
         }
 
         return new ReferrerRow(new Referrer(Digest.Parse(RepositoryRows.LastPart(key)), mediaType, size, artifactType, annotations), partial);

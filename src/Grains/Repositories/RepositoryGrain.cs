@@ -245,10 +245,12 @@ internal sealed class RepositoryGrain(
         clients.Note();
         var referrers = new List<Referrer>();
         var bytes = 0L;
+        Referrer? before = null;
         var start = after is { } last ? RepositoryRows.Sub(subject, last) : null;
         await foreach (var row in Rows.ScanAsync(RepositoryRows.SubPrefix(subject), start, cancellationToken))
         {
-            var found = ReferrerRow.Decode(row.Key, row.Value);
+            var found = ReferrerRow.Decode(row.Key, row.Value, before);
+            before = found.Listed;
             if (artifactType is not null && found.Listed.ArtifactType != artifactType)
             {
                 continue;
@@ -329,9 +331,10 @@ internal sealed class RepositoryGrain(
     /// <summary>Rules 3 and 4: pin the blob in its shard, then commit the link unless somebody unlinked it meanwhile.</summary>
     private async Task<LinkAnswer> Link(Digest digest, BlobContent? content, DateTimeOffset deadline, CancellationToken cancellationToken)
     {
-        if (await Keep(digest, await FindLink(digest, cancellationToken), cancellationToken))
+        var link = await FindLink(digest, cancellationToken);
+        if (await Keep(digest, link, cancellationToken))
         {
-            return LinkAnswer.Linked;
+            return Linked(content, link!.Object);
         }
 
         var shard = GrainFactory.GetGrain<IBlobShardGrain>(digest.FirstByte);
@@ -373,12 +376,18 @@ internal sealed class RepositoryGrain(
                 cancellationToken);
             if (linked)
             {
-                return LinkAnswer.Linked;
+                return Linked(content, (acquired.Content as ObjectContent)?.Object);
             }
         }
 
         throw Overtaken();
     }
+
+    /// <summary>
+    /// Returns whether the caller's object is the one that counts. It is a hint to ask Renounce soon, and no more: what counts may have changed again, and only the shard's commit decides.
+    /// </summary>
+    private static LinkAnswer Linked(BlobContent? brought, ObjectId? counting) =>
+        brought is ObjectContent { Object: var id } && id != counting ? LinkAnswer.LinkedToOther : LinkAnswer.Linked;
 
     /// <summary>Rule 9: a repository is in the catalog before anything of it can be seen. Answers from when on it is, or null if it was already.</summary>
     private async ValueTask<Announcement?> EnterCatalog(CancellationToken cancellationToken)
@@ -415,7 +424,13 @@ internal sealed class RepositoryGrain(
     /// <summary>At least the bytes of an entry as JSON: names and punctuation of its members, and each character that may need an escape as six.</summary>
     private static long JsonSize(Referrer listed)
     {
-        return 384 + Text(listed.MediaType) + Text(listed.ArtifactType) + listed.Annotations.Sum(pair => 8 + Text(pair.Key) + Text(pair.Value));
+        var size = 384 + Text(listed.MediaType) + Text(listed.ArtifactType);
+        foreach (var (key, value) in listed.Annotations)
+        {
+            size += 8 + Text(key) + Text(value);
+        }
+
+        return size;
 
         static long Text(string? text)
         {

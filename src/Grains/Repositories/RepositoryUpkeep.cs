@@ -24,8 +24,7 @@ internal sealed class RepositoryUpkeep(
     // So many manifests are searched before the grain's other messages have their turn.
     private const int SeenInOneTurn = 256;
 
-    // Referrers of referrers of … : deeper than any tool makes.
-    private const int MaxReferrerDepth = 8;
+    private readonly ManifestReach _reach = new(rows, new HashSet<Digest>());
 
     /// <inheritdoc cref="IRepositoryUpkeepGrain.Holds"/>
     public async Task<bool[]> HoldsAsync(Digest[] digests, CancellationToken cancellationToken)
@@ -84,7 +83,7 @@ internal sealed class RepositoryUpkeep(
             {
                 links.Add(digest);
             }
-            else if (due <= now && !command.DryRun)
+            else if (due <= now)
             {
                 subjects.Add(await FindReferrersAsync(row.Key, digest, command.Limit, cancellationToken));
             }
@@ -100,16 +99,10 @@ internal sealed class RepositoryUpkeep(
 
         // :: Step 2: those that still have to, in one commit.
         string[] needs = [.. links.Select(RepositoryRows.Link)];
-        var answer = command.DryRun
-            ? await rows.ReadAsync(needs, view => Count(view, links, now, command.Grace), cancellationToken)
-            : await rows.DecideAsync(needs, batch => Unlink(batch, links, subjects, now, timestamp, command.Grace), cancellationToken);
+        var answer = await rows.DecideAsync(needs, batch => Unlink(batch, links, subjects, now, timestamp, command.Grace), cancellationToken);
 
         // Bytes go after their references: whoever collects wants them gone, not just announced. Also what waits from before.
-        if (!command.DryRun)
-        {
-            await releases.DrainAsync();
-        }
-
+        await releases.DrainAsync();
         if (seen == command.Limit || subjects is [.., { More: true }])
         {
             return answer with { More = true, After = last };
@@ -117,7 +110,7 @@ internal sealed class RepositoryUpkeep(
 
         // :: Step 3: at the end, nobody needs to look any more if nothing waits, and what is empty leaves.
         //    Who looks with a grace of its own looks at all repositories, and leaves the schedule as it is: that most of them have nothing to do costs no commit.
-        var isOver = command.DryRun || (command.Grace is not null && !(options.RemoveEmpty && await IsEmptyAsync(cancellationToken)));
+        var isOver = command.Grace is not null && !(options.RemoveEmpty && await IsEmptyAsync(cancellationToken));
         return isOver ? answer : answer with { Next = next ?? await FinishAsync(cancellationToken) };
     }
 
@@ -131,9 +124,7 @@ internal sealed class RepositoryUpkeep(
         {
             var digest = Digest.Parse(row.Key[RepositoryRows.ManifestPrefix.Length..]);
             var manifest = ManifestRow.Decode(row.Value);
-            if (manifest.Pushed < command.PushedBefore
-                && !await IsSubjectHereAsync(manifest, cancellationToken)
-                && !await IsLedToAsync(digest, depth: 0, cancellationToken))
+            if (await _reach.IsUnreachableAsync(digest, manifest, command.PushedBefore, cancellationToken))
             {
                 garbage.Add(digest);
             }
@@ -147,7 +138,7 @@ internal sealed class RepositoryUpkeep(
 
         // :: Step 2: it goes, unless somebody has tagged or named it meanwhile.
         var removed = garbage.Count;
-        if (garbage.Count > 0 && !command.DryRun)
+        if (garbage.Count > 0)
         {
             removed = await schedule.DecideAsync(
                 [.. garbage.Select(RepositoryRows.Manifest)],
@@ -370,15 +361,6 @@ internal sealed class RepositoryUpkeep(
 
     private static bool IsDamage(Exception exception) => exception is FormatException or ArgumentException or OverflowException;
 
-    private static CollectAnswer Count(RowView view, List<Digest> links, DateTimeOffset now, TimeSpan? grace)
-    {
-        var unused = links
-            .Select(digest => (Digest: digest, Link: LinkRow.Find(view, digest)))
-            .Where(pair => pair.Link is not null && LinkRules.IsUnused(pair.Link, now, grace))
-            .Select(pair => new UnlinkedBlob(pair.Digest, pair.Link!.Size));
-        return new CollectAnswer([.. unused], Manifests: 0, More: false, After: null, Next: null);
-    }
-
     private CollectAnswer Unlink(RowBatch batch, List<Digest> links, List<GoneSubject> subjects, DateTimeOffset now, DateTimeOffset timestamp, TimeSpan? grace)
     {
         var unlinked = new List<UnlinkedBlob>();
@@ -419,7 +401,7 @@ internal sealed class RepositoryUpkeep(
             await foreach (var row in rows.ScanAsync(RepositoryRows.SubPrefix(subject), after: null, cancellationToken))
             {
                 var referrer = Digest.Parse(RepositoryRows.LastPart(row.Key));
-                if (await rows.ReadAsync([], view => ManifestRules.IsNamed(view, referrer), cancellationToken))
+                if (await _reach.IsNamedAsync(referrer, cancellationToken))
                 {
                     continue;
                 }
@@ -512,29 +494,6 @@ internal sealed class RepositoryUpkeep(
         }
 
         return true;
-    }
-
-    private async ValueTask<bool> IsSubjectHereAsync(ManifestRow manifest, CancellationToken cancellationToken) =>
-        manifest.Subject is { } subject
-        && await rows.ReadAsync([RepositoryRows.Manifest(subject)], view => view.Has(RepositoryRows.Manifest(subject)), cancellationToken);
-
-    /// <summary>Whether a manifest is tagged or named, or is the subject of one that is.</summary>
-    private async Task<bool> IsLedToAsync(Digest digest, int depth, CancellationToken cancellationToken)
-    {
-        if (await rows.ReadAsync([], view => ManifestRules.IsNamed(view, digest), cancellationToken) || depth == MaxReferrerDepth)
-        {
-            return true;
-        }
-
-        await foreach (var row in rows.ScanAsync(RepositoryRows.SubPrefix(digest), after: null, cancellationToken))
-        {
-            if (await IsLedToAsync(Digest.Parse(RepositoryRows.LastPart(row.Key)), depth + 1, cancellationToken))
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 
     private async Task<List<string>> FirstAsync(string prefix, int limit, CancellationToken cancellationToken)

@@ -28,11 +28,20 @@ internal enum SessionState : byte
 
     /// <summary>Given up.</summary>
     Cancelled = 2,
+
+    /// <summary>Closed, and another object holds the content: Renounce is to decide about its own at once.</summary>
+    Orphaned = 3,
+
+    /// <summary>Closed, and Renounce has decided about its object: the row only keeps the id from beginning another session.</summary>
+    Renounced = 4,
 }
 
 /// <summary>The row of a session.</summary>
 internal sealed record SessionRow
 {
+    // 2: the states Orphaned and Renounced. A release that does not know them must refuse the row, since it would take the session for one that was given up.
+    private const byte Version = 2;
+
     public required SessionState State { get; init; }
 
     /// <summary>Where the bytes are; null for a session that was given up before it had any.</summary>
@@ -62,7 +71,7 @@ internal sealed record SessionRow
     /// <summary>Until when the sealed object can become a blob.</summary>
     public DateTimeOffset Deadline { get; init; }
 
-    public ReadOnlyMemory<byte> Encode() => new RowWriter(1, 256)
+    public ReadOnlyMemory<byte> Encode() => new RowWriter(Version, 256)
         .Number((long)State).Text(Object?.Value).Number(Epoch).Flag(Held).Number(Offset).Number((long)Algorithm)
         .Time(IssuedAt).Time(Touched).Text(Digest?.Value).Time(Deadline).ToValue();
 
@@ -70,7 +79,7 @@ internal sealed record SessionRow
 
     public static SessionRow Decode(ReadOnlyMemory<byte> value)
     {
-        var reader = new RowReader(value, 1);
+        var reader = new RowReader(value, Version);
         return new SessionRow
         {
             State = (SessionState)reader.Number(),

@@ -12,7 +12,7 @@ internal static class UploadRules
     {
         null => new UploadUnstored(),
         { State: SessionState.Open } => new UploadOpen(session.Epoch, session.Offset, session.Object!.Value, session.Algorithm),
-        { State: SessionState.Sealed } => Seal(session),
+        { State: SessionState.Sealed or SessionState.Orphaned or SessionState.Renounced } => Seal(session),
         _ => new CancelledUpload(session.Object),
     };
 
@@ -75,7 +75,7 @@ internal static class UploadRules
     {
         switch (SessionRow.Find(rows))
         {
-            case { State: SessionState.Sealed } session when session.Digest == digest:
+            case { State: SessionState.Sealed or SessionState.Orphaned or SessionState.Renounced } session when session.Digest == digest:
                 return Seal(session);
 
             case { State: SessionState.Open } session when session.Epoch == epoch:
@@ -122,38 +122,81 @@ internal static class UploadRules
         return new CancelledUpload(cancelled.Object);
     }
 
+    /// <summary>
+    /// Records that a closed session's object is an orphan: nothing but the hint to ask Renounce at once. Answers whether Renounce has still to be asked, which a repeat hears again: the first
+    /// command may have died before it scheduled that.
+    /// </summary>
+    public static bool Orphan(RowBatch rows)
+    {
+        if (SessionRow.Find(rows) is not { State: SessionState.Sealed or SessionState.Orphaned } session)
+        {
+            return false;
+        }
+
+        if (session.State == SessionState.Sealed)
+        {
+            rows.Put(UploadRows.Session, (session with { State = SessionState.Orphaned }).Encode());
+        }
+
+        return true;
+    }
+
+    /// <summary>Records that Renounce has decided about a closed session's object. A sweep that was overtaken may say so of a session that is over.</summary>
+    public static bool RecordRenounced(RowBatch rows)
+    {
+        if (SessionRow.Find(rows) is not { State: SessionState.Sealed or SessionState.Orphaned } session)
+        {
+            return false;
+        }
+
+        rows.Put(UploadRows.Session, (session with { State = SessionState.Renounced }).Encode());
+        return true;
+    }
+
     /// <summary>Rule 8, the session's part: an open one is given up when nothing came for long enough, a closed one is left to Renounce.</summary>
     public static ExpireAnswer Expire(RowBatch rows, Func<SessionRow, bool> isHeld, DateTimeOffset now, TimeSpan expiry)
     {
-        if (SessionRow.Find(rows) is not { } session)
+        var session = SessionRow.Find(rows);
+        var answer = FindExpired(session, isHeld, now, expiry);
+        if (answer is ExpireOpen && session is { State: SessionState.Open })
+        {
+            rows.Put(UploadRows.Session, (session with { State = SessionState.Cancelled, Held = false }).Encode());
+        }
+
+        return answer;
+    }
+
+    /// <summary>Returns what <see cref="Expire"/> answers, and changes nothing.</summary>
+    public static ExpireAnswer FindExpired(SessionRow? session, Func<SessionRow, bool> isHeld, DateTimeOffset now, TimeSpan expiry)
+    {
+        if (session is null)
         {
             return new ExpireNothing();
         }
 
         // As long as its id proves itself the row has to stay, or the session would begin again.
-        var due = session.IssuedAt + expiry;
-        due = session.State switch
+        var idEnd = session.IssuedAt + expiry;
+        var due = session.State switch
         {
-            SessionState.Open => Later(due, isHeld(session) ? now + expiry : session.Touched + expiry),
-            SessionState.Sealed => Later(due, session.Deadline),
-            _ => due,
+            SessionState.Open => Later(idEnd, isHeld(session) ? now + expiry : session.Touched + expiry),
+            SessionState.Sealed => Later(idEnd, session.Deadline),
+
+            // Its push has its blob, and needs the object no longer. Acquires that are still under way find the tombstone, which stays for as long as they can come.
+            SessionState.Orphaned => now,
+            _ => idEnd,
         };
         if (due > now)
         {
             return new ExpireLater(due);
         }
 
-        if (session.State == SessionState.Sealed)
+        return session.State switch
         {
-            return new ExpireSealed(session.Digest!.Value, session.Object!.Value, session.Deadline);
-        }
-
-        if (session.State == SessionState.Open)
-        {
-            rows.Put(UploadRows.Session, (session with { State = SessionState.Cancelled, Held = false }).Encode());
-        }
-
-        return new ExpireOpen(session.Object);
+            SessionState.Sealed or SessionState.Orphaned =>
+                new ExpireSealed(session.Digest!.Value, session.Object!.Value, session.Deadline, idEnd > now ? idEnd : null),
+            SessionState.Renounced => new ExpireRenounced(),
+            _ => new ExpireOpen(session.Object),
+        };
     }
 
     private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset other) => one > other ? one : other;

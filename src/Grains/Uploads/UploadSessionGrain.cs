@@ -113,6 +113,24 @@ internal sealed class UploadSessionGrain(
     }
 
     /// <inheritdoc/>
+    public async Task Orphan(CancellationToken cancellationToken)
+    {
+        if (!await Rows.DecideAsync(Needs, UploadRules.Orphan, cancellationToken))
+        {
+            return;
+        }
+
+        // After the row, unlike rule 1: a sweep that found the entry first would put the session off until its end. If this grain dies in between, the entry of that end is there.
+        await GrainFactory.GetGrain<IScheduleGrain>(Schedules.OfUpload(_id)).Schedule(_id, time.GetUtcNow(), cancellationToken);
+
+        // Nothing more will come: its memory need not wait until it has been idle for long.
+        DeactivateOnIdle();
+    }
+
+    /// <inheritdoc/>
+    public Task RecordRenounced(CancellationToken cancellationToken) => Rows.DecideAsync(Needs, UploadRules.RecordRenounced, cancellationToken);
+
+    /// <inheritdoc/>
     public Task Forget(CancellationToken cancellationToken) => Drop(cancellationToken);
 
     private ValueTask<SessionRow?> Find(CancellationToken cancellationToken) => Rows.ReadAsync(Needs, SessionRow.Find, cancellationToken);

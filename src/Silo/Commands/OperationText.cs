@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using Granary.Gateway.Admin;
 using Granary.Grains.Interfaces.Operations;
@@ -8,25 +7,7 @@ namespace Granary.Silo.Commands;
 /// <summary>Says in words what an operation is and what came of it.</summary>
 internal static class OperationText
 {
-    // What there may be to count, in the order in which it is told.
-    private static readonly (string Name, string Text)[] Counts =
-    [
-        ("repositories", "repositories checked"),
-        ("manifests", "manifests"),
-        ("unlinked", "blobs left their repositories"),
-        ("blobs", "blobs"),
-        ("objects", "objects"),
-        ("uploads", "uploads given up"),
-        ("removed", "rows removed"),
-        ("bytes", "of them"),
-        ("copied", "objects copied"),
-        ("damaged", "blobs are DAMAGED"),
-        ("damagedRows", "rows were DAMAGED"),
-        ("pinned", "references made again"),
-        ("mended", "damaged blobs mended"),
-        ("reclaimed", "objects of nobody removed"),
-        ("reclaimedBytes", "of those"),
-    ];
+    private const string Nothing = "nothing to do";
 
     public static string Json(OperationStatus operation) => Encoding.UTF8.GetString(OperationJson.Of(operation).Span);
 
@@ -51,11 +32,7 @@ internal static class OperationText
         _ => 0,
     };
 
-    public static string Results(OperationStatus operation) => string.Join(
-        ", ",
-        Counts
-            .Where(count => operation.Progress.Counts.GetValueOrDefault(count.Name) > 0)
-            .Select(count => $"{(count.Name is "bytes" or "reclaimedBytes" ? Bytes(operation.Progress.Counts[count.Name]) : operation.Progress.Counts[count.Name].ToString(CultureInfo.InvariantCulture))} {count.Text}"));
+    public static string Results(OperationStatus operation) => OperationResults.Text(operation.Request.Kind, operation.Progress.Counts);
 
     /// <summary>Returns whether it was to delete a repository, and there was none.</summary>
     public static bool IsDeletionOfNothing(OperationStatus operation) =>
@@ -65,30 +42,20 @@ internal static class OperationText
     /// <summary>How it ended, and what somebody should look at.</summary>
     public static IEnumerable<string> End(OperationStatus operation)
     {
-        var results = Results(operation) is { Length: > 0 } text ? text : "nothing to do";
+        var results = Results(operation) is { Length: > 0 } text ? text : operation.Request.DryRun ? "nothing" : Nothing;
         yield return operation switch
         {
             { State: OperationState.Failed } => $"The {Title(operation)} failed: {operation.Error}",
             { State: OperationState.Cancelled } => $"The {Title(operation)} was cancelled; until then: {results}.",
             _ when IsDeletionOfNothing(operation) => $"There is no repository {operation.Request.Repository}: nothing was deleted.",
             { Request.DryRun: true } => $"What a collection would remove: {results}.",
+            { Request.Kind: OperationKind.Collection or OperationKind.Deletion, State: OperationState.Done } when results != Nothing =>
+                $"The {Title(operation)} is done; it removed {results}.",
             _ => $"The {Title(operation)} is done: {results}.",
         };
         foreach (var finding in operation.Progress.Findings)
         {
             yield return "! " + finding;
         }
-    }
-
-    private static string Bytes(long count)
-    {
-        string[] units = ["bytes", "KB", "MB", "GB", "TB"];
-        var (number, unit) = ((double)count, 0);
-        while (number >= 1000 && unit < units.Length - 1)
-        {
-            (number, unit) = (number / 1000, unit + 1);
-        }
-
-        return string.Create(CultureInfo.InvariantCulture, $"{number:0.#} {units[unit]}");
     }
 }

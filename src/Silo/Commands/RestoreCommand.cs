@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Granary.Grains.Interfaces.Operations;
 using Granary.Storage;
 using Granary.Storage.Data;
 
@@ -48,7 +49,7 @@ internal static class RestoreCommand
                 }
             }
 
-            Console.WriteLine($"Restored {count} objects ({bytes} bytes) to '{Path.GetFullPath(data)}'. Start the server with --data '{data}'.");
+            Console.WriteLine($"Restored {count} {(count == 1 ? "object" : "objects")} ({ByteText.Of(bytes)}) to '{Path.GetFullPath(data)}'. Start the server with --data '{data}'.");
             if (faults > 0)
             {
                 Console.WriteLine(

@@ -28,6 +28,9 @@ internal static class EmbeddedCluster
         })));
         silo.Services.Replace(ServiceDescriptor.Singleton<IEnvironmentStatisticsProvider, NoEnvironmentStatistics>());
 
+        // Once a second, each silo tells the others of a cluster how busy it is, so that they place grains by it. Here there is no other.
+        silo.Configure<DeploymentLoadPublisherOptions>(options => options.DeploymentLoadPublisherRefreshTime = TimeSpan.Zero);
+
         // Without one, the pipeline through which each grain is placed comes with Polly's telemetry: nobody reads it, and it brings a client for HTTP with it.
         silo.Services.Replace(ServiceDescriptor.Transient<ResiliencePipelineBuilder, ResiliencePipelineBuilder>());
         silo.AddGranaryGrains();

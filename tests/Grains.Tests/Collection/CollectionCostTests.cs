@@ -131,7 +131,7 @@ public sealed class CollectionCostTests : CollectionTest
     }
 
     private Task CollectRepositoriesAsync() =>
-        Collector.CollectAllRepositoriesAsync([.. Schedules.Repositories], TimeSpan.Zero, dryRun: null, new CollectionCounts(), default);
+        Collector.CollectAllRepositoriesAsync([.. Schedules.Repositories], TimeSpan.Zero, new CollectionCounts(), default);
 
     private Task<bool[]> AreCollectableAsync(params string[] repositories) =>
         Cluster.Grains.GetGrain<IRepositoryGlanceGrain>(0).AreCollectable(Array.ConvertAll(repositories, RepositoryName.Parse), default);

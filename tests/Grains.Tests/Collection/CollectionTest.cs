@@ -1,4 +1,5 @@
 using Granary.Grains.Collection;
+using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Tests.Cluster;
 using Granary.Storage.Blobs.FileSystem;
 using Granary.Testing;
@@ -30,6 +31,25 @@ public abstract class CollectionTest : GrainTest, IDisposable
     {
         var grains = (cluster ?? Cluster).Grains;
         return new Sweeper(new GarbageCollector(grains, Blobs, Time), grains, Options.Create(Collection), Time, NullLogger<Sweeper>.Instance);
+    }
+
+    /// <summary>What a collection would do now.</summary>
+    private protected async Task<CollectionForecast> ForecastAsync(TimeSpan? grace, DateTimeOffset? pushedBefore = null, int room = CollectionForecast.DefaultRoom)
+    {
+        var forecast = new CollectionForecast(Store, Cluster.Grains, Lifetimes, Collection, Time, grace, pushedBefore) { Room = room };
+        await forecast.CountUploadsAsync(default);
+        if (pushedBefore is not null)
+        {
+            await forecast.CountCatalogAsync(() => Task.CompletedTask, default);
+        }
+
+        await forecast.CountRepositoriesAsync(Schedules.Repositories, () => Task.CompletedTask, default);
+        for (var shard = 0; shard < GarbageCollector.Shards; shard++)
+        {
+            await forecast.CountShardAsync(shard, default);
+        }
+
+        return forecast;
     }
 
     private protected async Task<CollectionCounts> SweepAfterAsync(TimeSpan later)

@@ -67,7 +67,7 @@ public sealed class FaultTests : CollectionTest
         Time.Advance(TimeSpan.FromDays(365));
 
         await SweepAfterAsync(Lifetimes.LinkGrace + TimeSpan.FromHours(1));
-        await Collector.CollectAllRepositoriesAsync([.. Schedules.Repositories], Lifetimes.LinkGrace, dryRun: null, new CollectionCounts(), default);
+        await Collector.CollectAllRepositoriesAsync([.. Schedules.Repositories], Lifetimes.LinkGrace, new CollectionCounts(), default);
         await SweepAfterAsync(Lifetimes.BlobGrace + TimeSpan.FromHours(1));
         Assert.NotNull(await Repository.FindBlobSize(Digest(used), default));
         Assert.Null(await ShardOf(unused).Find(Digest(unused), default));

@@ -146,9 +146,9 @@ public sealed class GarbageTests : CollectionTest
         Time.Advance(TimeSpan.FromDays(8));
         var young = await PutAsync(Commands.Put("young", []));
 
-        Assert.Equal(3, await CollectUntaggedAsync(dryRun: true));
+        Assert.Equal(4, await ForecastUntaggedAsync());
         Assert.True(await IsHereAsync(overwritten));
-        Assert.Equal(4, await CollectUntaggedAsync(dryRun: false));
+        Assert.Equal(4, await CollectUntaggedAsync());
 
         foreach (var gone in new[] { deadIndex, deadChild, overwritten, early })
         {
@@ -196,30 +196,30 @@ public sealed class GarbageTests : CollectionTest
         await GrainCluster.LinkAsync(Repository, Bytes("used"));
         await PutAsync(Commands.Put("m", ["v1"], blobs: [Commands.DigestOf("used")]));
 
-        var (counts, dryRun) = (new CollectionCounts(), new DryRun());
-        await CollectNowAsync(dryRun, new CollectionCounts());
-        Assert.Equal(Commands.DigestOf("unused"), Assert.Single(dryRun.Blobs).Key);
+        var told = await ForecastAsync(TimeSpan.Zero);
+        Assert.Equal((1, 1, 6), (told.Counts.BlobsUnlinked, told.Counts.BlobsCollected, told.Counts.BytesCollected));
         Assert.NotNull(await Repository.FindBlobSize(Commands.DigestOf("unused"), default));
 
-        await CollectNowAsync(dryRun: null, counts);
+        var counts = await CollectNowAsync();
         Assert.Equal((1, 1), (counts.BlobsUnlinked, counts.BlobsCollected));
         Assert.Null(await Repository.FindBlobSize(Commands.DigestOf("unused"), default));
         Assert.NotNull(await Repository.FindBlobSize(Commands.DigestOf("used"), default));
     }
 
-    private async Task CollectNowAsync(DryRun? dryRun, CollectionCounts counts)
-    {
-        await Collector.CollectAllRepositoriesAsync([.. Granary.Grains.Interfaces.Collection.Schedules.Repositories], TimeSpan.Zero, dryRun, counts, default);
-        if (dryRun is null)
-        {
-            await Collector.CollectShardsAsync(Enumerable.Range(0, GarbageCollector.Shards), TimeSpan.Zero, counts, default);
-        }
-    }
-
-    private async Task<long> CollectUntaggedAsync(bool dryRun)
+    private async Task<CollectionCounts> CollectNowAsync()
     {
         var counts = new CollectionCounts();
-        await Collector.CollectUntaggedAsync(RepositoryName.Parse("app"), Time.GetUtcNow() - TimeSpan.FromDays(7), dryRun, counts, default);
+        await Collector.CollectAllRepositoriesAsync([.. Granary.Grains.Interfaces.Collection.Schedules.Repositories], TimeSpan.Zero, counts, default);
+        await Collector.CollectShardsAsync(Enumerable.Range(0, GarbageCollector.Shards), TimeSpan.Zero, counts, default);
+        return counts;
+    }
+
+    private async Task<long> ForecastUntaggedAsync() => (await ForecastAsync(grace: null, Time.GetUtcNow() - TimeSpan.FromDays(7))).Counts.ManifestsRemoved;
+
+    private async Task<long> CollectUntaggedAsync()
+    {
+        var counts = new CollectionCounts();
+        await Collector.CollectUntaggedAsync(RepositoryName.Parse("app"), Time.GetUtcNow() - TimeSpan.FromDays(7), counts, default);
         return counts.ManifestsRemoved;
     }
 

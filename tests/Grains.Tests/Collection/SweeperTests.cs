@@ -134,7 +134,7 @@ public sealed class SweeperTests : CollectionTest
     [Fact]
     public async Task A_reference_whose_caller_died_before_its_link_is_dropped()
     {
-        var (digest, id, deadline) = await SealAsync("lost");
+        var (digest, id, deadline, _) = await SealAsync("lost");
         var shard = Cluster.Grains.GetGrain<IBlobShardGrain>(digest.FirstByte);
         await shard.Acquire(new AcquireBlob(digest, new ObjectContent(id, 4), RepositoryName.Parse("app"), 1, deadline), default);
 
@@ -242,7 +242,7 @@ public sealed class SweeperTests : CollectionTest
                     var linked = random.Next(2) == 0
                         ? await GrainCluster.PersistAsync(() => repository.MountBlob(digest, default))
                         : await TryPushAsync(name, content);
-                    if (linked == LinkAnswer.Linked
+                    if (linked is LinkAnswer.Linked or LinkAnswer.LinkedToOther
                         && await GrainCluster.PersistAsync(() => repository.PutManifest(Commands.Put(content, [tag], blobs: [digest]), default)) is ManifestStored)
                     {
                         stored++;
@@ -261,8 +261,14 @@ public sealed class SweeperTests : CollectionTest
     {
         try
         {
-            var (digest, id, deadline) = await GrainCluster.PersistAsync(() => SealAsync(content));
-            return await GrainCluster.PersistAsync(() => Cluster.Repository(name).LinkBlob(digest, new ObjectContent(id, content.Length), deadline, default));
+            var (digest, id, deadline, session) = await GrainCluster.PersistAsync(() => SealAsync(content));
+            var answer = await GrainCluster.PersistAsync(() => Cluster.Repository(name).LinkBlob(digest, new ObjectContent(id, content.Length), deadline, default));
+            if (answer == LinkAnswer.LinkedToOther)
+            {
+                await GrainCluster.PersistAsync(() => OrphanAsync(session));
+            }
+
+            return answer;
         }
         catch (Exception e) when (e is InvalidOperationException or EpochFencedException)
         {
@@ -302,12 +308,20 @@ public sealed class SweeperTests : CollectionTest
     /// <summary>Pushes a blob as the gateway does: session, object, seal, link.</summary>
     private async Task<(Digest Digest, ObjectId Object)> PushAsync(string repository, string content)
     {
-        var (digest, id, deadline) = await SealAsync(content);
-        Assert.Equal(LinkAnswer.Linked, await Cluster.Repository(repository).LinkBlob(digest, new ObjectContent(id, content.Length), deadline, default));
+        var (digest, id, deadline, _) = await SealAsync(content);
+        var answer = await Cluster.Repository(repository).LinkBlob(digest, new ObjectContent(id, content.Length), deadline, default);
+        var counts = Assert.IsType<ObjectContent>(await Cluster.Repository(repository).FindBlob(digest, default)).Object;
+        Assert.Equal(counts == id ? LinkAnswer.Linked : LinkAnswer.LinkedToOther, answer);
         return (digest, id);
     }
 
-    private async Task<(Digest Digest, ObjectId Object, DateTimeOffset Deadline)> SealAsync(string content)
+    private static async Task<bool> OrphanAsync(IUploadSessionGrain session)
+    {
+        await session.Orphan(default);
+        return true;
+    }
+
+    private async Task<(Digest Digest, ObjectId Object, DateTimeOffset Deadline, IUploadSessionGrain Session)> SealAsync(string content)
     {
         var session = Cluster.Grains.GetGrain<IUploadSessionGrain>($"upload-{Interlocked.Increment(ref _uploads)}");
         var begun = await BeginAsync(session);
@@ -320,7 +334,7 @@ public sealed class SweeperTests : CollectionTest
         var digest = Commands.DigestOf(content);
         var upload = await session.Seal(begun.Epoch, digest, content.Length, default) ?? throw new InvalidOperationException("The session was overtaken.");
         await Blobs.SealAsync(begun.Object, digest, default);
-        return (digest, begun.Object, upload.Deadline);
+        return (digest, begun.Object, upload.Deadline, session);
     }
 
     private async Task<UploadBegun> BeginAsync(IUploadSessionGrain session) =>

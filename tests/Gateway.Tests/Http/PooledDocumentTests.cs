@@ -1,0 +1,36 @@
+using System.Buffers;
+using Granary.Gateway.Http;
+
+namespace Granary.Gateway.Tests.Http;
+
+/// <summary>A document in pieces is the document.</summary>
+public sealed class PooledDocumentTests
+{
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(5_000)]
+    [InlineData(300_000)]
+    public async Task What_is_written_comes_out_whole_however_it_is_cut(int length)
+    {
+        var random = new Random(length);
+        var expected = new byte[length];
+        random.NextBytes(expected);
+        using var document = new PooledDocument();
+        for (var written = 0; written < length;)
+        {
+            // Some writers ask for more than they use, some take what there is.
+            var count = Math.Min(random.Next(1, 70_000), length - written);
+            expected.AsSpan(written, count).CopyTo(document.GetSpan(count));
+            document.Advance(count);
+            written += count;
+        }
+
+        document.Write(ReadOnlySpan<byte>.Empty);
+        using var stream = new MemoryStream();
+        await document.CopyToAsync(stream, default);
+
+        Assert.Equal(length, document.Length);
+        Assert.Equal(expected, stream.ToArray());
+    }
+}
