@@ -31,6 +31,18 @@ public sealed class AdminApiTests : IAsyncLifetime
         Assert.Empty((await Client.GetJsonAsync(Admin.Operations))["operations"]!.AsArray());
     }
 
+    [Theory]
+    [InlineData("get", "/granary/v1/operations", "POST, GET")]
+    [InlineData("PUT", "/granary/v1/operations/1", "GET, DELETE")]
+    [InlineData("DELETE", "/granary/v1/explain", "GET")]
+    public async Task A_method_that_a_path_does_not_have_is_405(string method, string path, string allowed)
+    {
+        using var answer = await Client.SendAsync(method, path);
+
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, answer.StatusCode);
+        Assert.Equal(allowed, string.Join(", ", answer.Content.Headers.Allow));
+    }
+
     [Fact]
     public async Task It_can_be_turned_off()
     {

@@ -9,6 +9,9 @@ namespace Granary.Gateway.Transfer;
 /// </summary>
 internal static class BlobReceiver
 {
+    // About a millisecond of hashing: after so much without waiting once, an upload lets other requests have its thread.
+    private const int Turn = 1024 * 1024;
+
     /// <summary>Receives the whole body.</summary>
     /// <param name="body">Where from.</param>
     /// <param name="writer">Where to.</param>
@@ -19,10 +22,16 @@ internal static class BlobReceiver
     /// <exception cref="BrokenBodyException">The client stopped. What arrived is written.</exception>
     public static async Task<bool> ReceiveAsync(RequestBody body, IBlobWriter writer, RunningHash? hash, long maxBytes, Func<ValueTask> keepAlive)
     {
-        var received = 0L;
+        var (received, turn) = (0L, 0L);
         while (true)
         {
-            var read = await body.ReadAsync();
+            var reading = body.ReadAsync();
+            if (!reading.IsCompleted)
+            {
+                turn = received;
+            }
+
+            var read = await reading;
             received += read.Buffer.Length;
             if (received > maxBytes)
             {
@@ -56,6 +65,11 @@ internal static class BlobReceiver
             }
 
             await keepAlive();
+            if (received - turn >= Turn)
+            {
+                turn = received;
+                await Task.Yield();
+            }
         }
     }
 }
