@@ -57,7 +57,9 @@ internal sealed partial class EarlyAnswers(IOptions<DownloadOptions> options, Ti
         {
             // The web server would answer by itself, and then read the body without a bound.
             LogDefect(logger, e, http.Request.Method, http.Request.Path);
+            var id = http.Response.Headers["X-Request-Id"];
             http.Response.Clear();
+            http.Response.Headers["X-Request-Id"] = id;
             await ErrorResponse.WriteAsync(http, RegistryError.Internal);
         }
 
@@ -141,9 +143,14 @@ internal sealed partial class EarlyAnswers(IOptions<DownloadOptions> options, Ti
                 return;
             }
         }
+        catch (BadHttpRequestException)
+        {
+            // The client closed its end, or what it sends is no body. The web server reads no more of it either, and closes without a reset.
+            return;
+        }
         catch (Exception e) when (e is IOException or OperationCanceledException or InvalidOperationException)
         {
-            // The client closed the connection, as it was told to, or sent something that is no body.
+            // The client has reset the connection, or its time is over.
         }
 
         http.Abort();

@@ -29,9 +29,12 @@ internal sealed class StreamWatch : IDisposable
     private readonly SocketOutput? _output;
     private readonly int _patience;
     private readonly ITimer _timer;
+
+    // Held while the timer's callback runs, so that it never resets a stream whose flush has ended: the next request may have the same context.
+    private readonly Lock _lock = new();
     private long _taken;
     private int _ticks;
-    private volatile bool _isOver;
+    private bool _isOver;
 
     private StreamWatch(HttpContext http, RequestTraffic traffic, int count)
     {
@@ -51,29 +54,32 @@ internal sealed class StreamWatch : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _isOver = true;
+        lock (_lock)
+        {
+            _isOver = true;
+        }
+
         _timer.Dispose();
     }
 
     private void Check()
     {
-        if (_isOver)
+        lock (_lock)
         {
-            return;
+            if (!_isOver && IsIdle())
+            {
+                _isOver = true;
+                _traffic.Break(BreakOff.IdleReader);
+                _http.Features.Get<IHttpResetFeature>()?.Reset(HttpCancel);
+            }
         }
+    }
 
+    private bool IsIdle()
+    {
         var taken = _output?.Taken() ?? 0;
-        if (taken - _taken >= Pings && ++_ticks < _patience)
-        {
-            _taken = taken;
-            return;
-        }
-
-        _isOver = true;
-        _traffic.Break(BreakOff.IdleReader);
-        if (_http.Features.Get<IHttpResetFeature>() is { } stream)
-        {
-            stream.Reset(HttpCancel);
-        }
+        var isIdle = taken - _taken < Pings || ++_ticks >= _patience;
+        _taken = taken;
+        return isIdle;
     }
 }

@@ -41,15 +41,17 @@ internal sealed class AccessLog(ILogger<AccessLog> logger, TimeProvider time, bo
     {
         var traffic = RequestTraffic.Of(http);
         var brokenBy = traffic?.Conclude(http, stopping.IsCancellationRequested) ?? BreakOff.None;
-        if (isFault && brokenBy == BreakOff.None)
+        var status = http.Response.StatusCode;
+        if (!http.Response.HasStarted && (isFault || brokenBy != BreakOff.None))
         {
-            brokenBy = BreakOff.Fault;
+            // The web server answers an exception that nothing has caught; to a client that is gone it answers nothing.
+            status = brokenBy == BreakOff.None ? StatusCodes.Status500InternalServerError : StatusCodes.Status499ClientClosedRequest;
         }
 
         var line = new AccessLine(
             http.Request.Method,
             http.Request.Path,
-            brokenBy == BreakOff.None || http.Response.HasStarted ? http.Response.StatusCode : StatusCodes.Status499ClientClosedRequest,
+            status,
             traffic?.Sent ?? 0,
             traffic?.Received ?? 0,
             elapsed,
