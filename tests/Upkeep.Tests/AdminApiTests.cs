@@ -37,10 +37,11 @@ public sealed class AdminApiTests : IAsyncLifetime
     [InlineData("DELETE", "/granary/v1/explain", "GET")]
     public async Task A_method_that_a_path_does_not_have_is_405(string method, string path, string allowed)
     {
-        using var answer = await Client.SendAsync(method, path);
+        // As it is: a client library would write "get" in capitals.
+        var answer = await Client.SendRawAsync($"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
 
-        Assert.Equal(HttpStatusCode.MethodNotAllowed, answer.StatusCode);
-        Assert.Equal(allowed, string.Join(", ", answer.Content.Headers.Allow));
+        Assert.StartsWith("HTTP/1.1 405 ", answer, StringComparison.Ordinal);
+        Assert.Contains($"Allow: {allowed}\r\n", answer, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -97,7 +98,7 @@ public sealed class AdminApiTests : IAsyncLifetime
     [Theory]
     [InlineData("GET", "/granary/v1/operations/none", 404)]
     [InlineData("DELETE", "/granary/v1/operations/none", 404)]
-    [InlineData("PUT", "/granary/v1/operations", 404)]
+    [InlineData("PUT", "/granary/v1/operations", 405)]
     [InlineData("GET", "/granary/v2", 404)]
     [InlineData("GET", "/granary/v1/operations?kind=holiday", 400)]
     [InlineData("GET", "/granary/v1/explain", 400)]
