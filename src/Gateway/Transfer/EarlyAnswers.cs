@@ -145,7 +145,8 @@ internal sealed partial class EarlyAnswers(IOptions<DownloadOptions> options, Ti
         }
         catch (BadHttpRequestException)
         {
-            // The client closed its end, or what it sends is no body. The web server reads no more of it either, and closes without a reset.
+            // The client closed its end, or what it sends is no body. The web server reads no more of it either, and closes without a
+            // reset.
             return;
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or InvalidOperationException)

@@ -30,7 +30,8 @@ internal sealed class StreamWatch : IDisposable
     private readonly int _patience;
     private readonly ITimer _timer;
 
-    // Held while the timer's callback runs, so that it never resets a stream whose flush has ended: the next request may have the same context.
+    // Held while the timer's callback runs, so that it never resets a stream whose flush has ended: the next request may have the same
+    // context.
     private readonly Lock _lock = new();
     private long _taken;
     private int _ticks;
