@@ -38,7 +38,8 @@ public sealed class AdminApiTests : IAsyncLifetime
     public async Task A_method_that_a_path_does_not_have_is_405(string method, string path, string allowed)
     {
         // As it is: a client library would write "get" in capitals.
-        var answer = await Client.SendRawAsync($"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        var answer = await Client.SendRawAsync(
+            $"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {Client.AdminToken}\r\nConnection: close\r\n\r\n");
 
         Assert.StartsWith("HTTP/1.1 405 ", answer, StringComparison.Ordinal);
         Assert.Contains($"Allow: {allowed}\r\n", answer, StringComparison.Ordinal);
