@@ -34,6 +34,16 @@ public sealed record UploadOptions
     public TimeSpan Expiry { get; set; } = TimeSpan.FromHours(24);
 }
 
+/// <summary>Settings of the section <c>downloads</c>.</summary>
+public sealed record DownloadOptions
+{
+    /// <summary>
+    /// How long a client may take nothing of an answer before its connection is reset. A client that takes anything, however slowly, gets
+    /// everything.
+    /// </summary>
+    public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromSeconds(60);
+}
+
 /// <summary>Settings of the section <c>limits</c>.</summary>
 public sealed record LimitOptions
 {

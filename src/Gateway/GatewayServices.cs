@@ -1,5 +1,6 @@
 using Granary.Gateway.Admin;
 using Granary.Gateway.Http;
+using Granary.Gateway.Transfer;
 using Granary.Gateway.Uploads;
 using Granary.Grains.Interfaces;
 using Granary.Storage.Space;
@@ -31,6 +32,7 @@ public static class GatewayServices
         services.AddSingleton<Locations>();
         services.AddSingleton<RegistryRouter>();
         services.AddSingleton<RequestGate>();
+        services.AddSingleton<EarlyAnswers>();
         services.AddSingleton<AdminApi>();
         foreach (var endpoint in Routes.All.Select(route => route.Endpoint).Distinct())
         {
@@ -38,6 +40,16 @@ public static class GatewayServices
         }
 
         return services;
+    }
+
+    /// <summary>
+    /// Counts what requests and answers transfer, and bounds what is read of a body that the answer did not need. To be used before all
+    /// that answers.
+    /// </summary>
+    public static IApplicationBuilder UseGranaryTransfer(this IApplicationBuilder app)
+    {
+        var answers = app.ApplicationServices.GetRequiredService<EarlyAnswers>();
+        return app.Use(next => http => answers.HandleAsync(http, next));
     }
 
     /// <summary>Answers every request below <c>/v2</c>. What stands before it in the pipeline must not change paths.</summary>

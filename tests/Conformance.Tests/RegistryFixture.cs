@@ -29,6 +29,8 @@ public abstract class RegistryTest(RegistryFixture fixture)
 
     protected RegistryClient Client { get; } = fixture.Client;
 
+    protected Uri Address { get; } = fixture.Registry.Address;
+
     /// <summary>The registry's data directory.</summary>
     protected string Data { get; } = fixture.Registry.Data;
 

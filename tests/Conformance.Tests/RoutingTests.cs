@@ -92,6 +92,48 @@ public sealed class RoutingTests(RegistryFixture fixture) : RegistryTest(fixture
         Assert.Equal(allowed, Header(answer, "Allow"));
     }
 
+    [Theory]
+    [InlineData("head", "/v2/", "GET, HEAD")]
+    [InlineData("get", "/v2/", "GET, HEAD")]
+    [InlineData("Get", "/v2/_catalog", "GET")]
+    [InlineData("get", "/v2/foo/manifests/latest", "GET, HEAD, PUT, DELETE")]
+    [InlineData("Head", "/v2/foo/blobs/sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", "GET, HEAD, DELETE")]
+    [InlineData("post", "/v2/foo/blobs/uploads/", "POST")]
+    [InlineData("patch", "/v2/foo/blobs/uploads/x", "GET, PATCH, PUT, DELETE")]
+    [InlineData("get", "/healthz", "GET, HEAD")]
+    [InlineData("POST", "/healthz", "GET, HEAD")]
+    [InlineData("head", "/readyz", "GET, HEAD")]
+    public async Task Methods_are_case_sensitive(string method, string path, string allowed)
+    {
+        var answer = await Client.SendRawAsync(method, path);
+
+        Assert.StartsWith("HTTP/1.1 405 ", answer, StringComparison.Ordinal);
+        Assert.Contains($"Allow: {allowed}\r\n", answer, StringComparison.Ordinal);
+        Assert.Contains("UNSUPPORTED", answer, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/healthz")]
+    [InlineData("/readyz")]
+    public async Task Health_has_a_HEAD(string path)
+    {
+        var answer = await Client.SendRawAsync("HEAD", path);
+
+        Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
+        Assert.EndsWith("\r\n\r\n", answer, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Many_and_large_headers_are_taken_as_proxies_send_them()
+    {
+        var many = Enumerable.Range(0, 150).Select(i => ($"X-Hop-{i}", "value")).ToArray();
+
+        using var count = await Client.SendAsync("GET", "/v2/", headers: many);
+        using var size = await Client.SendAsync("GET", "/v2/", headers: [("Cookie", new string('c', 48 * 1024))]);
+
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.OK), (count.StatusCode, size.StatusCode));
+    }
+
     [Fact]
     public async Task Unknown_parameters_are_ignored()
     {

@@ -32,7 +32,7 @@ public sealed partial class LogEventTests
             .Order(),
     ];
 
-    [GeneratedRegex(@"\[LoggerMessage\(\s*(\d+)")]
+    [GeneratedRegex(@"(?:\[LoggerMessage|\bEventId \w+ = new)\(\s*(\d+)")]
     private static partial Regex LoggerMessage();
 
     [GeneratedRegex(@"^\| (?<numbers>(\d{4}(, )?)+) \|", RegexOptions.Multiline | RegexOptions.ExplicitCapture)]

@@ -133,7 +133,7 @@ public sealed class StartTests : IDisposable
     }
 
     [Fact]
-    public async Task Every_line_about_a_request_ends_with_its_id()
+    public async Task Every_line_about_a_request_names_its_id_before_its_text()
     {
         await using var granary = await GranaryProcess.StartAsync(_directory.Path);
         using var client = new RegistryClient(granary.Address);
@@ -146,7 +146,7 @@ public sealed class StartTests : IDisposable
         granary.Terminate();
         await granary.WaitForExitAsync();
 
-        var lines = granary.Output.Split('\n').Where(line => line.EndsWith($" request={id}", StringComparison.Ordinal)).ToArray();
+        var lines = granary.Output.Split('\n').Where(line => line.Contains($"] {id} ", StringComparison.Ordinal)).ToArray();
         Assert.Equal(2, lines.Length);
         Assert.Contains("PullBlob[2102]", lines[0], StringComparison.Ordinal);
         Assert.Contains("AccessLog[3001]", lines[1], StringComparison.Ordinal);
@@ -165,7 +165,11 @@ public sealed class StartTests : IDisposable
         var lines = granary.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement).ToArray();
         var access = Assert.Single(lines, line => line.GetProperty("EventId").GetInt32() == 3001);
         Assert.Contains(id, access.GetRawText(), StringComparison.Ordinal);
-        Assert.Equal(404, int.Parse(access.GetProperty("State").GetProperty("Status").ToString()));
+        var state = access.GetProperty("State");
+        Assert.Equal(404, int.Parse(state.GetProperty("Status").ToString()));
+        Assert.All(
+            ["Method", "Path", "Sent", "Received", "Milliseconds", "Client", "UserAgent", "BrokenBy"],
+            name => Assert.True(state.TryGetProperty(name, out _), name));
     }
 
     private sealed class SteppedContent(byte[] content) : HttpContent

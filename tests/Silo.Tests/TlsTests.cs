@@ -34,7 +34,17 @@ public sealed class TlsTests : IDisposable
 
         using var answer = await client.GetAsync(new Uri(registry.Address, "/v2/"));
 
+        using var large = new HttpRequestMessage(HttpMethod.Get, new Uri(registry.Address, "/v2/")) { Version = Version.Parse(version) };
+        large.Headers.Add("Cookie", new string('c', 48 * 1024));
+        for (var i = 0; i < 150; i++)
+        {
+            large.Headers.Add($"X-Hop-{i}", "value");
+        }
+
+        using var taken = await client.SendAsync(large);
+
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal(HttpStatusCode.OK, taken.StatusCode);
         Assert.Equal(Version.Parse(version), answer.Version);
         Assert.Equal(thumbprint, seen);
     }

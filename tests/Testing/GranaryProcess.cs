@@ -115,6 +115,22 @@ public sealed class GranaryProcess : IAsyncDisposable
         return (granary._process.ExitCode, granary.Output);
     }
 
+    /// <summary>Waits for the next line that it writes with these texts in it, after those that were waited for before.</summary>
+    /// <exception cref="InvalidOperationException">It ended before; the message is what it wrote.</exception>
+    public async Task<string> WaitForLineAsync(params string[] texts)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        await foreach (var line in _lines.Reader.ReadAllAsync(patience.Token))
+        {
+            if (Array.TrueForAll(texts, text => line.Contains(text, StringComparison.Ordinal)))
+            {
+                return line;
+            }
+        }
+
+        throw new InvalidOperationException(Output);
+    }
+
     /// <summary>Ends it at once, as a power failure would: <c>kill -9</c>.</summary>
     public async Task KillAsync()
     {

@@ -31,6 +31,20 @@ public sealed class AdminApiTests : IAsyncLifetime
         Assert.Empty((await Client.GetJsonAsync(Admin.Operations))["operations"]!.AsArray());
     }
 
+    [Theory]
+    [InlineData("get", "/granary/v1/operations", "POST, GET")]
+    [InlineData("PUT", "/granary/v1/operations/1", "GET, DELETE")]
+    [InlineData("DELETE", "/granary/v1/explain", "GET")]
+    public async Task A_method_that_a_path_does_not_have_is_405(string method, string path, string allowed)
+    {
+        // As it is: a client library would write "get" in capitals.
+        var answer = await Client.SendRawAsync(
+            $"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {Client.AdminToken}\r\nConnection: close\r\n\r\n");
+
+        Assert.StartsWith("HTTP/1.1 405 ", answer, StringComparison.Ordinal);
+        Assert.Contains($"Allow: {allowed}\r\n", answer, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task It_can_be_turned_off()
     {
@@ -85,7 +99,7 @@ public sealed class AdminApiTests : IAsyncLifetime
     [Theory]
     [InlineData("GET", "/granary/v1/operations/none", 404)]
     [InlineData("DELETE", "/granary/v1/operations/none", 404)]
-    [InlineData("PUT", "/granary/v1/operations", 404)]
+    [InlineData("PUT", "/granary/v1/operations", 405)]
     [InlineData("GET", "/granary/v2", 404)]
     [InlineData("GET", "/granary/v1/operations?kind=holiday", 400)]
     [InlineData("GET", "/granary/v1/explain", 400)]

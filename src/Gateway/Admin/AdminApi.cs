@@ -94,7 +94,10 @@ internal sealed partial class AdminApi(
             ("GET", [_, "v1", "operations", var id]) => AnswerAsync(http, Operations.Find(id, http.RequestAborted)),
             ("DELETE", [_, "v1", "operations", var id]) => AnswerAsync(http, Operations.Cancel(id, http.RequestAborted)),
             ("GET", [_, "v1", "explain"]) => ExplainAsync(http),
-            _ => ErrorResponse.WriteAsync(http, RegistryError.PathUnknown, "The path and method are not part of the administration's API."),
+            (_, [_, "v1", "operations"]) => ErrorResponse.RefuseMethodAsync(http, "POST", "GET"),
+            (_, [_, "v1", "operations", _]) => ErrorResponse.RefuseMethodAsync(http, "GET", "DELETE"),
+            (_, [_, "v1", "explain"]) => ErrorResponse.RefuseMethodAsync(http, "GET"),
+            _ => ErrorResponse.WriteAsync(http, RegistryError.PathUnknown, "The path is not part of the administration's API."),
         };
     }
 

@@ -1,4 +1,5 @@
 using Granary.Gateway.Http;
+using Granary.Gateway.Transfer;
 
 namespace Granary.Gateway.Endpoints;
 
@@ -11,6 +12,6 @@ internal sealed class CheckApi : IRegistryEndpoint
     {
         request.Http.Response.ContentType = JsonResponse.ContentType;
         request.Http.Response.ContentLength = Body.Length;
-        return request.IsHead ? Task.CompletedTask : request.Http.Response.Body.WriteAsync(Body, request.Aborted).AsTask();
+        return AnswerBody.SendAsync(request.Http, Body);
     }
 }

@@ -1,4 +1,5 @@
 using Granary.Gateway.Http;
+using Granary.Gateway.Transfer;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Protocol;
 
@@ -37,7 +38,7 @@ internal sealed class PullManifest(RepositoryReader repositories) : IRegistryEnd
         response.ContentLength = found.Size;
         if (!request.IsHead)
         {
-            await response.Body.WriteAsync(found.Body, request.Aborted);
+            await AnswerBody.SendAsync(request.Http, found.Body);
         }
     }
 

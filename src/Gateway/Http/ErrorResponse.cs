@@ -41,6 +41,15 @@ public static class ErrorResponse
         return JsonResponse.SendAsync(http, JsonResponse.ContentType, JsonResponse.Document(json => Write(json, error.Code, entries)));
     }
 
+    /// <summary>Answers a method that the path does not have.</summary>
+    /// <param name="http">The exchange.</param>
+    /// <param name="allowed">The methods that it has, for <c>Allow</c>.</param>
+    public static Task RefuseMethodAsync(HttpContext http, params IEnumerable<string> allowed)
+    {
+        http.Response.Headers.Allow = string.Join(", ", allowed);
+        return WriteAsync(http, RegistryError.MethodNotAllowed);
+    }
+
     private static void Write(Utf8JsonWriter json, string code, IEnumerable<ErrorEntry> entries)
     {
         json.WriteStartObject();

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Granary.Gateway.Transfer;
 using Microsoft.AspNetCore.Http;
 
 namespace Granary.Gateway.Http;
@@ -32,7 +33,7 @@ internal static class JsonResponse
     {
         http.Response.ContentType = contentType;
         http.Response.ContentLength = document.Length;
-        return HttpMethods.IsHead(http.Request.Method) ? Task.CompletedTask : http.Response.Body.WriteAsync(document, http.RequestAborted).AsTask();
+        return AnswerBody.SendAsync(http, document);
     }
 
     /// <summary>The document that <paramref name="write"/> makes.</summary>

@@ -17,8 +17,8 @@ public sealed record RegistryRequest(HttpContext Http, RepositoryName Repository
     /// <summary>The query, decoded.</summary>
     public RegistryQuery Query => new(Http);
 
-    /// <summary>Whether the method is HEAD: an answer has headers only.</summary>
-    public bool IsHead => HttpMethods.IsHead(Http.Request.Method);
+    /// <summary>Whether the method is HEAD: an answer has headers only. Methods are case-sensitive (RFC 9110, section 9.1).</summary>
+    public bool IsHead => Http.Request.Method == "HEAD";
 
     /// <summary>Answers an error.</summary>
     public Task RefuseAsync(RegistryError error, string? message = null, Action<Utf8JsonWriter>? detail = null) => ErrorResponse.WriteAsync(Http, error, message, detail);

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Granary.Gateway.Transfer;
 using Granary.Grains.Interfaces;
 using Granary.Protocol;
 using Granary.Storage;
@@ -55,6 +56,7 @@ internal sealed partial class RegistryRouter
         {
             // Half an answer must not look like a whole one.
             LogBroken(e, http.Request.Method, http.Request.Path);
+            RequestTraffic.Of(http)?.Break(BreakOff.Fault);
             http.Abort();
         }
     }
@@ -80,15 +82,15 @@ internal sealed partial class RegistryRouter
         var lines = _lines[path.Resource];
         foreach (var line in lines)
         {
-            if (HttpMethods.Equals(line.Method, http.Request.Method))
+            // Case-sensitive (RFC 9110, section 9.1): what is not HEAD gets a body, and "head" is not HEAD.
+            if (line.Method == http.Request.Method)
             {
                 await line.Endpoint.HandleAsync(new RegistryRequest(http, repository, path.Item, _locations));
                 return;
             }
         }
 
-        http.Response.Headers.Allow = string.Join(", ", lines.Select(line => line.Method));
-        await ErrorResponse.WriteAsync(http, RegistryError.MethodNotAllowed);
+        await ErrorResponse.RefuseMethodAsync(http, lines.Select(line => line.Method));
     }
 
     /// <summary>What to answer for a fault; null if there is nobody to answer.</summary>

@@ -10,6 +10,9 @@ namespace Granary.Gateway.Transfer;
 /// </summary>
 internal static class BlobReceiver
 {
+    // About a millisecond of hashing: after so much without waiting once, an upload lets other requests have its thread.
+    private const int Turn = 1024 * 1024;
+
     /// <summary>Receives the whole body.</summary>
     /// <param name="body">Where from.</param>
     /// <param name="writer">Where to.</param>
@@ -28,10 +31,16 @@ internal static class BlobReceiver
         long maxBytes,
         Func<ValueTask> keepAlive)
     {
-        var received = 0L;
+        var (received, turn) = (0L, 0L);
         while (true)
         {
-            var read = await body.ReadAsync();
+            var reading = body.ReadAsync();
+            if (!reading.IsCompleted)
+            {
+                turn = received;
+            }
+
+            var read = await reading;
             received += read.Buffer.Length;
             if (received > maxBytes)
             {
@@ -66,6 +75,11 @@ internal static class BlobReceiver
             }
 
             await keepAlive();
+            if (received - turn >= Turn)
+            {
+                turn = received;
+                await Task.Yield();
+            }
         }
     }
 }

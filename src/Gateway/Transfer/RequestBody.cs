@@ -16,6 +16,8 @@ internal sealed class RequestBody : IDisposable
     private readonly PipeReader _reader;
     private readonly TimeSpan _idleTimeout;
     private readonly CancellationTokenSource _idle;
+    private readonly RequestTraffic? _traffic;
+    private ReadOnlySequence<byte> _read;
 
     public RequestBody(HttpContext http, TimeSpan idleTimeout, TimeProvider time)
     {
@@ -23,6 +25,7 @@ internal sealed class RequestBody : IDisposable
         _reader = http.Request.BodyReader;
         _idleTimeout = idleTimeout;
         _idle = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
+        _traffic = RequestTraffic.Of(http);
     }
 
     /// <summary>Whether the request has none for sure.</summary>
@@ -37,17 +40,22 @@ internal sealed class RequestBody : IDisposable
         {
             if (_reader.TryRead(out var ready))
             {
-                return ready;
+                return Note(ready);
             }
 
             // The clock runs only while somebody waits: a long upload is not an idle one.
             _idle.CancelAfter(_idleTimeout);
             var read = await _reader.ReadAsync(_idle.Token);
             _idle.CancelAfter(Timeout.InfiniteTimeSpan);
-            return read;
+            return Note(read);
         }
         catch (OperationCanceledException e)
         {
+            if (_idle.IsCancellationRequested)
+            {
+                _traffic?.Break(BreakOff.IdleSender);
+            }
+
             throw new BrokenBodyException("The client sent nothing for too long, or the server is stopping.", e);
         }
         catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException or IOException && e is not BadHttpRequestException { StatusCode: 413 })
@@ -57,10 +65,18 @@ internal sealed class RequestBody : IDisposable
     }
 
     /// <summary>Gives back what was used.</summary>
-    public void Advance(SequencePosition consumed) => _reader.AdvanceTo(consumed);
+    public void Advance(SequencePosition consumed)
+    {
+        _traffic?.NoteLeft(_read.Slice(consumed));
+        _reader.AdvanceTo(consumed);
+    }
 
     /// <summary>Gives back what was used, and says what was looked at: the next read waits for more.</summary>
-    public void Advance(SequencePosition consumed, SequencePosition examined) => _reader.AdvanceTo(consumed, examined);
+    public void Advance(SequencePosition consumed, SequencePosition examined)
+    {
+        _traffic?.NoteLeft(_read.Slice(consumed));
+        _reader.AdvanceTo(consumed, examined);
+    }
 
     /// <summary>Reads a body that has to be small, whole; null if it is longer than <paramref name="limit"/> bytes.</summary>
     public async ValueTask<byte[]?> ReadWholeAsync(int limit)
@@ -75,19 +91,26 @@ internal sealed class RequestBody : IDisposable
             var read = await ReadAsync();
             if (read.Buffer.Length > limit)
             {
-                _reader.AdvanceTo(read.Buffer.Start);
+                Advance(read.Buffer.Start);
                 return null;
             }
 
             if (read.IsCompleted)
             {
                 var bytes = read.Buffer.ToArray();
-                _reader.AdvanceTo(read.Buffer.End);
+                Advance(read.Buffer.End);
                 return bytes;
             }
 
-            _reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+            Advance(read.Buffer.Start, read.Buffer.End);
         }
+    }
+
+    private ReadResult Note(in ReadResult read)
+    {
+        _traffic?.NoteRead(read);
+        _read = read.Buffer;
+        return read;
     }
 
     public void Dispose() => _idle.Dispose();

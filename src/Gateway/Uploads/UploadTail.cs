@@ -164,6 +164,9 @@ internal sealed class UploadTail : IAsyncDisposable
 
             hash.Append(block.AsSpan(0, count));
             await keepAlive();
+
+            // Nothing here waits when the page cache has the object: other requests get their turn.
+            await Task.Yield();
         }
 
         return hash.ToDigest();

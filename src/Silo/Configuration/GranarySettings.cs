@@ -45,6 +45,9 @@ public sealed class GranarySettings
     /// <summary>The section <c>uploads</c>.</summary>
     public UploadOptions Uploads => Section<UploadOptions>();
 
+    /// <summary>The section <c>downloads</c>.</summary>
+    public DownloadOptions Downloads => Section<DownloadOptions>();
+
     /// <summary>The section <c>lifetimes</c>.</summary>
     public LifetimeOptions Lifetimes => Section<LifetimeOptions>();
 

@@ -22,6 +22,7 @@ public static class SettingCatalog
         ("manifests", () => new ManifestOptions()),
         ("blobs", () => new BlobOptions()),
         ("uploads", () => new UploadOptions()),
+        ("downloads", () => new DownloadOptions()),
         ("lifetimes", () => new LifetimeOptions()),
         ("collection", () => new CollectionOptions()),
         ("scrub", () => new ScrubOptions()),

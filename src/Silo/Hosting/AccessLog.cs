@@ -1,9 +1,16 @@
+using Granary.Gateway.Transfer;
 
 namespace Granary.Silo.Hosting;
 
-/// <summary>One line for each request, and the request's id in its answer: the same id stands in every other line about the request.</summary>
-internal sealed partial class AccessLog(ILogger<AccessLog> logger, TimeProvider time, bool isEnabled)
+/// <summary>
+/// Writes one line for each request (<see cref="AccessLine"/>), and the request's id into its answer: the same id stands in every other
+/// line
+/// about the request.
+/// </summary>
+internal sealed class AccessLog(ILogger<AccessLog> logger, TimeProvider time, bool isEnabled, CancellationToken stopping)
 {
+    private static readonly EventId Event = new(3001, "Request");
+
     private static readonly Func<ILogger, string, PathString, IDisposable?> BeginRequest =
         LoggerMessage.DefineScope<string, PathString>("RequestId:{RequestId} RequestPath:{RequestPath}");
 
@@ -18,23 +25,39 @@ internal sealed partial class AccessLog(ILogger<AccessLog> logger, TimeProvider 
         }
 
         var start = time.GetTimestamp();
+        var isFault = true;
         try
         {
             await next(http);
+            isFault = false;
         }
         finally
         {
-            LogRequest(
-                http.Request.Method,
-                http.Request.Path,
-                http.Response.StatusCode,
-                http.Response.ContentLength ?? 0,
-                time.GetElapsedTime(start).TotalMilliseconds,
-                http.Connection.RemoteIpAddress?.ToString(),
-                http.Request.Headers.UserAgent);
+            Write(http, isFault, time.GetElapsedTime(start));
         }
     }
 
-    [LoggerMessage(3001, LogLevel.Information, "{Method} {Path} {Status} {Bytes} B {Milliseconds:F1} ms {Client} \"{UserAgent}\"")]
-    private partial void LogRequest(string method, string? path, int status, long bytes, double milliseconds, string? client, string? userAgent);
+    private void Write(HttpContext http, bool isFault, TimeSpan elapsed)
+    {
+        var traffic = RequestTraffic.Of(http);
+        var brokenBy = traffic?.Conclude(http, stopping.IsCancellationRequested) ?? BreakOff.None;
+        var status = http.Response.StatusCode;
+        if (!http.Response.HasStarted && (isFault || brokenBy != BreakOff.None))
+        {
+            // The web server answers an exception that nothing has caught; to a client that is gone it answers nothing.
+            status = brokenBy == BreakOff.None ? StatusCodes.Status500InternalServerError : StatusCodes.Status499ClientClosedRequest;
+        }
+
+        var line = new AccessLine(
+            http.Request.Method,
+            http.Request.Path,
+            status,
+            traffic?.Sent ?? 0,
+            traffic?.Received ?? 0,
+            elapsed,
+            http.Connection.RemoteIpAddress,
+            http.Request.Headers.UserAgent.ToString(),
+            brokenBy);
+        logger.Log(LogLevel.Information, Event, line, exception: null, static (line, _) => line.ToString());
+    }
 }

@@ -167,6 +167,7 @@ public sealed partial class GranaryServer : IAsyncDisposable
         services.AddSingleton(Options.Create(settings.Manifests));
         services.AddSingleton(Options.Create(settings.Blobs));
         services.AddSingleton(Options.Create(settings.Uploads));
+        services.AddSingleton(Options.Create(settings.Downloads));
         services.AddSingleton(Options.Create(settings.Limits));
         services.AddSingleton(Options.Create(settings.Lifetimes));
         services.AddSingleton(Options.Create(settings.Collection));
@@ -277,6 +278,7 @@ public sealed partial class GranaryServer : IAsyncDisposable
                 {
                     options.UseHttps(new TlsHandshakeCallbackOptions
                     {
+                        HandshakeTimeout = GatewayKestrel.HandshakeTimeout,
                         OnConnection = _ =>
                         {
                             var (server, chain) = certificate!.Current;
@@ -293,17 +295,23 @@ public sealed partial class GranaryServer : IAsyncDisposable
 
     private static void Route(WebApplication app, GranarySettings settings, TimeProvider time)
     {
-        var accessLog = new AccessLog(app.Services.GetRequiredService<ILogger<AccessLog>>(), time, settings.Log.Access);
+        var accessLog = new AccessLog(
+            app.Services.GetRequiredService<ILogger<AccessLog>>(),
+            time,
+            settings.Log.Access,
+            app.Lifetime.ApplicationStopping);
         var health = app.Services.GetRequiredService<Health>();
         app.Use(next => http => accessLog.HandleAsync(http, next));
+        app.UseGranaryTransfer();
         app.UseGranaryGateway();
         app.UseGranaryAdmin();
         app.Use(_ => http => (http.Request.Path.Value switch
         {
-            "/healthz" => Health.AliveAsync(http),
+            "/healthz" => health.HandleAsync(http, isReadiness: false),
+            "/readyz" => health.HandleAsync(http, isReadiness: true),
+
             // Load balancers that can only ask for the root of a host.
-            "/" when http.Request.Method is "GET" or "HEAD" => health.ReadyAsync(http),
-            "/readyz" => health.ReadyAsync(http),
+            "/" => health.HandleAsync(http, isReadiness: true),
             _ => Gateway.Http.ErrorResponse.WriteAsync(http, Protocol.RegistryError.PathUnknown),
         }));
     }

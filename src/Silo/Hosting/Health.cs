@@ -21,9 +21,9 @@ internal sealed partial class Health(
     // Whoever asks does so every few seconds and gives up after one or two.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
-    public static Task AliveAsync(HttpContext http) => AnswerAsync(http, StatusCodes.Status200OK, "ok");
+    private static Task AliveAsync(HttpContext http) => AnswerAsync(http, StatusCodes.Status200OK, "ok");
 
-    public async Task ReadyAsync(HttpContext http)
+    private async Task ReadyAsync(HttpContext http)
     {
         if (lifetime.ApplicationStopping.IsCancellationRequested)
         {
@@ -69,12 +69,21 @@ internal sealed partial class Health(
         }
     }
 
+    /// <summary>Answers a request for one of these paths; other methods than GET and HEAD are refused.</summary>
+    public Task HandleAsync(HttpContext http, bool isReadiness) => http.Request.Method switch
+    {
+        not ("GET" or "HEAD") => Gateway.Http.ErrorResponse.RefuseMethodAsync(http, "GET", "HEAD"),
+        _ => isReadiness ? ReadyAsync(http) : AliveAsync(http),
+    };
+
     private static Task AnswerAsync(HttpContext http, int status, string text)
     {
+        var body = System.Text.Encoding.UTF8.GetBytes(text + "\n");
         http.Response.StatusCode = status;
         http.Response.ContentType = "text/plain";
         http.Response.Headers.CacheControl = "no-store";
-        return http.Response.WriteAsync(text + "\n", http.RequestAborted);
+        http.Response.ContentLength = body.Length;
+        return Gateway.Transfer.AnswerBody.SendAsync(http, body);
     }
 
     [LoggerMessage(3201, LogLevel.Warning, "Not ready: see the cause")]

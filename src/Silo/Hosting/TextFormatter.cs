@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging.Console;
 
 namespace Granary.Silo.Hosting;
 
-/// <summary>Log lines for people: when, how severe, who, what, and which request it was about.</summary>
+/// <summary>Writes log lines for people: when, how severe, who, which request it was about, and what.</summary>
 internal sealed class TextFormatter(TimeProvider time) : ConsoleFormatter(FormatterName)
 {
     public const string FormatterName = "granary";
@@ -24,7 +24,7 @@ internal sealed class TextFormatter(TimeProvider time) : ConsoleFormatter(Format
         textWriter.Write(logEntry.EventId.Id);
         textWriter.Write("] ");
 
-        textWriter.Write(OneLine(logEntry.Formatter(logEntry.State, logEntry.Exception)));
+        // In one place of all lines, before the text: the text has any length.
         scopeProvider?.ForEachScope(
             static (scope, writer) =>
             {
@@ -34,14 +34,14 @@ internal sealed class TextFormatter(TimeProvider time) : ConsoleFormatter(Format
                     {
                         if (key == "RequestId")
                         {
-                            writer.Write(" request=");
                             writer.Write(value);
+                            writer.Write(' ');
                         }
                     }
                 }
             },
             textWriter);
-        textWriter.WriteLine();
+        textWriter.WriteLine(OneLine(logEntry.Formatter(logEntry.State, logEntry.Exception)));
         if (logEntry.Exception is { } exception)
         {
             textWriter.WriteLine(exception.ToString());

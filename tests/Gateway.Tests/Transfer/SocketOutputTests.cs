@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using Granary.Gateway.Transfer;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Gateway.Tests.Transfer;
 
@@ -12,6 +13,7 @@ public sealed class SocketOutputTests : IAsyncLifetime
     private readonly Pipe _pipe = new();
     private readonly DefaultConnectionContext _connection = new();
     private readonly CountedPool _pool = new();
+    private readonly FakeTimeProvider _time = new();
     private Socket _server = null!;
     private Socket _client = null!;
     private SocketOutput _output = null!;
@@ -24,7 +26,7 @@ public sealed class SocketOutputTests : IAsyncLifetime
         _client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         await _client.ConnectAsync(listener.LocalEndPoint!);
         _server = await listener.AcceptAsync();
-        _output = new SocketOutput(_connection, _server, _pipe.Writer, _pool);
+        _output = new SocketOutput(_connection, _server, _pipe.Writer, _pool, TimeSpan.FromSeconds(60), _time);
     }
 
     public Task DisposeAsync()
