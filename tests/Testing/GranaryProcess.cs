@@ -144,19 +144,6 @@ public sealed class GranaryProcess : IAsyncDisposable
     /// <summary>Interrupts it, as Ctrl+C does: SIGINT.</summary>
     public void Interrupt() => Signal("-INT");
 
-    /// <summary>Waits until it writes a line with some text, after those that were waited for before, or ends.</summary>
-    public async Task WaitForLineAsync(string text)
-    {
-        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        await foreach (var line in _lines.Reader.ReadAllAsync(patience.Token))
-        {
-            if (line.Contains(text, StringComparison.Ordinal))
-            {
-                return;
-            }
-        }
-    }
-
     /// <summary>Waits until it has ended; its exit status.</summary>
     public async Task<int> WaitForExitAsync()
     {
