@@ -17,7 +17,7 @@ public static class GatewayServices
     /// Adds what the gateway needs. The host also registers an <c>IGrainFactory</c> (a silo or a client of one) and an
     /// <c>IBlobStore</c>, and may configure the options.
     /// A storage that can become full adds its <see cref="IFreeSpace"/>. If it is a silo, its
-    /// <see cref="Granary.Grains.Interfaces.Repositories.IPullAnswers"/> save pulls a call.
+    /// <see cref="Granary.Grains.Interfaces.Repositories.IPullCache"/> save pulls a call.
     /// </summary>
     public static IServiceCollection AddGranaryGateway(this IServiceCollection services)
     {
@@ -26,8 +26,8 @@ public static class GatewayServices
         services.TryAddSingleton<IFreeSpace>(UnlimitedSpace.Instance);
         services.AddSingleton<RepositoryReader>();
         services.AddSingleton<UploadSessions>();
-        services.AddSingleton<UploadTails>();
-        services.AddSingleton<ParkedHashes>();
+        services.AddSingleton<UploadWriters>();
+        services.AddSingleton<RunningHashCache>();
         services.AddSingleton<BlobPush>();
         services.AddSingleton<Locations>();
         services.AddSingleton<RegistryRouter>();

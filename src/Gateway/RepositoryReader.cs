@@ -10,25 +10,25 @@ namespace Granary.Gateway;
 /// </summary>
 /// <param name="grains">The grains.</param>
 /// <param name="answers">What the silo of this process knows; null if there is none.</param>
-internal sealed class RepositoryReader(IGrainFactory grains, IPullAnswers? answers = null)
+internal sealed class RepositoryReader(IGrainFactory grains, IPullCache? answers = null)
 {
     /// <inheritdoc cref="IRepositoryGrain.FindManifest"/>
     public ValueTask<FoundManifest?> FindManifestAsync(RepositoryName repository, Digest digest, bool withBody) =>
-        AskAsync(PullQuestion.Manifest(repository, digest, withBody), grain => grain.FindManifest(digest, withBody, CancellationToken.None));
+        AskAsync(PullCacheKey.Manifest(repository, digest, withBody), grain => grain.FindManifest(digest, withBody, CancellationToken.None));
 
     /// <inheritdoc cref="IRepositoryGrain.FindTagged"/>
     public ValueTask<FoundManifest?> FindTaggedAsync(RepositoryName repository, Tag tag, bool withBody) =>
-        AskAsync(PullQuestion.Tagged(repository, tag, withBody), grain => grain.FindTagged(tag, withBody, CancellationToken.None));
+        AskAsync(PullCacheKey.Tagged(repository, tag, withBody), grain => grain.FindTagged(tag, withBody, CancellationToken.None));
 
     /// <inheritdoc cref="IRepositoryGrain.FindBlob"/>
     public ValueTask<BlobContent?> FindBlobAsync(RepositoryName repository, Digest digest) =>
-        AskAsync(PullQuestion.Blob(repository, digest), grain => grain.FindBlob(digest, CancellationToken.None));
+        AskAsync(PullCacheKey.Blob(repository, digest), grain => grain.FindBlob(digest, CancellationToken.None));
 
     /// <inheritdoc cref="IRepositoryGrain.FindBlobSize"/>
     public ValueTask<long?> FindBlobSizeAsync(RepositoryName repository, Digest digest) =>
-        AskAsync(PullQuestion.BlobSize(repository, digest), grain => grain.FindBlobSize(digest, CancellationToken.None));
+        AskAsync(PullCacheKey.BlobSize(repository, digest), grain => grain.FindBlobSize(digest, CancellationToken.None));
 
-    private ValueTask<T?> AskAsync<T>(PullQuestion question, Func<IRepositoryGrain, Task<T?>> ask)
+    private ValueTask<T?> AskAsync<T>(PullCacheKey question, Func<IRepositoryGrain, Task<T?>> ask)
     {
         if (answers is not null && answers.TryFind<T>(question, out var known))
         {

@@ -27,15 +27,15 @@ public static class GrainServices
         silo.Services.TryAddSingleton<ObjectIdSource>();
         silo.Services.TryAddSingleton<OperationSignal>();
         silo.Services.TryAddSingleton<ClientActivity>();
-        silo.Services.TryAddSingleton<PullAnswers>();
-        silo.Services.TryAddSingleton<IPullAnswers>(services => services.GetRequiredService<PullAnswers>());
+        silo.Services.TryAddSingleton<PullCache>();
+        silo.Services.TryAddSingleton<IPullCache>(services => services.GetRequiredService<PullCache>());
         silo.Services.AddOptions<LifetimeOptions>();
         silo.Configure<GrainCollectionOptions>(options => options.CollectionAge = IdleAfter);
         return silo;
     }
 
     /// <summary>Adds what works on the registry beside its clients: the sweep, and the operations that an administrator starts. The host also registers an <c>IBlobStore</c>.</summary>
-    public static IServiceCollection AddGranaryUpkeep(this IServiceCollection services)
+    public static IServiceCollection AddGranaryMaintenance(this IServiceCollection services)
     {
         services.AddSingleton<StepRest>();
         services.AddSingleton<GarbageCollector>();

@@ -57,7 +57,7 @@ internal sealed class Clients(World world)
         foreach (var name in World.Repositories)
         {
             // Whoever asks wakes it, and it releases what an earlier activation did not get to.
-            await world.Cluster.GetGrain<IRepositoryUpkeepGrain>(name).Exists(default);
+            await world.Cluster.GetGrain<IRepositoryMaintenanceGrain>(name).Exists(default);
         }
 
         await world.Collector.CollectCatalogAsync(default);
@@ -159,7 +159,7 @@ internal sealed class Clients(World world)
 
     private async Task<bool> AppendAsync(UploadBegun begun, ReadOnlyMemory<byte> bytes)
     {
-        await using var writer = await world.Blobs.TakeAsync(begun.Object, begun.Epoch, begun.Offset, default);
+        await using var writer = await world.Blobs.OpenWriterAsync(begun.Object, begun.Epoch, begun.Offset, default);
         if (writer is null)
         {
             return false;

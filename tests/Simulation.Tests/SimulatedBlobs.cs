@@ -14,10 +14,10 @@ internal sealed class SimulatedBlobs(World world, IBlobStore inner) : IBlobStore
     /// <summary>Whether anything was deleted since this was last set to false.</summary>
     public bool HasChanged { get; set; }
 
-    public async ValueTask<IBlobWriter?> TakeAsync(ObjectId id, long epoch, long offset, CancellationToken cancellationToken)
+    public async ValueTask<IBlobWriter?> OpenWriterAsync(ObjectId id, long epoch, long offset, CancellationToken cancellationToken)
     {
         await PauseAsync();
-        var writer = Scheduler.Outside(() => inner.TakeAsync(id, epoch, offset, cancellationToken));
+        var writer = Scheduler.Outside(() => inner.OpenWriterAsync(id, epoch, offset, cancellationToken));
         if (writer is null)
         {
             return null;
@@ -64,7 +64,7 @@ internal sealed class SimulatedBlobs(World world, IBlobStore inner) : IBlobStore
 
     public ValueTask<IBlobReader?> OpenAsync(ObjectId id, Digest digest, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    public ValueTask<IBlobReader?> OpenTailAsync(ObjectId id, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public ValueTask<IBlobReader?> OpenUnsealedAsync(ObjectId id, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     public ValueTask CheckAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 

@@ -32,8 +32,8 @@ internal sealed class SimulatedCluster : IGrainFactory
     private static readonly Dictionary<Type, Type> Grains = new()
     {
         [typeof(IRepositoryGrain)] = typeof(RepositoryGrain),
-        [typeof(IRepositoryUpkeepGrain)] = typeof(RepositoryGrain),
-        [typeof(IRepositoryGlanceGrain)] = typeof(RepositoryGlanceGrain),
+        [typeof(IRepositoryMaintenanceGrain)] = typeof(RepositoryGrain),
+        [typeof(IRepositoryProbeGrain)] = typeof(RepositoryProbeGrain),
         [typeof(IBlobShardGrain)] = typeof(BlobShardGrain),
         [typeof(IUploadSessionGrain)] = typeof(UploadSessionGrain),
         [typeof(IScheduleGrain)] = typeof(ScheduleGrain),
@@ -55,7 +55,7 @@ internal sealed class SimulatedCluster : IGrainFactory
             .AddSingleton(Options.Create(collection))
             .AddSingleton<ObjectIdSource>(new CountedIds())
             .AddSingleton(new ClientActivity(TimeProvider.System))
-            .AddSingleton(services => new PullAnswers(services.GetRequiredService<ClientActivity>(), TimeProvider.System))
+            .AddSingleton(services => new PullCache(services.GetRequiredService<ClientActivity>(), TimeProvider.System))
             .AddSingleton(typeof(ILogger<>), typeof(NullLogger<>))
             .BuildServiceProvider();
     }

@@ -67,16 +67,16 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
         return head;
     }
 
-    public QueuedCommit Queue(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, IReadOnlyCollection<CommitNumber> restsOn, bool canWait)
+    public QueuedCommit Queue(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, IReadOnlyCollection<CommitNumber> dependsOn, bool isDeferrable)
     {
         if (!world.KeepsOrder)
         {
-            return restsOn.Count == 0
+            return dependsOn.Count == 0
                 ? new QueuedCommit(Number: null, CommitAsync(partition, expected, batch, CancellationToken.None).AsTask())
                 : throw new InvalidOperationException("Nobody was given a number.");
         }
 
-        var commit = new Waiting(new CommitNumber(++_lastNumber), partition, expected, batch, restsOn) { IsHurried = !canWait };
+        var commit = new Waiting(new CommitNumber(++_lastNumber), partition, expected, batch, dependsOn) { IsHurried = !isDeferrable };
         _queue.Add(commit);
         Committing++;
 
@@ -98,7 +98,7 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
         return new QueuedCommit(commit.Number, AwaitAsync(commit));
     }
 
-    public void Hurry() => _queue.ForEach(commit => commit.IsHurried = true);
+    public void FlushDeferred() => _queue.ForEach(commit => commit.IsHurried = true);
 
     public async ValueTask DropAsync(PartitionKey partition, Head expected, CancellationToken cancellationToken)
     {
@@ -158,7 +158,7 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
                     throw NotDone();
                 }
 
-                if (world.Ablation?.IgnoresWhatItRestsOn != true && !commit.RestsOn.All(_committed.Contains))
+                if (world.Ablation?.IgnoresWhatItRestsOn != true && !commit.DependsOn.All(_committed.Contains))
                 {
                     throw new StorageException(StorageFault.Unavailable, "What it rests on has failed.");
                 }
@@ -243,7 +243,7 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
         }
     }
 
-    private sealed record Waiting(CommitNumber Number, PartitionKey Partition, Head Expected, IReadOnlyList<Mutation> Batch, IReadOnlyCollection<CommitNumber> RestsOn)
+    private sealed record Waiting(CommitNumber Number, PartitionKey Partition, Head Expected, IReadOnlyList<Mutation> Batch, IReadOnlyCollection<CommitNumber> DependsOn)
     {
         /// <summary>The new head; null: it has failed, or nobody knows.</summary>
         public TaskCompletionSource<Head?> Outcome { get; } = new();

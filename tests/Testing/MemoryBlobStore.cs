@@ -11,7 +11,7 @@ public sealed class MemoryBlobStore(TimeProvider time) : IBlobStore
     private readonly Lock _lock = new();
     private readonly Dictionary<ObjectId, Stored> _objects = [];
 
-    public ValueTask<IBlobWriter?> TakeAsync(ObjectId id, long epoch, long offset, CancellationToken cancellationToken)
+    public ValueTask<IBlobWriter?> OpenWriterAsync(ObjectId id, long epoch, long offset, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
@@ -56,7 +56,7 @@ public sealed class MemoryBlobStore(TimeProvider time) : IBlobStore
 
     public ValueTask<IBlobReader?> OpenAsync(ObjectId id, Digest digest, CancellationToken cancellationToken) => Open(id, stored => stored.Digest == digest);
 
-    public ValueTask<IBlobReader?> OpenTailAsync(ObjectId id, CancellationToken cancellationToken) => Open(id, stored => stored.Digest is null);
+    public ValueTask<IBlobReader?> OpenUnsealedAsync(ObjectId id, CancellationToken cancellationToken) => Open(id, stored => stored.Digest is null);
 
     public ValueTask DeleteAsync(ObjectId id, Digest? digest, CancellationToken cancellationToken)
     {

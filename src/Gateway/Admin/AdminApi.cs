@@ -170,7 +170,7 @@ internal sealed partial class AdminApi(
             return;
         }
 
-        var here = await grains.GetGrain<IRepositoryUpkeepGrain>(repository.Value).Explain(digest, http.RequestAborted);
+        var here = await grains.GetGrain<IRepositoryMaintenanceGrain>(repository.Value).Explain(digest, http.RequestAborted);
         var blob = await grains.GetGrain<IBlobShardGrain>(digest.FirstByte).Find(digest, http.RequestAborted);
         var isKnown = here.Pushed is not null || here.BlobSize is not null;
         var explanation = new Explanation(repository, digest, isKnown, here, blob, ExplanationText.Of(repository, digest, here, blob));

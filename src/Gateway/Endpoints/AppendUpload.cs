@@ -11,7 +11,7 @@ using Microsoft.Extensions.Options;
 namespace Granary.Gateway.Endpoints;
 
 /// <summary><c>PATCH &lt;location&gt;</c>: the next bytes, as a chunk with its range or as a stream without (end-5).</summary>
-internal sealed class AppendUpload(UploadSessions sessions, UploadTails tails, IOptions<UploadOptions> options, TimeProvider time) : IRegistryEndpoint
+internal sealed class AppendUpload(UploadSessions sessions, UploadWriters tails, IOptions<UploadOptions> options, TimeProvider time) : IRegistryEndpoint
 {
     public async Task HandleAsync(RegistryRequest request)
     {
@@ -48,13 +48,13 @@ internal sealed class AppendUpload(UploadSessions sessions, UploadTails tails, I
 
         // Before the session is stored: what is refused must not take room itself.
         using var space = await tails.AllowAsync(id, chunk);
-        switch (await tails.TakeAsync(id, chunk.Offset))
+        switch (await tails.OpenWriterAsync(id, chunk.Offset))
         {
-            case TailAnswer.Elsewhere elsewhere:
+            case ClaimAnswer.Elsewhere elsewhere:
                 await UploadAnswers.OutOfOrderAsync(request, id, elsewhere.Offset);
                 break;
 
-            case TailAnswer.Held { Tail: var tail }:
+            case ClaimAnswer.Held { Tail: var tail }:
                 await using (tail)
                 {
                     await AppendAsync(request, id, chunk, space, tail);
@@ -68,7 +68,7 @@ internal sealed class AppendUpload(UploadSessions sessions, UploadTails tails, I
         }
     }
 
-    private async Task AppendAsync(RegistryRequest request, UploadId id, UploadChunk chunk, SpaceAllowance space, UploadTail tail)
+    private async Task AppendAsync(RegistryRequest request, UploadId id, UploadChunk chunk, SpaceAllowance space, UploadWriter tail)
     {
         using var body = new RequestBody(request.Http, options.Value.IdleTimeout, time);
         try
@@ -98,7 +98,7 @@ internal sealed class AppendUpload(UploadSessions sessions, UploadTails tails, I
         {
             // Another request went on with the session.
         }
-        catch (Exception e) when (UploadTails.IsForWantOfRoom(e))
+        catch (Exception e) when (UploadWriters.IsForWantOfRoom(e))
         {
             await tails.DropAsync(id, tail);
             throw;

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 namespace Granary.Gateway.Endpoints;
 
 /// <summary><c>DELETE &lt;location&gt;</c>: gives an upload up (end-14).</summary>
-internal sealed class CancelUpload(UploadSessions sessions, UploadTails tails) : IRegistryEndpoint
+internal sealed class CancelUpload(UploadSessions sessions, UploadWriters tails) : IRegistryEndpoint
 {
     public async Task HandleAsync(RegistryRequest request)
     {

@@ -15,7 +15,7 @@ internal sealed class StartUpload(
     IGrainFactory grains,
     RepositoryReader repositories,
     UploadSessions sessions,
-    UploadTails tails,
+    UploadWriters tails,
     BlobPush push,
     IFreeSpace freeSpace) : IRegistryEndpoint
 {

@@ -48,7 +48,7 @@ internal sealed partial class EarlyAnswers(IOptions<DownloadOptions> options, Ti
 
     private async Task HandleWithBodyAsync(HttpContext http, RequestTraffic traffic, RequestDelegate next)
     {
-        http.Response.OnStarting(static state => AnnounceAsync((HttpContext)state), http);
+        http.Response.OnStarting(static state => RegisterAsync((HttpContext)state), http);
         try
         {
             await next(http);
@@ -70,7 +70,7 @@ internal sealed partial class EarlyAnswers(IOptions<DownloadOptions> options, Ti
     }
 
     /// <summary>Runs when the headers of the answer are made: they say whether the connection goes on.</summary>
-    private static Task AnnounceAsync(HttpContext http)
+    private static Task RegisterAsync(HttpContext http)
     {
         var traffic = RequestTraffic.Of(http)!;
         if (!traffic.IsBodyRead && !HttpProtocol.IsHttp2(http.Request.Protocol) && !HasSmallRest(http, traffic))

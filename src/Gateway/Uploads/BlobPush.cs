@@ -13,10 +13,10 @@ namespace Granary.Gateway.Uploads;
 
 /// <summary>How an upload ends, whichever request ends it: the last bytes, the digest, the seal, the link.</summary>
 internal sealed class BlobPush(
-    UploadTails tails,
+    UploadWriters tails,
     UploadSessions sessions,
     IBlobStore store,
-    ParkedHashes parked,
+    RunningHashCache parked,
     IGrainFactory grains,
     IOptions<UploadOptions> options,
     TimeProvider time)
@@ -104,13 +104,13 @@ internal sealed class BlobPush(
         RequestBody body,
         SpaceAllowance space)
     {
-        switch (await tails.TakeAsync(id, chunk.Offset))
+        switch (await tails.OpenWriterAsync(id, chunk.Offset))
         {
-            case TailAnswer.Elsewhere elsewhere:
+            case ClaimAnswer.Elsewhere elsewhere:
                 await UploadAnswers.OutOfOrderAsync(request, id, elsewhere.Offset);
                 break;
 
-            case TailAnswer.Held { Tail: var tail }:
+            case ClaimAnswer.Held { Tail: var tail }:
                 await using (tail)
                 {
                     await PushTailAsync(request, id, digest, chunk, body, space, tail);
@@ -131,7 +131,7 @@ internal sealed class BlobPush(
         UploadChunk chunk,
         RequestBody body,
         SpaceAllowance space,
-        UploadTail tail)
+        UploadWriter tail)
     {
         try
         {
@@ -168,7 +168,7 @@ internal sealed class BlobPush(
         {
             // Another request went on with the session; it says how far.
         }
-        catch (Exception e) when (UploadTails.IsForWantOfRoom(e) && !tail.IsSealed)
+        catch (Exception e) when (UploadWriters.IsForWantOfRoom(e) && !tail.IsSealed)
         {
             await tails.DropAsync(id, tail);
             throw;
@@ -203,7 +203,7 @@ internal sealed class BlobPush(
         using var hash = parked.Take(id, session.Offset);
         return hash?.Algorithm == algorithm
             ? hash.ToDigest()
-            : await UploadTail.RehashAsync(store, session.Object, session.Offset, algorithm, () => ValueTask.CompletedTask);
+            : await UploadWriter.RehashAsync(store, session.Object, session.Offset, algorithm, () => ValueTask.CompletedTask);
     }
 
     private Task<LinkAnswer> LinkAsync(RegistryRequest request, Digest digest, BlobContent content, DateTimeOffset deadline)

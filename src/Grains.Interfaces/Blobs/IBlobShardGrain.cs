@@ -13,7 +13,7 @@ public interface IBlobShardGrain : IGrainWithIntegerKey
 {
     /// <summary>
     /// Records a blob if it is new, and a repository's reference to it if the command's sequence is newer than what is known (rule 3). What it has acquired may not be durable
-    /// yet: <see cref="Acquired.RestsOn"/>.
+    /// yet: <see cref="Acquired.DependsOn"/>.
     /// </summary>
     [AlwaysInterleave, Alias("acquire")]
     Task<AcquireAnswer> Acquire(AcquireBlob command, CancellationToken cancellationToken);
@@ -63,7 +63,7 @@ public interface IBlobShardGrain : IGrainWithIntegerKey
     /// <param name="object">Its object; null for a small blob.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     [AlwaysInterleave, Alias("is-held")]
-    Task<bool> IsHeld(Digest digest, RepositoryName repository, ObjectId? @object, CancellationToken cancellationToken);
+    Task<bool> IsClaimed(Digest digest, RepositoryName repository, ObjectId? @object, CancellationToken cancellationToken);
 
     /// <summary>Whether the row of a small blob holds what its digest says.</summary>
     [AlwaysInterleave, Alias("is-row-whole")]
@@ -218,9 +218,9 @@ public abstract record AcquireAnswer
 
 /// <summary>The repository may link the blob.</summary>
 /// <param name="Content">The content that counts: that of the first upload, which need not be the caller's.</param>
-/// <param name="RestsOn">What the link has to rest on; null: the reference is durable.</param>
+/// <param name="DependsOn">What the link has to rest on; null: the reference is durable.</param>
 [GenerateSerializer, Immutable, Alias("granary.acquired")]
-public sealed record Acquired([property: Id(0)] BlobContent Content, [property: Id(1)] CommitTicket? RestsOn = null) : AcquireAnswer;
+public sealed record Acquired([property: Id(0)] BlobContent Content, [property: Id(1)] CommitTicket? DependsOn = null) : AcquireAnswer;
 
 /// <summary>A mount of a blob that does not exist (any more).</summary>
 [GenerateSerializer, Immutable, Alias("granary.acquire-unknown")]

@@ -17,7 +17,7 @@ public interface IScheduleGrain : IGrainWithStringKey
     /// <summary>Records that something is to be looked at that is not stored yet.</summary>
     /// <returns>What it is to rest on when it is stored; null: the entry is durable.</returns>
     [AlwaysInterleave, Alias("schedule-ahead")]
-    Task<CommitTicket?> ScheduleAhead(string subject, DateTimeOffset due, CancellationToken cancellationToken);
+    Task<CommitTicket?> ScheduleEarly(string subject, DateTimeOffset due, CancellationToken cancellationToken);
 
     /// <summary>The first entries that are due, at most <paramref name="limit"/>.</summary>
     [AlwaysInterleave, Alias("due")]

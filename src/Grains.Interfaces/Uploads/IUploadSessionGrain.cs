@@ -15,7 +15,7 @@ public interface IUploadSessionGrain : IGrainWithStringKey
     [AlwaysInterleave, Alias("begin")]
     Task<BeginAnswer> Begin(BeginUpload command, CancellationToken cancellationToken);
 
-    /// <summary>Says that the holder is still at work. Hold ends without it after <see cref="UploadHold.Timeout"/>. False: the hold is over.</summary>
+    /// <summary>Says that the holder is still at work. Hold ends without it after <see cref="UploadClaim.Timeout"/>. False: the hold is over.</summary>
     [AlwaysInterleave, Alias("renew")]
     Task<bool> Renew(long epoch, CancellationToken cancellationToken);
 
@@ -60,7 +60,7 @@ public interface IUploadSessionGrain : IGrainWithStringKey
 }
 
 /// <summary>Constants of a hold that both its sides must know.</summary>
-public static class UploadHold
+public static class UploadClaim
 {
     /// <summary>How long a hold lasts without a word from its holder.</summary>
     public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(60);
@@ -98,7 +98,7 @@ public sealed record UploadBegun([property: Id(0)] long Epoch, [property: Id(1)]
 /// <summary>The bytes do not start where the session ends, or another request holds the tail.</summary>
 /// <param name="Offset">How many bytes are there.</param>
 [GenerateSerializer, Immutable, Alias("granary.upload-elsewhere")]
-public sealed record UploadElsewhere([property: Id(0)] long Offset) : BeginAnswer;
+public sealed record UploadOffsetMismatch([property: Id(0)] long Offset) : BeginAnswer;
 
 /// <summary>The session is finished, cancelled or expired.</summary>
 [GenerateSerializer, Immutable, Alias("granary.upload-over")]

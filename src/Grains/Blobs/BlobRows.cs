@@ -101,10 +101,10 @@ internal sealed record BlobRow(ObjectId? Object, long Size, int References, Date
 /// <summary>The row of a repository's reference to a blob.</summary>
 /// <param name="Sequence">The version of the repository's partition that made it, at the earliest.</param>
 /// <param name="LeaseUntil">When the repository has to be asked whether it still holds; the time of its <c>due/</c> row.</param>
-/// <param name="Affirmed">How often the repository said yes: leases grow with it.</param>
-internal sealed record ReferenceRow(long Sequence, DateTimeOffset LeaseUntil, int Affirmed)
+/// <param name="Renewals">How often the repository said yes: leases grow with it.</param>
+internal sealed record ReferenceRow(long Sequence, DateTimeOffset LeaseUntil, int Renewals)
 {
-    public ReadOnlyMemory<byte> Encode() => new RowWriter(1).Number(Sequence).Time(LeaseUntil).Number(Affirmed).ToValue();
+    public ReadOnlyMemory<byte> Encode() => new RowWriter(1).Number(Sequence).Time(LeaseUntil).Number(Renewals).ToValue();
 
     public static ReferenceRow? Find(RowView rows, Digest digest, RepositoryName repository)
     {

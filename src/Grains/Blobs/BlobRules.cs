@@ -40,7 +40,7 @@ internal static class BlobRules
                 rows.Delete(BlobRows.DueReference(reference.LeaseUntil, command.Digest, command.Repository));
             }
 
-            rows.Put(BlobRows.Reference(command.Digest, command.Repository), new ReferenceRow(command.Sequence, due, Affirmed: 0).Encode());
+            rows.Put(BlobRows.Reference(command.Digest, command.Repository), new ReferenceRow(command.Sequence, due, Renewals: 0).Encode());
             rows.Put(BlobRows.DueReference(due, command.Digest, command.Repository), BlobRows.Mark);
         }
 
@@ -207,7 +207,7 @@ internal static class BlobRules
             return;
         }
 
-        var affirmed = reference.Affirmed + 1;
+        var affirmed = reference.Renewals + 1;
         var until = now + Leases.Length(affirmed, due.Digest.Encoded[^1], lifetimes);
         rows.Delete(BlobRows.DueReference(reference.LeaseUntil, due.Digest, due.Repository));
         rows.Put(BlobRows.Reference(due.Digest, due.Repository), new ReferenceRow(reference.Sequence, until, affirmed).Encode());

@@ -31,8 +31,8 @@ internal sealed class BlobShardGrain(
             : [BlobRows.Blob(command.Digest), BlobRows.Reference(command.Digest, command.Repository)];
 
         // A refusal waits: what it was refused for may have been decided with it, and fail yet.
-        var (answer, ticket) = await Rows.DecideAheadAsync(needs, rows => BlobRules.Acquire(rows, command, now, _lifetimes), answer => answer is Acquired, cancellationToken);
-        return answer is Acquired acquired ? acquired with { RestsOn = ticket } : answer;
+        var (answer, ticket) = await Rows.DecideEarlyAsync(needs, rows => BlobRules.Acquire(rows, command, now, _lifetimes), answer => answer is Acquired, cancellationToken);
+        return answer is Acquired acquired ? acquired with { DependsOn = ticket } : answer;
     }
 
     /// <inheritdoc/>
@@ -153,7 +153,7 @@ internal sealed class BlobShardGrain(
         cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<bool> IsHeld(Digest digest, RepositoryName repository, ObjectId? @object, CancellationToken cancellationToken)
+    public async Task<bool> IsClaimed(Digest digest, RepositoryName repository, ObjectId? @object, CancellationToken cancellationToken)
     {
         string[] needs = [BlobRows.Blob(digest), BlobRows.Reference(digest, repository)];
 

@@ -24,7 +24,7 @@ internal sealed class CatalogGrain(
     public async Task<CommitTicket?> Add(RepositoryName repository, long sequence, CancellationToken cancellationToken)
     {
         var due = time.GetUtcNow() + _lifetimes.FirstLease;
-        var added = await Rows.DecideAheadAsync(
+        var added = await Rows.DecideEarlyAsync(
             [CatalogRows.Repository(repository)],
             rows =>
             {
@@ -39,7 +39,7 @@ internal sealed class CatalogGrain(
                     rows.Delete(CatalogRows.Due(entry.LeaseUntil, repository));
                 }
 
-                rows.Put(CatalogRows.Repository(repository), new EntryRow(sequence, due, Affirmed: 0).Encode());
+                rows.Put(CatalogRows.Repository(repository), new EntryRow(sequence, due, Renewals: 0).Encode());
                 rows.Put(CatalogRows.Due(due, repository), CatalogRows.Mark);
                 return true;
             },
@@ -111,7 +111,7 @@ internal sealed class CatalogGrain(
                 {
                     if (Unchanged(rows, entry) is { } row)
                     {
-                        var affirmed = row.Affirmed + 1;
+                        var affirmed = row.Renewals + 1;
                         var until = now + Leases.Length(affirmed, entry.Repository.Value[^1], _lifetimes);
                         rows.Delete(CatalogRows.Due(row.LeaseUntil, entry.Repository));
                         rows.Put(CatalogRows.Repository(entry.Repository), new EntryRow(row.Sequence, until, affirmed).Encode());

@@ -36,10 +36,10 @@ internal static class CatalogRows
 /// <summary>The row of a repository's entry.</summary>
 /// <param name="Sequence">The version of the repository's partition that made it, at the earliest.</param>
 /// <param name="LeaseUntil">When the repository has to be asked; the time of its <c>due/</c> row.</param>
-/// <param name="Affirmed">How often the repository said that it exists: leases grow with it.</param>
-internal sealed record EntryRow(long Sequence, DateTimeOffset LeaseUntil, int Affirmed)
+/// <param name="Renewals">How often the repository said that it exists: leases grow with it.</param>
+internal sealed record EntryRow(long Sequence, DateTimeOffset LeaseUntil, int Renewals)
 {
-    public ReadOnlyMemory<byte> Encode() => new RowWriter(1).Number(Sequence).Time(LeaseUntil).Number(Affirmed).ToValue();
+    public ReadOnlyMemory<byte> Encode() => new RowWriter(1).Number(Sequence).Time(LeaseUntil).Number(Renewals).ToValue();
 
     public static EntryRow? Find(RowView rows, RepositoryName name)
     {

@@ -157,7 +157,7 @@ internal sealed class CollectionForecast(
         var session = await rows.ReadAsync([UploadRows.Session], SessionRow.Find, cancellationToken);
 
         // Whether a request is at work on a session only its grain knows. One that has sent for longer than the expiry is rarer than one whose server died.
-        switch (UploadRules.FindExpired(session, isHeld: _ => false, _now, lifetimes.UploadExpiry))
+        switch (UploadRules.FindExpired(session, isClaimed: _ => false, _now, lifetimes.UploadExpiry))
         {
             case ExpireOpen upload:
                 Counts.UploadsExpired++;

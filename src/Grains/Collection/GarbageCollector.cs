@@ -78,7 +78,7 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
     /// <summary>Manifests of a repository that no tag leads to.</summary>
     public async Task CollectUntaggedAsync(RepositoryName repository, DateTimeOffset pushedBefore, CollectionCounts counts, CancellationToken cancellationToken)
     {
-        var upkeep = grains.GetGrain<IRepositoryUpkeepGrain>(repository.Value);
+        var maintenance = grains.GetGrain<IRepositoryMaintenanceGrain>(repository.Value);
         int removed;
         do
         {
@@ -87,7 +87,7 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
             do
             {
                 var from = after;
-                var answer = await _rest.DoAsync(() => upkeep.CollectUntagged(new CollectUntagged(pushedBefore, StepSize, from), cancellationToken), cancellationToken);
+                var answer = await _rest.DoAsync(() => maintenance.CollectUntagged(new CollectUntagged(pushedBefore, StepSize, from), cancellationToken), cancellationToken);
                 removed += answer.Removed;
                 after = answer.After;
             }
@@ -104,7 +104,7 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
         var catalog = grains.GetGrain<ICatalogGrain>(0);
         while (await catalog.Due(StepSize, cancellationToken) is { Length: > 0 } due)
         {
-            var exists = await Task.WhenAll(due.Select(entry => grains.GetGrain<IRepositoryUpkeepGrain>(entry.Repository.Value).Exists(cancellationToken)));
+            var exists = await Task.WhenAll(due.Select(entry => grains.GetGrain<IRepositoryMaintenanceGrain>(entry.Repository.Value).Exists(cancellationToken)));
             await catalog.Settle([.. due.Where((_, i) => exists[i])], [.. due.Where((_, i) => !exists[i])], cancellationToken);
         }
     }
@@ -126,18 +126,18 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
         }
 
         // What this step did may be due for the next at once: a blob that lost its last reference, the object of one that was collected.
-        var dropped = await SeeToAsync(shard, due, counts, cancellationToken);
+        var dropped = await ProcessDueAsync(shard, due, counts, cancellationToken);
         return due.More || dropped > 0 || due.Orphans.Length > 0;
     };
 
     /// <summary>Sees to all of it. Answers how many references were dropped.</summary>
-    private async Task<int> SeeToAsync(IBlobShardGrain shard, ShardDue due, CollectionCounts counts, CancellationToken cancellationToken)
+    private async Task<int> ProcessDueAsync(IBlobShardGrain shard, ShardDue due, CollectionCounts counts, CancellationToken cancellationToken)
     {
         // :: Step 1: what do the repositories say?
         var answers = await Task.WhenAll(due.References.GroupBy(reference => reference.Repository).Select(async group =>
         {
             DueReference[] asked = [.. group];
-            return asked.Zip(await grains.GetGrain<IRepositoryUpkeepGrain>(group.Key.Value).Holds([.. asked.Select(reference => reference.Digest)], cancellationToken));
+            return asked.Zip(await grains.GetGrain<IRepositoryMaintenanceGrain>(group.Key.Value).Holds([.. asked.Select(reference => reference.Digest)], cancellationToken));
         }));
         var byAnswer = answers.SelectMany(answer => answer).ToLookup(answer => answer.Second, answer => answer.First);
         DueReference[] dropped = [.. byAnswer[false]];
@@ -202,7 +202,7 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
     /// <summary>Those of the repositories whose grains have to be woken; all, if that cannot be told.</summary>
     private async Task<IEnumerable<string>> CollectableAsync(Rounds rounds, string[] names, CancellationToken cancellationToken)
     {
-        var glance = grains.GetGrain<IRepositoryGlanceGrain>(0);
+        var glance = grains.GetGrain<IRepositoryProbeGrain>(0);
         var answers = await rounds.TryAsync(() => glance.AreCollectable(Array.ConvertAll(names, RepositoryName.Parse), cancellationToken));
         return names.Where((_, i) => answers?[i] ?? true);
     }
@@ -272,12 +272,12 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
         Func<DateTimeOffset?, Task> finish,
         CancellationToken cancellationToken)
     {
-        var upkeep = grains.GetGrain<IRepositoryUpkeepGrain>(name);
+        var maintenance = grains.GetGrain<IRepositoryMaintenanceGrain>(name);
         string? after = null;
         var manifests = 0;
         return async size =>
         {
-            var answer = await upkeep.Collect(new CollectLinks(size, grace, after), cancellationToken);
+            var answer = await maintenance.Collect(new CollectLinks(size, grace, after), cancellationToken);
             after = answer.After;
             manifests += answer.Manifests;
             counts.Add(new CollectionCounts { BlobsUnlinked = answer.Unlinked.Length, ManifestsRemoved = answer.Manifests });
@@ -307,7 +307,7 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
         {
             foreach (var repository in repositories)
             {
-                await grains.GetGrain<IRepositoryUpkeepGrain>(repository.Value).Correct(correction.Digest, content, correction.IsDamaged, cancellationToken);
+                await grains.GetGrain<IRepositoryMaintenanceGrain>(repository.Value).Correct(correction.Digest, content, correction.IsDamaged, cancellationToken);
             }
 
             after = repositories[^1];

@@ -18,8 +18,8 @@ internal sealed class ScheduleGrain(IPartitionStore store, TimeProvider time, IL
         Rows.DecideAsync([], rows => Record(rows, subject, due), cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<CommitTicket?> ScheduleAhead(string subject, DateTimeOffset due, CancellationToken cancellationToken) =>
-        (await Rows.DecideAheadAsync([], rows => Record(rows, subject, due), _ => true, cancellationToken)).Ticket;
+    public async Task<CommitTicket?> ScheduleEarly(string subject, DateTimeOffset due, CancellationToken cancellationToken) =>
+        (await Rows.DecideEarlyAsync([], rows => Record(rows, subject, due), _ => true, cancellationToken)).Ticket;
 
     /// <inheritdoc/>
     public async Task<ScheduledItem[]> Due(int limit, CancellationToken cancellationToken)

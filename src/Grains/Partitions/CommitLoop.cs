@@ -17,7 +17,7 @@ internal sealed class CommitLoop(
     IPartitionStore store,
     PartitionKey key,
     RowCache cache,
-    ReadValidity validity,
+    ValidityTracker validity,
     Action<Exception> onLost)
 {
     // A batch takes no more decisions from here on. A commit of 1 MiB takes a few milliseconds; the first caller should not wait longer for others.
@@ -51,7 +51,7 @@ internal sealed class CommitLoop(
         else if (_isDeferred)
         {
             // This decision waits for a commit that the store may still defer.
-            store.Hurry();
+            store.FlushDeferred();
         }
 
         return cancellationToken.CanBeCanceled ? decision.Answer.WaitAsync(cancellationToken) : decision.Answer;
@@ -66,7 +66,7 @@ internal sealed class CommitLoop(
     {
         if (_isDeferred)
         {
-            store.Hurry();
+            store.FlushDeferred();
         }
 
         return _work;
@@ -174,8 +174,8 @@ internal sealed class CommitLoop(
             key,
             new Head(batch.Version - 1),
             batch.ToMutations(),
-            batch.RestsOn,
-            canWait: isEarly && _queue.Count == 0);
+            batch.DependsOn,
+            isDeferrable: isEarly && _queue.Count == 0);
         _isDeferred = isEarly;
         if (commit.Number is { } number)
         {

@@ -14,7 +14,7 @@ internal sealed class Partition
     private readonly PartitionKey _key;
     private readonly CommitLoop _loop;
     private readonly PartitionReader _reader;
-    private readonly ReadValidity _validity = new();
+    private readonly ValidityTracker _validity = new();
 
     /// <param name="store">The store of the rows.</param>
     /// <param name="key">The partition.</param>
@@ -31,7 +31,7 @@ internal sealed class Partition
     public long NextVersion => _loop.Head.Version + 1;
 
     /// <summary>The validity of what is read from now on.</summary>
-    public Moment Moment => _validity.Current;
+    public ReadValidity Validity => _validity.Current;
 
     /// <summary>Reads the head. Called once, before anything else.</summary>
     public async Task OpenAsync(CancellationToken cancellationToken) => _loop.Head = await ReadHeadAsync(cancellationToken);
@@ -53,14 +53,14 @@ internal sealed class Partition
     /// <summary>Queues a decision whose commit depends on commits of other grains.</summary>
     /// <param name="needs">As above.</param>
     /// <param name="decide">The decision.</param>
-    /// <param name="restsOn">The tickets of those commits; null where one is durable already. If one of them fails, this commit fails.</param>
+    /// <param name="dependsOn">The tickets of those commits; null where one is durable already. If one of them fails, this commit fails.</param>
     /// <param name="cancellationToken">Ends the caller's wait.</param>
     public Task<T> DecideAsync<T>(
         IReadOnlyList<string> needs,
         Func<RowBatch, T> decide,
-        CommitTicket?[] restsOn,
+        CommitTicket?[] dependsOn,
         CancellationToken cancellationToken) =>
-        _loop.EnqueueAsync(new QueuedDecision<T>(needs, decide, restsOn, isEarly: null), cancellationToken);
+        _loop.EnqueueAsync(new QueuedDecision<T>(needs, decide, dependsOn, isEarly: null), cancellationToken);
 
     /// <summary>
     /// Queues a decision and, if the store keeps the order of commits, answers before the commit is durable, with its ticket. The caller has to make a
@@ -68,16 +68,16 @@ internal sealed class Partition
     /// </summary>
     /// <param name="needs">As above.</param>
     /// <param name="decide">The decision.</param>
-    /// <param name="isPromise">Whether this answer may leave early. Others wait for the commit.</param>
+    /// <param name="isEarly">Whether this answer may leave early. Others wait for the commit.</param>
     /// <param name="cancellationToken">Ends the caller's wait.</param>
     /// <returns>The answer; the ticket is null if the commit is durable.</returns>
-    public async Task<(T Answer, CommitTicket? Ticket)> DecideAheadAsync<T>(
+    public async Task<(T Answer, CommitTicket? Ticket)> DecideEarlyAsync<T>(
         IReadOnlyList<string> needs,
         Func<RowBatch, T> decide,
-        Func<T, bool> isPromise,
+        Func<T, bool> isEarly,
         CancellationToken cancellationToken)
     {
-        var decision = new QueuedDecision<T>(needs, decide, dependencies: [], isPromise);
+        var decision = new QueuedDecision<T>(needs, decide, dependencies: [], isEarly);
         return (await _loop.EnqueueAsync(decision, cancellationToken), decision.Ticket);
     }
 
@@ -104,7 +104,7 @@ internal sealed class Partition
     /// Proves that no other activation has committed to the partition until now: for an answer that is not a commit, and on which others rely.
     /// </summary>
     /// <exception cref="PartitionUnavailableException">Another activation has committed. This one has lost the partition.</exception>
-    public async Task ConfirmAsync(CancellationToken cancellationToken)
+    public async Task ProveCurrentAsync(CancellationToken cancellationToken)
     {
         Head before, found;
         do
@@ -127,7 +127,7 @@ internal sealed class Partition
     /// <summary>
     /// Ends all read validities, and waits for commits that are under way, so that the next activation finds them in the store. Never throws.
     /// </summary>
-    public Task SettleAsync()
+    public Task StopAsync()
     {
         _validity.Close();
         return _loop.FinishAsync();

@@ -24,7 +24,7 @@ internal abstract partial class PartitionGrain(IPartitionStore store, ILogger lo
 
     /// <inheritdoc/>
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) =>
-        _partition?.SettleAsync().WaitAsync(cancellationToken) ?? Task.CompletedTask;
+        _partition?.StopAsync().WaitAsync(cancellationToken) ?? Task.CompletedTask;
 
     /// <summary>Removes the partition with its head, and makes place for an activation that knows nothing of it.</summary>
     protected async Task Drop(CancellationToken cancellationToken)

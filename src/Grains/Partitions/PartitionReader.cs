@@ -7,7 +7,7 @@ namespace Granary.Grains.Partitions;
 /// <summary>
 /// Reads the rows of a partition. A read sees committed rows of one version only: it starts again if a commit is published while it loads rows.
 /// </summary>
-internal sealed class PartitionReader(IPartitionStore store, PartitionKey key, RowCache cache, ReadValidity validity)
+internal sealed class PartitionReader(IPartitionStore store, PartitionKey key, RowCache cache, ValidityTracker validity)
 {
     // After so many starts the read gives up, and its caller decides in the commit loop instead, where no commit can come between.
     private const int MaxRestarts = 3;

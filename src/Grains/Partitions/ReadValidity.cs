@@ -1,30 +1,16 @@
 namespace Granary.Grains.Partitions;
 
 /// <summary>
-/// Says how long rows that an activation has read stay true: until its next commit is published, or until it may no longer speak for the partition.
+/// The time between two commits of a partition. Rows that an activation read stay true as long as the moment lasts in which it began to read. Any thread
+/// may look at it.
 /// </summary>
 internal sealed class ReadValidity
 {
-    private bool _isClosed;
+    private volatile bool _isOver;
 
-    /// <summary>The validity of what is read from now on.</summary>
-    public Moment Current { get; private set; } = new();
+    /// <summary>Whether a commit was published since, or the activation may no longer speak for the partition.</summary>
+    public bool IsOver => _isOver;
 
-    /// <summary>Ends the current validity, and begins the next one: a commit is published.</summary>
-    public void Renew()
-    {
-        Current.End();
-        Current = new Moment();
-        if (_isClosed)
-        {
-            Current.End();
-        }
-    }
-
-    /// <summary>Ends the current validity and all later ones: others may write to the partition.</summary>
-    public void Close()
-    {
-        _isClosed = true;
-        Current.End();
-    }
+    /// <summary>Ends it. Called before any caller learns of the commit or of its failure.</summary>
+    public void End() => _isOver = true;
 }

@@ -26,7 +26,7 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
     public bool HasChanges => _current.Count > 0;
 
     /// <summary>The commits without which this one must not become true.</summary>
-    public IReadOnlyCollection<CommitNumber> RestsOn => _restsOn;
+    public IReadOnlyCollection<CommitNumber> DependsOn => _restsOn;
 
     /// <summary>The size of what was accepted so far, in bytes.</summary>
     public int Bytes { get; private set; }
@@ -73,10 +73,10 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
     public void Fence() => _currentFences = true;
 
     /// <summary>The decision ran to its end: its changes count.</summary>
-    /// <param name="restsOn">What others have begun to commit for it, in the same store. Its answer is worth nothing without them, even if it changes nothing itself.</param>
-    public void AcceptCurrent(ReadOnlySpan<CommitTicket?> restsOn)
+    /// <param name="dependsOn">What others have begun to commit for it, in the same store. Its answer is worth nothing without them, even if it changes nothing itself.</param>
+    public void AcceptCurrent(ReadOnlySpan<CommitTicket?> dependsOn)
     {
-        foreach (var ticket in restsOn)
+        foreach (var ticket in dependsOn)
         {
             if (ticket is { Number: var number })
             {

@@ -15,7 +15,7 @@ public sealed class DeletionOperation(IGrainFactory grains) : IOperation
     /// <inheritdoc/>
     public async Task RunAsync(OperationRun run, CancellationToken cancellationToken)
     {
-        var repository = grains.GetGrain<IRepositoryUpkeepGrain>(run.Request.Repository!);
+        var repository = grains.GetGrain<IRepositoryMaintenanceGrain>(run.Request.Repository!);
         while (await repository.Clear(StepSize, cancellationToken) is > 0 and var removed)
         {
             run.Add("removed", removed);

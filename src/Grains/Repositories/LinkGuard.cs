@@ -41,7 +41,7 @@ internal sealed class LinkGuard
     /// <param name="row">The row: if it is there already, there is nothing to do.</param>
     /// <param name="what">As what it is denied.</param>
     /// <param name="announced">When the grain was told, if it was.</param>
-    public bool Confirm(RowBatch rows, string row, string what, Announcement? announced)
+    public bool Confirm(RowBatch rows, string row, string what, PendingRegistration? announced)
     {
         if (rows.Has(row))
         {

@@ -51,8 +51,8 @@ internal static class LinkRules
         }
 
         // Sparse manifests and foreign layers may have named it before it came.
-        var uses = NamedRow.Count(rows, digest);
-        NamedRow.Set(rows, digest, 0);
+        var uses = UnlinkedUsesRow.Count(rows, digest);
+        UnlinkedUsesRow.Set(rows, digest, 0);
         var link = new LinkRow((content as ObjectContent)?.Object, content.Size, uses, now, uses == 0 ? now + lifetimes.LinkGrace : null);
         Store(rows, digest, before: null, link);
         if (content is InlineContent inline)
@@ -97,19 +97,19 @@ internal static class LinkRules
         }
         else
         {
-            NamedRow.Set(rows, digest, NamedRow.Count(rows, digest) + 1);
+            UnlinkedUsesRow.Set(rows, digest, UnlinkedUsesRow.Count(rows, digest) + 1);
         }
     }
 
     /// <summary>How many manifests name the content.</summary>
-    public static int Uses(RowView rows, Digest digest) => LinkRow.Find(rows, digest)?.Uses ?? NamedRow.Count(rows, digest);
+    public static int Uses(RowView rows, Digest digest) => LinkRow.Find(rows, digest)?.Uses ?? UnlinkedUsesRow.Count(rows, digest);
 
     /// <summary>A manifest no longer names the content.</summary>
     public static void EndUse(RowBatch rows, Digest digest, DateTimeOffset now, LifetimeOptions lifetimes)
     {
         if (LinkRow.Find(rows, digest) is not { } link)
         {
-            NamedRow.Set(rows, digest, NamedRow.Count(rows, digest) - 1);
+            UnlinkedUsesRow.Set(rows, digest, UnlinkedUsesRow.Count(rows, digest) - 1);
             return;
         }
 
@@ -156,7 +156,7 @@ internal static class LinkRules
 
         if (link.Uses > 0)
         {
-            NamedRow.Set(rows, digest, link.Uses);
+            UnlinkedUsesRow.Set(rows, digest, link.Uses);
         }
 
         rows.Put(RepositoryRows.Out(rows.Version, digest.Value), RepositoryRows.Mark);

@@ -18,9 +18,9 @@ internal sealed class RepositoryGrain(
     IOptions<LifetimeOptions> lifetimeOptions,
     IOptions<CollectionOptions> collectionOptions,
     ClientActivity clients,
-    PullAnswers answers,
+    PullCache answers,
     TimeProvider time,
-    ILogger<RepositoryGrain> logger) : PartitionGrain(store, logger), IRepositoryGrain, IRepositoryUpkeepGrain
+    ILogger<RepositoryGrain> logger) : PartitionGrain(store, logger), IRepositoryGrain, IRepositoryMaintenanceGrain
 {
     // Each try calls Acquire again because somebody unlinked the very digest meanwhile; more than a few in a row is no coincidence but a defect.
     private const int MaxLinkAttempts = 16;
@@ -40,7 +40,7 @@ internal sealed class RepositoryGrain(
     private RepositoryName _name;
     private ReleaseQueue? _releases;
     private SweepSchedule? _schedule;
-    private RepositoryUpkeep? _upkeep;
+    private RepositoryMaintenance? _maintenance;
     private DateTimeOffset _lastTimestamp;
 
     /// <summary>What the grain has denied lately, for tests that want it to forget.</summary>
@@ -56,7 +56,7 @@ internal sealed class RepositoryGrain(
         await base.OnActivateAsync(cancellationToken);
         _releases = new ReleaseQueue(Rows, _name, GrainFactory, time, logger);
         _schedule = new SweepSchedule(Rows, _name, _guard, GrainFactory, _lifetimes, time);
-        _upkeep = new RepositoryUpkeep(Rows, _name, _guard, _releases, _schedule, GrainFactory, _lifetimes, collectionOptions.Value, time);
+        _maintenance = new RepositoryMaintenance(Rows, _name, _guard, _releases, _schedule, GrainFactory, _lifetimes, collectionOptions.Value, time);
         if (Rows.NextVersion > 1)
         {
             // What an earlier activation unlinked and could not release any more.
@@ -75,7 +75,7 @@ internal sealed class RepositoryGrain(
     public async Task<BlobContent?> FindBlob(Digest digest, CancellationToken cancellationToken)
     {
         clients.Note();
-        var moment = Rows.Moment;
+        var moment = Rows.Validity;
         var (link, content) = await Rows.ReadAsync(
             [RepositoryRows.Link(digest), RepositoryRows.Bytes(digest)],
             rows => (LinkRow.Find(rows, digest), LinkRules.Content(rows, digest)),
@@ -85,7 +85,7 @@ internal sealed class RepositoryGrain(
             return null;
         }
 
-        answers.Remember(moment, PullQuestion.Blob(_name, digest), content, (content as InlineContent)?.Bytes.Length ?? 0, LinkRules.RenewalDue(link!, _lifetimes));
+        answers.Remember(moment, PullCacheKey.Blob(_name, digest), content, (content as InlineContent)?.Bytes.Length ?? 0, LinkRules.RenewalDue(link!, _lifetimes));
         return content;
     }
 
@@ -93,14 +93,14 @@ internal sealed class RepositoryGrain(
     public async Task<long?> FindBlobSize(Digest digest, CancellationToken cancellationToken)
     {
         clients.Note();
-        var moment = Rows.Moment;
+        var moment = Rows.Validity;
         var link = await FindLink(digest, cancellationToken);
         if (!await Keep(digest, link, cancellationToken))
         {
             return null;
         }
 
-        answers.Remember<long?>(moment, PullQuestion.BlobSize(_name, digest), link!.Size, until: LinkRules.RenewalDue(link, _lifetimes));
+        answers.Remember<long?>(moment, PullCacheKey.BlobSize(_name, digest), link!.Size, until: LinkRules.RenewalDue(link, _lifetimes));
         return link.Size;
     }
 
@@ -140,7 +140,7 @@ internal sealed class RepositoryGrain(
             _ = _releases!.DrainSoonAsync();
         }
 
-        return answer is BlobInUse ? new BlobInUse([.. await _upkeep!.FindUsersAsync(digest, NamedUsers, SearchedForUsers, cancellationToken)]) : answer;
+        return answer is BlobInUse ? new BlobInUse([.. await _maintenance!.FindUsersAsync(digest, NamedUsers, SearchedForUsers, cancellationToken)]) : answer;
     }
 
     /// <inheritdoc/>
@@ -149,7 +149,7 @@ internal sealed class RepositoryGrain(
         clients.Note();
         var timestamp = NextTimestamp();
         var needs = ManifestRules.Needs(command);
-        Announcement? entered = null;
+        PendingRegistration? entered = null;
         var isChanged = false;
         using var flight = _guard.Enter();
         for (var attempt = 0; attempt < MaxLinkAttempts; attempt++)
@@ -165,12 +165,12 @@ internal sealed class RepositoryGrain(
                     isChanged = rows.HasChanges;
                     return stored;
                 },
-                restsOn: [entered?.RestsOn],
+                dependsOn: [entered?.DependsOn],
                 cancellationToken);
             if (answer is ManifestStored && !isChanged)
             {
                 // That all is there already is a promise, too, and not one that an activation may make that does not know yet that another has its place.
-                await Rows.ConfirmAsync(cancellationToken);
+                await Rows.ProveCurrentAsync(cancellationToken);
             }
 
             if (answer is not null)
@@ -188,9 +188,9 @@ internal sealed class RepositoryGrain(
     public async Task<FoundManifest?> FindManifest(Digest digest, bool withBody, CancellationToken cancellationToken)
     {
         clients.Note();
-        var moment = Rows.Moment;
+        var moment = Rows.Validity;
         var found = await Rows.ReadAsync([RepositoryRows.Manifest(digest)], rows => ManifestRules.Find(rows, digest, withBody), cancellationToken);
-        Remember(moment, PullQuestion.Manifest(_name, digest, withBody), found);
+        Remember(moment, PullCacheKey.Manifest(_name, digest, withBody), found);
         return found;
     }
 
@@ -198,12 +198,12 @@ internal sealed class RepositoryGrain(
     public async Task<FoundManifest?> FindTagged(Tag tag, bool withBody, CancellationToken cancellationToken)
     {
         clients.Note();
-        var moment = Rows.Moment;
+        var moment = Rows.Validity;
         var found = await Rows.ReadAsync(
             [RepositoryRows.Tag(tag)],
             rows => TagRow.Find(rows, tag) is { } row ? ManifestRules.Find(rows, row.Digest, withBody) : null,
             cancellationToken);
-        Remember(moment, PullQuestion.Tagged(_name, tag, withBody), found);
+        Remember(moment, PullCacheKey.Tagged(_name, tag, withBody), found);
         return found;
     }
 
@@ -276,39 +276,39 @@ internal sealed class RepositoryGrain(
     }
 
     /// <inheritdoc/>
-    public Task<bool[]> Holds(Digest[] digests, CancellationToken cancellationToken) => _upkeep!.HoldsAsync(digests, cancellationToken);
+    public Task<bool[]> Holds(Digest[] digests, CancellationToken cancellationToken) => _maintenance!.HoldsAsync(digests, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<bool> Exists(CancellationToken cancellationToken) => _upkeep!.ExistsAsync(cancellationToken);
+    public Task<bool> Exists(CancellationToken cancellationToken) => _maintenance!.ExistsAsync(cancellationToken);
 
     /// <inheritdoc/>
-    public Task<CollectAnswer> Collect(CollectLinks command, CancellationToken cancellationToken) => _upkeep!.CollectAsync(command, NextTimestamp(), cancellationToken);
+    public Task<CollectAnswer> Collect(CollectLinks command, CancellationToken cancellationToken) => _maintenance!.CollectAsync(command, NextTimestamp(), cancellationToken);
 
     /// <inheritdoc/>
     public Task<CollectUntaggedAnswer> CollectUntagged(CollectUntagged command, CancellationToken cancellationToken) =>
-        _upkeep!.CollectUntaggedAsync(command, NextTimestamp(), cancellationToken);
+        _maintenance!.CollectUntaggedAsync(command, NextTimestamp(), cancellationToken);
 
     /// <inheritdoc/>
-    public Task<int> Clear(int limit, CancellationToken cancellationToken) => _upkeep!.ClearAsync(limit, NextTimestamp(), cancellationToken);
+    public Task<int> Clear(int limit, CancellationToken cancellationToken) => _maintenance!.ClearAsync(limit, NextTimestamp(), cancellationToken);
 
     /// <inheritdoc/>
-    public Task<RepositoryExplanation> Explain(Digest digest, CancellationToken cancellationToken) => _upkeep!.ExplainAsync(digest, cancellationToken);
+    public Task<RepositoryExplanation> Explain(Digest digest, CancellationToken cancellationToken) => _maintenance!.ExplainAsync(digest, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<LinkedBlob[]> ListLinks(Digest? after, int limit, CancellationToken cancellationToken) => _upkeep!.ListLinksAsync(after, limit, cancellationToken);
+    public Task<LinkedBlob[]> ListLinks(Digest? after, int limit, CancellationToken cancellationToken) => _maintenance!.ListLinksAsync(after, limit, cancellationToken);
 
     /// <inheritdoc/>
     public Task<CheckManifestsAnswer> CheckManifests(Digest? after, int limit, CancellationToken cancellationToken) =>
-        _upkeep!.CheckManifestsAsync(after, limit, cancellationToken);
+        _maintenance!.CheckManifestsAsync(after, limit, cancellationToken);
 
     /// <inheritdoc/>
     public Task Correct(Digest digest, BlobContent content, bool isDamaged, CancellationToken cancellationToken) =>
-        _upkeep!.CorrectAsync(digest, content, isDamaged, cancellationToken);
+        _maintenance!.CorrectAsync(digest, content, isDamaged, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<bool> PinAgain(Digest digest, CancellationToken cancellationToken) => _upkeep!.PinAgainAsync(digest, cancellationToken);
+    public Task<bool> RestoreReference(Digest digest, CancellationToken cancellationToken) => _maintenance!.RestoreReferenceAsync(digest, cancellationToken);
 
-    private void Remember(Moment moment, PullQuestion question, FoundManifest? found)
+    private void Remember(ReadValidity moment, PullCacheKey question, FoundManifest? found)
     {
         if (found is not null)
         {
@@ -351,7 +351,7 @@ internal sealed class RepositoryGrain(
 
             // :: Step 2: the first thing that can be seen of a repository is its name in the catalog.
             //    And somebody has to know when to look whether the link was needed.
-            var announcing = _schedule!.AnnounceAsync(cancellationToken);
+            var announcing = _schedule!.RegisterAsync(cancellationToken);
             var entered = await EnterCatalog(cancellationToken);
             var announced = await announcing;
 
@@ -372,7 +372,7 @@ internal sealed class RepositoryGrain(
                     rows.Fence();
                     return true;
                 },
-                restsOn: [acquired.RestsOn, entered?.RestsOn, announced?.RestsOn],
+                dependsOn: [acquired.DependsOn, entered?.DependsOn, announced?.DependsOn],
                 cancellationToken);
             if (linked)
             {
@@ -390,7 +390,7 @@ internal sealed class RepositoryGrain(
         brought is ObjectContent { Object: var id } && id != counting ? LinkAnswer.LinkedToOther : LinkAnswer.Linked;
 
     /// <summary>Rule 9: a repository is in the catalog before anything of it can be seen. Answers from when on it is, or null if it was already.</summary>
-    private async ValueTask<Announcement?> EnterCatalog(CancellationToken cancellationToken)
+    private async ValueTask<PendingRegistration?> EnterCatalog(CancellationToken cancellationToken)
     {
         if (await Rows.ReadAsync([RepositoryRows.Meta], rows => rows.Has(RepositoryRows.Meta), cancellationToken))
         {
@@ -398,11 +398,11 @@ internal sealed class RepositoryGrain(
         }
 
         var sequence = Rows.NextVersion;
-        return new Announcement(sequence, await GrainFactory.GetGrain<ICatalogGrain>(0).Add(_name, sequence, cancellationToken));
+        return new PendingRegistration(sequence, await GrainFactory.GetGrain<ICatalogGrain>(0).Add(_name, sequence, cancellationToken));
     }
 
     /// <summary>Records the entry in the catalog; false if the repository has left the catalog since it was made, and has to enter again.</summary>
-    private bool BeInCatalog(RowBatch rows, Announcement? entered) => _guard.Confirm(rows, RepositoryRows.Meta, RepositoryRows.CatalogEntry, entered);
+    private bool BeInCatalog(RowBatch rows, PendingRegistration? entered) => _guard.Confirm(rows, RepositoryRows.Meta, RepositoryRows.CatalogEntry, entered);
 
     /// <summary>The rest of a referrer whose annotations are too long for its row; null if the manifest has just gone.</summary>
     private async ValueTask<Referrer?> Complete(Referrer listed, CancellationToken cancellationToken)

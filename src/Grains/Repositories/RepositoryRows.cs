@@ -224,7 +224,7 @@ internal sealed record ManifestNames(Digest[] Blobs, Digest[] Children)
 }
 
 /// <summary>The row of content that manifests name and that is not linked: what its link would count.</summary>
-internal static class NamedRow
+internal static class UnlinkedUsesRow
 {
     public static int Count(RowView rows, Digest digest) =>
         rows.Get(RepositoryRows.Named(digest)) is { } value ? (int)new RowReader(value, 1).Number() : 0;

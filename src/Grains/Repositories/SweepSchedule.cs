@@ -14,7 +14,7 @@ internal sealed class SweepSchedule(Partition rows, RepositoryName name, LinkGua
     private const int MaxAttempts = 16;
 
     /// <summary>Tells the schedule, if none knows the repository. Answers from when on that counts, or null if one did already.</summary>
-    public async ValueTask<Announcement?> AnnounceAsync(CancellationToken cancellationToken)
+    public async ValueTask<PendingRegistration?> RegisterAsync(CancellationToken cancellationToken)
     {
         if (await rows.ReadAsync([RepositoryRows.Sweep], view => view.Has(RepositoryRows.Sweep), cancellationToken))
         {
@@ -22,13 +22,13 @@ internal sealed class SweepSchedule(Partition rows, RepositoryName name, LinkGua
         }
 
         var sequence = rows.NextVersion;
-        return new Announcement(
+        return new PendingRegistration(
             sequence,
-            await grains.GetGrain<IScheduleGrain>(Schedules.OfRepository(name)).ScheduleAhead(name.Value, time.GetUtcNow() + lifetimes.LinkGrace, cancellationToken));
+            await grains.GetGrain<IScheduleGrain>(Schedules.OfRepository(name)).ScheduleEarly(name.Value, time.GetUtcNow() + lifetimes.LinkGrace, cancellationToken));
     }
 
     /// <summary>Records that a schedule knows the repository; false if the sweep has come and gone since it was announced.</summary>
-    public bool Confirm(RowBatch batch, Announcement? announced) => guard.Confirm(batch, RepositoryRows.Sweep, RepositoryRows.Sweep, announced);
+    public bool Confirm(RowBatch batch, PendingRegistration? announced) => guard.Confirm(batch, RepositoryRows.Sweep, RepositoryRows.Sweep, announced);
 
     /// <summary>
     /// Records that no schedule needs to know the repository: nothing is due. As every no on which others rely, that is a commit, and refuses whoever announced before it.
@@ -49,11 +49,11 @@ internal sealed class SweepSchedule(Partition rows, RepositoryName name, LinkGua
         using var flight = guard.Enter();
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
-            var announced = await AnnounceAsync(cancellationToken);
+            var announced = await RegisterAsync(cancellationToken);
             var (isDecided, answer) = await rows.DecideAsync(
                 [RepositoryRows.Sweep, .. needs],
                 batch => Confirm(batch, announced) ? (true, decide(batch)) : (false, default!),
-                restsOn: [announced?.RestsOn],
+                dependsOn: [announced?.DependsOn],
                 cancellationToken);
             if (isDecided)
             {

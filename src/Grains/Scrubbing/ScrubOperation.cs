@@ -171,7 +171,7 @@ public sealed class ScrubOperation(
 
     private async Task CheckRepositoryAsync(RepositoryName name, OperationRun run, CancellationToken cancellationToken)
     {
-        var repository = grains.GetGrain<IRepositoryUpkeepGrain>(name.Value);
+        var repository = grains.GetGrain<IRepositoryMaintenanceGrain>(name.Value);
         run.Add("repositories", 1);
         Digest? after = null;
         do
@@ -195,7 +195,7 @@ public sealed class ScrubOperation(
             foreach (var link in links)
             {
                 var shard = grains.GetGrain<IBlobShardGrain>(link.Digest.FirstByte);
-                if (!await shard.IsHeld(link.Digest, name, link.Object, cancellationToken) && await repository.PinAgain(link.Digest, cancellationToken))
+                if (!await shard.IsClaimed(link.Digest, name, link.Object, cancellationToken) && await repository.RestoreReference(link.Digest, cancellationToken))
                 {
                     run.Add("pinned", 1);
                     run.Find($"{name}: the registry's rows of blob {link.Digest} were lost or damaged; they were made again from the repository's.");

@@ -16,12 +16,12 @@ internal static class UploadRules
         _ => new CancelledUpload(session.Object),
     };
 
-    /// <summary>Gives the tail to a new holder, unless <paramref name="isHeld"/> says that the last one is still at work.</summary>
+    /// <summary>Gives the tail to a new holder, unless <paramref name="isClaimed"/> says that the last one is still at work.</summary>
     public static BeginAnswer Begin(
         RowBatch rows,
         BeginUpload command,
         ObjectId newObject,
-        Func<SessionRow, bool> isHeld,
+        Func<SessionRow, bool> isClaimed,
         DateTimeOffset now,
         TimeSpan expiry)
     {
@@ -48,9 +48,9 @@ internal static class UploadRules
             return new UploadOver();
         }
 
-        if (isHeld(session) || (command.Offset is { } offset && offset != session.Offset))
+        if (isClaimed(session) || (command.Offset is { } offset && offset != session.Offset))
         {
-            return new UploadElsewhere(session.Offset);
+            return new UploadOffsetMismatch(session.Offset);
         }
 
         session = session with { Epoch = session.Epoch + 1, Held = true, Touched = now };
@@ -154,10 +154,10 @@ internal static class UploadRules
     }
 
     /// <summary>Rule 8, the session's part: an open one is given up when nothing came for long enough, a closed one is left to Renounce.</summary>
-    public static ExpireAnswer Expire(RowBatch rows, Func<SessionRow, bool> isHeld, DateTimeOffset now, TimeSpan expiry)
+    public static ExpireAnswer Expire(RowBatch rows, Func<SessionRow, bool> isClaimed, DateTimeOffset now, TimeSpan expiry)
     {
         var session = SessionRow.Find(rows);
-        var answer = FindExpired(session, isHeld, now, expiry);
+        var answer = FindExpired(session, isClaimed, now, expiry);
         if (answer is ExpireOpen && session is { State: SessionState.Open })
         {
             rows.Put(UploadRows.Session, (session with { State = SessionState.Cancelled, Held = false }).Encode());
@@ -167,7 +167,7 @@ internal static class UploadRules
     }
 
     /// <summary>Returns what <see cref="Expire"/> answers, and changes nothing.</summary>
-    public static ExpireAnswer FindExpired(SessionRow? session, Func<SessionRow, bool> isHeld, DateTimeOffset now, TimeSpan expiry)
+    public static ExpireAnswer FindExpired(SessionRow? session, Func<SessionRow, bool> isClaimed, DateTimeOffset now, TimeSpan expiry)
     {
         if (session is null)
         {
@@ -178,7 +178,7 @@ internal static class UploadRules
         var idEnd = session.IssuedAt + expiry;
         var due = session.State switch
         {
-            SessionState.Open => Later(idEnd, isHeld(session) ? now + expiry : session.Touched + expiry),
+            SessionState.Open => Later(idEnd, isClaimed(session) ? now + expiry : session.Touched + expiry),
             SessionState.Sealed => Later(idEnd, session.Deadline),
 
             // Its push has its blob, and needs the object no longer. Acquires that are still under way find the tombstone, which stays for as long as they can come.

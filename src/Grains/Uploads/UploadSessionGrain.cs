@@ -46,15 +46,15 @@ internal sealed class UploadSessionGrain(
             {
                 // The time of the decision: an id that has become too old since the call must not begin.
                 var now = time.GetUtcNow();
-                var answer = UploadRules.Begin(rows, command, newObject, IsHeld, now, _lifetimes.UploadExpiry);
+                var answer = UploadRules.Begin(rows, command, newObject, IsClaimed, now, _lifetimes.UploadExpiry);
                 if (answer is UploadBegun begun)
                 {
-                    _hold = (begun.Epoch, now + UploadHold.Timeout);
+                    _hold = (begun.Epoch, now + UploadClaim.Timeout);
                 }
 
                 return answer;
             },
-            restsOn: [scheduled],
+            dependsOn: [scheduled],
             cancellationToken);
     }
 
@@ -66,7 +66,7 @@ internal sealed class UploadSessionGrain(
             return false;
         }
 
-        _hold = (epoch, time.GetUtcNow() + UploadHold.Timeout);
+        _hold = (epoch, time.GetUtcNow() + UploadClaim.Timeout);
         return true;
     }
 
@@ -95,18 +95,18 @@ internal sealed class UploadSessionGrain(
     public async Task<CancelledUpload?> Cancel(DateTimeOffset issuedAt, CancellationToken cancellationToken)
     {
         var scheduled = await ScheduleFirst(issuedAt, cancellationToken);
-        return await Rows.DecideAsync(Needs, rows => UploadRules.Cancel(rows, issuedAt, time.GetUtcNow(), _lifetimes.UploadExpiry), restsOn: [scheduled], cancellationToken);
+        return await Rows.DecideAsync(Needs, rows => UploadRules.Cancel(rows, issuedAt, time.GetUtcNow(), _lifetimes.UploadExpiry), dependsOn: [scheduled], cancellationToken);
     }
 
     /// <inheritdoc/>
     public async Task<ExpireAnswer> Expire(CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        var answer = await Rows.DecideAsync(Needs, rows => UploadRules.Expire(rows, IsHeld, now, _lifetimes.UploadExpiry), cancellationToken);
+        var answer = await Rows.DecideAsync(Needs, rows => UploadRules.Expire(rows, IsClaimed, now, _lifetimes.UploadExpiry), cancellationToken);
         if (answer is ExpireNothing)
         {
             // Nobody will look again: that there is nothing has to be true, and not what a stale activation believes.
-            await Rows.ConfirmAsync(cancellationToken);
+            await Rows.ProveCurrentAsync(cancellationToken);
         }
 
         return answer;
@@ -135,7 +135,7 @@ internal sealed class UploadSessionGrain(
 
     private ValueTask<SessionRow?> Find(CancellationToken cancellationToken) => Rows.ReadAsync(Needs, SessionRow.Find, cancellationToken);
 
-    private bool IsHeld(SessionRow session) => session.Held && _hold.Epoch == session.Epoch && time.GetUtcNow() < _hold.Until;
+    private bool IsClaimed(SessionRow session) => session.Held && _hold.Epoch == session.Epoch && time.GetUtcNow() < _hold.Until;
 
     /// <summary>Rule 1: before a session is stored, somebody knows when to look for it. Answers what the session then rests on.</summary>
     private async ValueTask<CommitTicket?> ScheduleFirst(DateTimeOffset issuedAt, CancellationToken cancellationToken)
@@ -146,6 +146,6 @@ internal sealed class UploadSessionGrain(
         }
 
         return await GrainFactory.GetGrain<IScheduleGrain>(Schedules.OfUpload(_id))
-            .ScheduleAhead(_id, issuedAt + _lifetimes.UploadExpiry + LifetimeOptions.BeginMargin, cancellationToken);
+            .ScheduleEarly(_id, issuedAt + _lifetimes.UploadExpiry + LifetimeOptions.BeginMargin, cancellationToken);
     }
 }

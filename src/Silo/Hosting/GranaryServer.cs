@@ -194,7 +194,7 @@ public sealed partial class GranaryServer : IAsyncDisposable
 
         // After the silo: hosted services start in this order and stop in the reverse one, and a worker that calls a grain of a silo that does
         // not run yet would log an error at the start of a slow machine.
-        services.AddGranaryUpkeep();
+        services.AddGranaryMaintenance();
         builder.WebHost
             .UseKestrelCore()
             .UseKestrelHttpsConfiguration()

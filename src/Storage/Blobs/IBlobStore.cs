@@ -21,7 +21,7 @@ public interface IBlobStore
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>The writer; null if the object is gone, is sealed or is shorter than <paramref name="offset"/>: the upload cannot go on.</returns>
     /// <exception cref="EpochFencedException">A newer epoch holds the object already.</exception>
-    ValueTask<IBlobWriter?> TakeAsync(ObjectId id, long epoch, long offset, CancellationToken cancellationToken);
+    ValueTask<IBlobWriter?> OpenWriterAsync(ObjectId id, long epoch, long offset, CancellationToken cancellationToken);
 
     /// <summary>
     /// Closes an object and records its digest with it, durably: afterwards it can be found by <see cref="OpenAsync"/>, its name holds the digest, and no writer
@@ -34,7 +34,7 @@ public interface IBlobStore
     ValueTask<IBlobReader?> OpenAsync(ObjectId id, Digest digest, CancellationToken cancellationToken);
 
     /// <summary>Reads back an object that is still being written, for hashing what an earlier request sent; null if it is gone.</summary>
-    ValueTask<IBlobReader?> OpenTailAsync(ObjectId id, CancellationToken cancellationToken);
+    ValueTask<IBlobReader?> OpenUnsealedAsync(ObjectId id, CancellationToken cancellationToken);
 
     /// <summary>
     /// Removes an object, sealed under <paramref name="digest"/> or not sealed yet, and fences its writers. That it is gone already is no error.

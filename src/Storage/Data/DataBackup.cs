@@ -27,7 +27,7 @@ public static class DataBackup
     {
         CheckApart(source.Path, target);
         using var held = Occupy(target);
-        using var hold = source.Blobs.HoldDeletions();
+        using var hold = source.Blobs.PauseDeletions();
         var metadata = Path.Combine(target, DataDirectory.MetadataFile);
         Guard(target, () =>
         {

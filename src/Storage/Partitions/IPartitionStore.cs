@@ -39,15 +39,15 @@ public interface IPartitionStore
     /// <param name="partition">Whose rows change.</param>
     /// <param name="expected">Its head.</param>
     /// <param name="batch">The changes.</param>
-    /// <param name="restsOn">Numbers of commits without which this one must not become true: if one of them has failed, or may have, it fails with <see cref="StorageException"/>.</param>
-    /// <param name="canWait">Whether it may wait a moment for others to share a sync with, or for <see cref="Hurry"/>.</param>
-    QueuedCommit Queue(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, IReadOnlyCollection<CommitNumber> restsOn, bool canWait) =>
-        restsOn.Count == 0
+    /// <param name="dependsOn">Numbers of commits without which this one must not become true: if one of them has failed, or may have, it fails with <see cref="StorageException"/>.</param>
+    /// <param name="isDeferrable">Whether it may wait a moment for others to share a sync with, or for <see cref="FlushDeferred"/>.</param>
+    QueuedCommit Queue(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, IReadOnlyCollection<CommitNumber> dependsOn, bool isDeferrable) =>
+        dependsOn.Count == 0
             ? new QueuedCommit(Number: null, CommitAsync(partition, expected, batch, CancellationToken.None).AsTask())
             : throw new NotSupportedException("This store has given no commit a number.");
 
     /// <summary>Somebody waits now for what was queued as able to wait.</summary>
-    void Hurry()
+    void FlushDeferred()
     {
     }
 

@@ -7,7 +7,7 @@ public sealed class ParkedHashesTests
     [Fact]
     public void A_hash_is_taken_once_and_only_for_the_bytes_it_has_seen()
     {
-        using var parked = new ParkedHashes();
+        using var parked = new RunningHashCache();
         var (one, two) = (Id(), Id());
         parked.Park(one, Hash([1, 2, 3]));
         parked.Park(two, Hash([1, 2, 3]));
@@ -23,7 +23,7 @@ public sealed class ParkedHashesTests
     [Fact]
     public void The_oldest_is_forgotten_when_there_are_too_many()
     {
-        using var parked = new ParkedHashes();
+        using var parked = new RunningHashCache();
         var ids = Enumerable.Range(0, 1025).Select(_ => Id()).ToArray();
         foreach (var id in ids)
         {

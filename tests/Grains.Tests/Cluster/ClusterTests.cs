@@ -90,7 +90,7 @@ public sealed class ClusterTests
         var partition = new PartitionKey($"blobs/{blob.FirstByte:x2}");
         var acquire = new AcquireBlob(blob, new InlineContent([1]), RepositoryName.Parse("app"), Sequence: 1, Deadline: default);
         var acquired = await cluster.Grains.GetGrain<IBlobShardGrain>(blob.FirstByte).Acquire(acquire, CancellationToken.None);
-        Assert.NotNull(Assert.IsType<Acquired>(acquired).RestsOn);
+        Assert.NotNull(Assert.IsType<Acquired>(acquired).DependsOn);
         Assert.Equal(Head.None, await store.OpenAsync(partition, CancellationToken.None));
 
         await cluster.StopAsync();

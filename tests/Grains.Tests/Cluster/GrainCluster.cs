@@ -53,10 +53,10 @@ internal sealed class GrainCluster : IAsyncDisposable
 
     public IRepositoryGrain Repository(string name) => Grains.GetGrain<IRepositoryGrain>(name);
 
-    public IRepositoryUpkeepGrain Upkeep(string name) => Grains.GetGrain<IRepositoryUpkeepGrain>(name);
+    public IRepositoryMaintenanceGrain Maintenance(string name) => Grains.GetGrain<IRepositoryMaintenanceGrain>(name);
 
     /// <summary>What the repositories of the first silo have answered.</summary>
-    public IPullAnswers Answers => Silos[0].ServiceProvider.GetRequiredService<IPullAnswers>();
+    public IPullCache Answers => Silos[0].ServiceProvider.GetRequiredService<IPullCache>();
 
     /// <summary>Ends a silo without a word to the others.</summary>
     public Task KillAsync(InProcessSiloHandle silo) => _cluster.KillSiloAsync(silo);

@@ -134,7 +134,7 @@ public sealed class CollectionCostTests : CollectionTest
         Collector.CollectAllRepositoriesAsync([.. Schedules.Repositories], TimeSpan.Zero, new CollectionCounts(), default);
 
     private Task<bool[]> AreCollectableAsync(params string[] repositories) =>
-        Cluster.Grains.GetGrain<IRepositoryGlanceGrain>(0).AreCollectable(Array.ConvertAll(repositories, RepositoryName.Parse), default);
+        Cluster.Grains.GetGrain<IRepositoryProbeGrain>(0).AreCollectable(Array.ConvertAll(repositories, RepositoryName.Parse), default);
 
     /// <summary>A clock that stands still unless it is moved, and whose timers are over at once.</summary>
     private sealed class CountedTime : TimeProvider

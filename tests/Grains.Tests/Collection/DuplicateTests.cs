@@ -57,7 +57,7 @@ public sealed class DuplicateTests : CollectionTest
         foreach (var name in (string[])["one", "two"])
         {
             await Cluster.Repository(name).DeleteBlob(Blob, evenIfUsed: false, default);
-            await Cluster.Upkeep(name).Exists(default);
+            await Cluster.Maintenance(name).Exists(default);
         }
 
         await Collector.CollectShardsAsync([Blob.FirstByte], TimeSpan.Zero, new CollectionCounts(), default);
@@ -181,7 +181,7 @@ public sealed class DuplicateTests : CollectionTest
     private async Task<(ObjectId Object, SealedUpload Upload, LinkAnswer Answer)> PushAsync(string repository, string id)
     {
         var begun = Assert.IsType<UploadBegun>(await Session(id).Begin(new BeginUpload(Time.GetUtcNow(), 0, DigestAlgorithm.Sha256), default));
-        await using (var writer = await Blobs.TakeAsync(begun.Object, begun.Epoch, 0, default))
+        await using (var writer = await Blobs.OpenWriterAsync(begun.Object, begun.Epoch, 0, default))
         {
             await writer!.WriteAsync(Bytes(Content), default);
             await writer!.FlushAsync(default);

@@ -99,7 +99,7 @@ public sealed class FaultTests : CollectionTest
             var count = 0;
             for (var i = 0; i < contents.Count; i++)
             {
-                count += (await cluster.Grains.GetGrain<IRepositoryUpkeepGrain>($"app{i % 4}").ListLinks(after: null, limit: 100, default)).Count(link => link.Digest == Digest(contents[i]));
+                count += (await cluster.Grains.GetGrain<IRepositoryMaintenanceGrain>($"app{i % 4}").ListLinks(after: null, limit: 100, default)).Count(link => link.Digest == Digest(contents[i]));
             }
 
             return count;

@@ -43,7 +43,7 @@ public sealed class ForecastTests : CollectionTest
             foreach (var name in manifests.Keys)
             {
                 // A deletion releases its references a moment later, which would otherwise fall between the dry run and the run.
-                await Cluster.Upkeep(name).Exists(default);
+                await Cluster.Maintenance(name).Exists(default);
             }
 
             Time.Advance(TimeSpan.FromMinutes(random.Next(4) switch { 0 => 7, 1 => 100, 2 => 1600, _ => 9000 }));
@@ -102,7 +102,7 @@ public sealed class ForecastTests : CollectionTest
         await GrainCluster.LinkAsync(Cluster.Repository("other"), Bytes("waits"));
         Store.OnCommit = key => key.Value.StartsWith("blobs/", StringComparison.Ordinal) ? Granary.Testing.CommitFault.Before : Granary.Testing.CommitFault.None;
         await Repository.DeleteBlob(Commands.DigestOf("waits"), evenIfUsed: false, default);
-        await Cluster.Upkeep("app").Exists(default);
+        await Cluster.Maintenance("app").Exists(default);
         Store.OnCommit = _ => Granary.Testing.CommitFault.None;
         Assert.Single(await KeysAsync("repository/app", "out/"));
 
@@ -263,7 +263,7 @@ public sealed class ForecastTests : CollectionTest
     private async Task<UploadBegun> BeginAsync(IUploadSessionGrain session)
     {
         var begun = Assert.IsType<UploadBegun>(await session.Begin(new BeginUpload(Time.GetUtcNow(), 0, DigestAlgorithm.Sha256), default));
-        await using var writer = await Blobs.TakeAsync(begun.Object, begun.Epoch, 0, default);
+        await using var writer = await Blobs.OpenWriterAsync(begun.Object, begun.Epoch, 0, default);
         await writer!.WriteAsync(Bytes("bytes"), default);
         await writer!.FlushAsync(default);
         return begun;

@@ -170,7 +170,7 @@ public sealed class GarbageTests : CollectionTest
             await PutAsync(Commands.Put("m" + i, ["v" + i], blobs: [Commands.DigestOf("blob" + i)]));
         }
 
-        while (await Cluster.Upkeep("app").Clear(7, default) > 0)
+        while (await Cluster.Maintenance("app").Clear(7, default) > 0)
         {
         }
 

@@ -166,7 +166,7 @@ public sealed class SweeperTests : CollectionTest
     {
         var session = Cluster.Grains.GetGrain<IUploadSessionGrain>("slow");
         var begun = await BeginAsync(session);
-        await using (var writer = await Blobs.TakeAsync(begun.Object, begun.Epoch, 0, default))
+        await using (var writer = await Blobs.OpenWriterAsync(begun.Object, begun.Epoch, 0, default))
         {
             await writer!.WriteAsync(new byte[10], default);
         }
@@ -178,7 +178,7 @@ public sealed class SweeperTests : CollectionTest
 
         await SweepAfterAsync(Lifetimes.UploadExpiry);
         Assert.Equal(0, await VersionAsync("upload/slow"));
-        Assert.Null(await Blobs.OpenTailAsync(begun.Object, default));
+        Assert.Null(await Blobs.OpenUnsealedAsync(begun.Object, default));
     }
 
     [Theory]
@@ -325,7 +325,7 @@ public sealed class SweeperTests : CollectionTest
     {
         var session = Cluster.Grains.GetGrain<IUploadSessionGrain>($"upload-{Interlocked.Increment(ref _uploads)}");
         var begun = await BeginAsync(session);
-        await using (var writer = await Blobs.TakeAsync(begun.Object, begun.Epoch, 0, default) ?? throw new InvalidOperationException("The session's object is gone."))
+        await using (var writer = await Blobs.OpenWriterAsync(begun.Object, begun.Epoch, 0, default) ?? throw new InvalidOperationException("The session's object is gone."))
         {
             await writer.WriteAsync(Bytes(content), default);
             await writer.FlushAsync(default);

@@ -273,7 +273,7 @@ public sealed class PartitionTests
         var partition = await OpenAsync();
         var gate = HoldNextCommit();
 
-        var promised = await PromiseAsync(partition, "a", isPromise: true);
+        var promised = await PromiseAsync(partition, "a", isEarly: true);
 
         Assert.Equal((true, new CommitTicket(1)), promised);
         Assert.True(Assert.Single(_store.Queued).CanWait);
@@ -287,13 +287,13 @@ public sealed class PartitionTests
     [Theory]
     [InlineData(true, false)]
     [InlineData(false, true)]
-    public async Task What_is_no_promise_or_has_no_order_is_answered_when_it_is_durable(bool keepsOrder, bool isPromise)
+    public async Task What_is_no_promise_or_has_no_order_is_answered_when_it_is_durable(bool keepsOrder, bool isEarly)
     {
         _store.KeepsOrder = keepsOrder;
         var partition = await OpenAsync();
         var gate = HoldNextCommit();
 
-        var answer = PromiseAsync(partition, "a", isPromise);
+        var answer = PromiseAsync(partition, "a", isEarly);
 
         Assert.False(answer.IsCompleted);
         gate.SetResult();
@@ -307,7 +307,7 @@ public sealed class PartitionTests
         _store.KeepsOrder = true;
         var partition = await OpenAsync();
         var gate = HoldNextCommit();
-        await PromiseAsync(partition, "a", isPromise: true);
+        await PromiseAsync(partition, "a", isEarly: true);
 
         var put = PutAsync(partition, "b", "1");
         gate.SetResult();
@@ -322,11 +322,11 @@ public sealed class PartitionTests
     {
         _store.KeepsOrder = true;
         var partition = await OpenAsync();
-        await partition.SettleAsync();
+        await partition.StopAsync();
         var gate = HoldNextCommit();
-        await PromiseAsync(partition, "a", isPromise: true);
+        await PromiseAsync(partition, "a", isEarly: true);
 
-        var settled = partition.SettleAsync();
+        var settled = partition.StopAsync();
 
         Assert.False(settled.IsCompleted);
         Assert.Equal(1, _store.Hurries);
@@ -346,7 +346,7 @@ public sealed class PartitionTests
             await gate.Task;
             throw new StorageException(StorageFault.Full, "no room");
         };
-        await PromiseAsync(partition, "a", isPromise: true);
+        await PromiseAsync(partition, "a", isEarly: true);
         var next = PutAsync(partition, "b", "1");
 
         gate.SetResult();
@@ -361,14 +361,14 @@ public sealed class PartitionTests
         var partition = await OpenAsync();
         var gate = HoldNextCommit();
         var first = PutAsync(partition, "first", "1");
-        var nothing = partition.DecideAsync([], _ => true, restsOn: [new CommitTicket(7), null], CancellationToken.None);
-        var put = partition.DecideAsync([], rows => Put(rows, "a"), restsOn: [new CommitTicket(7), new CommitTicket(8)], CancellationToken.None);
+        var nothing = partition.DecideAsync([], _ => true, dependsOn: [new CommitTicket(7), null], CancellationToken.None);
+        var put = partition.DecideAsync([], rows => Put(rows, "a"), dependsOn: [new CommitTicket(7), new CommitTicket(8)], CancellationToken.None);
 
         gate.SetResult();
         await Task.WhenAll(first, nothing, put);
-        await partition.DecideAsync([], _ => true, restsOn: [new CommitTicket(9)], CancellationToken.None);
+        await partition.DecideAsync([], _ => true, dependsOn: [new CommitTicket(9)], CancellationToken.None);
 
-        Assert.Equal([[], [7, 8], [9]], _store.Queued.Select(queued => queued.RestsOn.Select(number => number.Value).Order().ToArray()));
+        Assert.Equal([[], [7, 8], [9]], _store.Queued.Select(queued => queued.DependsOn.Select(number => number.Value).Order().ToArray()));
     }
 
     [Fact]
@@ -377,10 +377,10 @@ public sealed class PartitionTests
         var partition = await OpenAsync();
 
         await Assert.ThrowsAsync<InvalidOperationException>(() =>
-            partition.DecideAsync<bool>([], _ => throw new InvalidOperationException("no"), restsOn: [new CommitTicket(7)], CancellationToken.None));
+            partition.DecideAsync<bool>([], _ => throw new InvalidOperationException("no"), dependsOn: [new CommitTicket(7)], CancellationToken.None));
 
         Assert.Empty(Assert.Single(_store.Commits));
-        Assert.Empty(Assert.Single(_store.Queued).RestsOn);
+        Assert.Empty(Assert.Single(_store.Queued).DependsOn);
     }
 
     [Fact]
@@ -390,7 +390,7 @@ public sealed class PartitionTests
         var partition = await OpenAsync();
         var gate = HoldNextCommit();
         var first = PutAsync(partition, "first", "1");
-        var promise = PromiseAsync(partition, "a", isPromise: true);
+        var promise = PromiseAsync(partition, "a", isEarly: true);
         var put = PutAsync(partition, "b", "1");
         var second = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _store.AfterCommit = () =>
@@ -413,7 +413,7 @@ public sealed class PartitionTests
     public async Task A_moment_lasts_until_something_is_committed_and_is_over_before_anybody_hears_of_it()
     {
         var partition = await OpenAsync();
-        var moment = partition.Moment;
+        var moment = partition.Validity;
         await ReadAsync(partition, "a");
         await partition.DecideAsync([], rows => rows.Has("a"), CancellationToken.None);
         var gate = HoldNextCommit();
@@ -424,19 +424,19 @@ public sealed class PartitionTests
         gate.SetResult();
 
         Assert.True(await wasOver);
-        Assert.False(partition.Moment.IsOver);
+        Assert.False(partition.Validity.IsOver);
     }
 
     [Fact]
     public async Task No_moment_begins_after_a_commit_that_failed()
     {
         var partition = await OpenAsync();
-        var moment = partition.Moment;
+        var moment = partition.Validity;
         _store.AfterCommit = () => throw new StorageException(StorageFault.Unavailable, "no word");
         var put = PutAsync(partition, "a", "1");
 
         Assert.True(await put.ContinueWith(_ => moment.IsOver, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default));
-        Assert.True(partition.Moment.IsOver);
+        Assert.True(partition.Validity.IsOver);
     }
 
     [Theory]
@@ -445,22 +445,22 @@ public sealed class PartitionTests
     public async Task No_moment_begins_in_an_activation_that_ends_whatever_it_still_commits(bool drops)
     {
         var partition = await OpenAsync();
-        var moment = partition.Moment;
+        var moment = partition.Validity;
         var gate = HoldNextCommit();
         var put = PutAsync(partition, "a", "1");
 
-        var end = drops ? partition.DropAsync(CancellationToken.None) : partition.SettleAsync();
+        var end = drops ? partition.DropAsync(CancellationToken.None) : partition.StopAsync();
         Assert.Equal(!drops, moment.IsOver);
         gate.SetResult();
         await put;
         await end;
 
         Assert.True(moment.IsOver);
-        Assert.True(partition.Moment.IsOver);
+        Assert.True(partition.Validity.IsOver);
     }
 
-    private static Task<(bool Answer, CommitTicket? Ticket)> PromiseAsync(Partition partition, string key, bool isPromise) =>
-        partition.DecideAheadAsync([], rows => Put(rows, key), _ => isPromise, CancellationToken.None);
+    private static Task<(bool Answer, CommitTicket? Ticket)> PromiseAsync(Partition partition, string key, bool isEarly) =>
+        partition.DecideEarlyAsync([], rows => Put(rows, key), _ => isEarly, CancellationToken.None);
 
     private static bool Put(RowBatch rows, string key)
     {

@@ -13,7 +13,7 @@ internal sealed class ScriptedStore : IPartitionStore
     /// <summary>Whether commits have numbers, which begin with 1.</summary>
     public bool KeepsOrder { get; set; }
 
-    public List<(IReadOnlyCollection<CommitNumber> RestsOn, bool CanWait)> Queued { get; } = [];
+    public List<(IReadOnlyCollection<CommitNumber> DependsOn, bool CanWait)> Queued { get; } = [];
 
     public int Hurries { get; private set; }
 
@@ -51,13 +51,13 @@ internal sealed class ScriptedStore : IPartitionStore
         return head;
     }
 
-    public QueuedCommit Queue(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, IReadOnlyCollection<CommitNumber> restsOn, bool canWait)
+    public QueuedCommit Queue(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, IReadOnlyCollection<CommitNumber> dependsOn, bool isDeferrable)
     {
-        Queued.Add((restsOn, canWait));
+        Queued.Add((dependsOn, isDeferrable));
         return new QueuedCommit(KeepsOrder ? new CommitNumber(Queued.Count) : null, CommitAsync(partition, expected, batch, CancellationToken.None).AsTask());
     }
 
-    public void Hurry() => Hurries++;
+    public void FlushDeferred() => Hurries++;
 
     public ValueTask DropAsync(PartitionKey partition, Head expected, CancellationToken cancellationToken) =>
         _inner.DropAsync(partition, expected, cancellationToken);

@@ -34,7 +34,7 @@ public sealed class StaleActivationTests
             {
                 // Object 1 is gone, and the content was pushed again, by who now also asks the stale one.
                 rows.Put(BlobRows.Blob(Blob), new BlobRow(Object(2), 10, References: 1, OrphanDue: null).Encode());
-                rows.Put(BlobRows.Reference(Blob, One), new ReferenceRow(5, Now, Affirmed: 0).Encode());
+                rows.Put(BlobRows.Reference(Blob, One), new ReferenceRow(5, Now, Renewals: 0).Encode());
                 return true;
             },
             CancellationToken.None);

@@ -103,10 +103,10 @@ public sealed class RepositoryGrainTests : GrainTest
         await LinkAsync("blob");
         var before = await VersionAsync(Partition);
 
-        Assert.True(Assert.Single(await Cluster.Upkeep("app").Holds([Blob], default)));
+        Assert.True(Assert.Single(await Cluster.Maintenance("app").Holds([Blob], default)));
         Assert.Equal(before, await VersionAsync(Partition));
 
-        var held = await Cluster.Upkeep("app").Holds([Commands.DigestOf("a"), Blob, Commands.DigestOf("b")], default);
+        var held = await Cluster.Maintenance("app").Holds([Commands.DigestOf("a"), Blob, Commands.DigestOf("b")], default);
         Assert.Equal("False True False", string.Join(' ', held));
         Assert.Equal(before + 1, await VersionAsync(Partition));
     }
@@ -132,7 +132,7 @@ public sealed class RepositoryGrainTests : GrainTest
 
         var link = LinkAsync("blob");
         await reached.Task;
-        Assert.False(Assert.Single(await Cluster.Upkeep("app").Holds([Blob], default)));
+        Assert.False(Assert.Single(await Cluster.Maintenance("app").Holds([Blob], default)));
         var denied = await VersionAsync(Partition);
         go.SetResult();
 
@@ -183,7 +183,7 @@ public sealed class RepositoryGrainTests : GrainTest
         var refused = Assert.IsType<BlobInUse>(await Repository.DeleteBlob(Blob, evenIfUsed: false, default));
 
         Assert.Equal(Ordered(small.Digest, large.Digest, many.Digest), Ordered(refused.Manifests));
-        var explained = await Cluster.Upkeep("app").Explain(Blob, default);
+        var explained = await Cluster.Maintenance("app").Explain(Blob, default);
         Assert.Equal(3, explained.Uses);
         Assert.Equal(Ordered(refused.Manifests), Ordered(explained.UsedBy));
     }
@@ -221,7 +221,7 @@ public sealed class RepositoryGrainTests : GrainTest
 
         await LinkAsync("blob");
         Assert.Empty(await KeysAsync(Partition, "named/"));
-        Assert.Equal(oneUserGoes ? 1 : 2, (await Cluster.Upkeep("app").Explain(Blob, default)).Uses);
+        Assert.Equal(oneUserGoes ? 1 : 2, (await Cluster.Maintenance("app").Explain(Blob, default)).Uses);
 
         foreach (var manifest in oneUserGoes ? (Digest[])[second.Digest] : [first.Digest, second.Digest])
         {

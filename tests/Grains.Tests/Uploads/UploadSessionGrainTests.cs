@@ -45,22 +45,22 @@ public sealed class UploadSessionGrainTests : GrainTest
         var begun = Assert.IsType<UploadBegun>(await BeginAsync(0));
         await Session.Advance(begun.Epoch, 100, release: true, default);
 
-        Assert.Equal(100, Assert.IsType<UploadElsewhere>(await BeginAsync(99)).Offset);
-        Assert.Equal(100, Assert.IsType<UploadElsewhere>(await BeginAsync(101)).Offset);
+        Assert.Equal(100, Assert.IsType<UploadOffsetMismatch>(await BeginAsync(99)).Offset);
+        Assert.Equal(100, Assert.IsType<UploadOffsetMismatch>(await BeginAsync(101)).Offset);
     }
 
     [Fact]
     public async Task The_tail_has_one_holder_until_it_is_silent_for_too_long()
     {
         var first = Assert.IsType<UploadBegun>(await BeginAsync(0));
-        Assert.IsType<UploadElsewhere>(await BeginAsync(0));
+        Assert.IsType<UploadOffsetMismatch>(await BeginAsync(0));
 
-        Time.Advance(UploadHold.Timeout - TimeSpan.FromSeconds(5));
+        Time.Advance(UploadClaim.Timeout - TimeSpan.FromSeconds(5));
         Assert.True(await Session.Renew(first.Epoch, default));
         Time.Advance(TimeSpan.FromSeconds(10));
-        Assert.IsType<UploadElsewhere>(await BeginAsync(0));
+        Assert.IsType<UploadOffsetMismatch>(await BeginAsync(0));
 
-        Time.Advance(UploadHold.Timeout);
+        Time.Advance(UploadClaim.Timeout);
         var second = Assert.IsType<UploadBegun>(await BeginAsync(0));
 
         Assert.True(second.Epoch > first.Epoch);

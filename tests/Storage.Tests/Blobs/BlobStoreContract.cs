@@ -44,7 +44,7 @@ public abstract class BlobStoreContract
 
         await WriteAsync(id, 2, 4, [7, 8]);
 
-        Assert.Equal([1, 2, 3, 4, 7, 8], await ReadAsync(await Store.OpenTailAsync(id, default)));
+        Assert.Equal([1, 2, 3, 4, 7, 8], await ReadAsync(await Store.OpenUnsealedAsync(id, default)));
     }
 
     [Fact]
@@ -53,25 +53,25 @@ public abstract class BlobStoreContract
         var id = NewId();
         await WriteAsync(id, 1, 0, [1, 2, 3]);
 
-        Assert.Null(await Store.TakeAsync(id, 2, 4, default));
-        Assert.Null(await Store.TakeAsync(NewId(), 1, 1, default));
+        Assert.Null(await Store.OpenWriterAsync(id, 2, 4, default));
+        Assert.Null(await Store.OpenWriterAsync(NewId(), 1, 1, default));
     }
 
     [Fact]
     public async Task A_newer_epoch_fences_the_older()
     {
         var id = NewId();
-        await using var old = (await Store.TakeAsync(id, 1, 0, default))!;
+        await using var old = (await Store.OpenWriterAsync(id, 1, 0, default))!;
         await old.WriteAsync(new byte[] { 1, 2 }, default);
-        await using var current = (await Store.TakeAsync(id, 2, 1, default))!;
+        await using var current = (await Store.OpenWriterAsync(id, 2, 1, default))!;
 
         await Assert.ThrowsAsync<EpochFencedException>(() => old.WriteAsync(new byte[] { 9 }, default).AsTask());
         await Assert.ThrowsAsync<EpochFencedException>(() => old.FlushAsync(default).AsTask());
-        await Assert.ThrowsAsync<EpochFencedException>(() => Store.TakeAsync(id, 1, 0, default).AsTask());
+        await Assert.ThrowsAsync<EpochFencedException>(() => Store.OpenWriterAsync(id, 1, 0, default).AsTask());
         await current.WriteAsync(new byte[] { 3 }, default);
         await current.FlushAsync(default);
 
-        Assert.Equal([1, 3], await ReadAsync(await Store.OpenTailAsync(id, default)));
+        Assert.Equal([1, 3], await ReadAsync(await Store.OpenUnsealedAsync(id, default)));
     }
 
     [Theory]
@@ -80,7 +80,7 @@ public abstract class BlobStoreContract
     public async Task Sealing_and_deleting_end_the_writer(bool seal)
     {
         var id = NewId();
-        await using var writer = (await Store.TakeAsync(id, 1, 0, default))!;
+        await using var writer = (await Store.OpenWriterAsync(id, 1, 0, default))!;
         await writer.WriteAsync(new byte[] { 1 }, default);
         await writer.FlushAsync(default);
 
@@ -167,7 +167,7 @@ public abstract class BlobStoreContract
 
     protected async Task WriteAsync(ObjectId id, long epoch, long offset, byte[] content)
     {
-        await using var writer = (await Store.TakeAsync(id, epoch, offset, default))!;
+        await using var writer = (await Store.OpenWriterAsync(id, epoch, offset, default))!;
         foreach (var part in content.Chunk(7000))
         {
             await writer.WriteAsync(part, default);

@@ -40,7 +40,7 @@ public sealed class FileSystemBlobStoreTests : BlobStoreContract, IDisposable
         _store = FileSystemBlobStore.Open(_directory.Path);
 
         await WriteAsync(open, 8, 2, [9]);
-        Assert.Equal([1, 2, 9], await ReadAsync(await Store.OpenTailAsync(open, default)));
+        Assert.Equal([1, 2, 9], await ReadAsync(await Store.OpenUnsealedAsync(open, default)));
         Assert.Equal([4], await ReadAsync(await Store.OpenAsync(closed, DigestOf([4]), default)));
     }
 
@@ -51,7 +51,7 @@ public sealed class FileSystemBlobStoreTests : BlobStoreContract, IDisposable
         {
             var id = NewId();
             await WriteAsync(id, 1, 0, [1]);
-            Assert.Null(await Store.TakeAsync(id, 2, 5, default));
+            Assert.Null(await Store.OpenWriterAsync(id, 2, 5, default));
             await Store.SealAsync(id, DigestOf([1]), default);
             await ReadAsync(await Store.OpenAsync(id, DigestOf([1]), default));
         }

@@ -309,10 +309,10 @@ public abstract class PartitionStoreContract
     [Fact]
     public async Task What_is_queued_becomes_true_like_any_commit()
     {
-        var waiting = Store.Queue(Two, Head.None, [Put("a", "2")], restsOn: [], canWait: true);
-        var queued = Store.Queue(One, Head.None, [Put("a", "1")], restsOn: [], canWait: false);
-        var stale = Store.Queue(One, Head.None, [Put("a", "stale")], restsOn: [], canWait: false);
-        Store.Hurry();
+        var waiting = Store.Queue(Two, Head.None, [Put("a", "2")], dependsOn: [], isDeferrable: true);
+        var queued = Store.Queue(One, Head.None, [Put("a", "1")], dependsOn: [], isDeferrable: false);
+        var stale = Store.Queue(One, Head.None, [Put("a", "stale")], dependsOn: [], isDeferrable: false);
+        Store.FlushDeferred();
 
         Assert.Equal(new Head(1), await queued.Done);
         Assert.Equal(new Head(1), await waiting.Done);

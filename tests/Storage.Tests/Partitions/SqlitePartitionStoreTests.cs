@@ -87,11 +87,11 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
     {
         await CommitAsync(Key, Head.None, Put("a", "1"));
         var before = Transactions();
-        var waiting = Queue(Key, new Head(1), canWait: true);
-        var second = Queue(new PartitionKey("test/third"), Head.None, canWait: true);
+        var waiting = Queue(Key, new Head(1), isDeferrable: true);
+        var second = Queue(new PartitionKey("test/third"), Head.None, isDeferrable: true);
         Assert.Equal(new Head(1), await _store.OpenAsync(Key, default));
 
-        var resting = Queue(Other, Head.None, canWait: false, waiting.Number!.Value);
+        var resting = Queue(Other, Head.None, isDeferrable: false, waiting.Number!.Value);
 
         Assert.Equal(new Head(1), await resting.Done);
         Assert.Equal(new Head(2), await _store.OpenAsync(Key, default));
@@ -103,10 +103,10 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
     [Fact]
     public async Task What_can_wait_goes_when_somebody_is_in_a_hurry()
     {
-        var waiting = Queue(Key, Head.None, canWait: true);
-        var other = Queue(Other, Head.None, canWait: true);
+        var waiting = Queue(Key, Head.None, isDeferrable: true);
+        var other = Queue(Other, Head.None, isDeferrable: true);
 
-        _store.Hurry();
+        _store.FlushDeferred();
 
         Assert.Equal(new Head(1), await waiting.Done);
         Assert.Equal(new Head(1), await other.Done);
@@ -120,30 +120,30 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
     public async Task Nothing_is_true_that_rests_on_something_that_is_not(int seed)
     {
         var random = new Random(seed);
-        var commits = new List<(QueuedCommit Queued, PartitionKey Partition, int[] RestsOn)>();
+        var commits = new List<(QueuedCommit Queued, PartitionKey Partition, int[] DependsOn)>();
         for (var i = 0; i < 1500; i++)
         {
             var partition = new PartitionKey($"random/{(random.Next(3) > 0 ? i : random.Next(i + 1))}");
-            int[] restsOn = i == 0 ? [] : [.. Enumerable.Range(0, random.Next(3)).Select(_ => Math.Max(0, i - 1 - random.Next(random.Next(4) == 0 ? i : 4)))];
+            int[] dependsOn = i == 0 ? [] : [.. Enumerable.Range(0, random.Next(3)).Select(_ => Math.Max(0, i - 1 - random.Next(random.Next(4) == 0 ? i : 4)))];
             Mutation[] rows = [Put($"commit/{i}", "x"), Mutation.Put("size", new byte[random.Next(8) == 0 ? 60_000 : 10])];
             var batch = random.Next(40) == 0 ? new Unreadable(rows) : WithLargeRows(rows, random.Next(15) == 0 ? 20 : 0);
-            var queued = _store.Queue(partition, Head.None, batch, [.. restsOn.Select(basis => commits[basis].Queued.Number!.Value)], canWait: random.Next(2) == 0);
-            commits.Add((queued, partition, restsOn));
+            var queued = _store.Queue(partition, Head.None, batch, [.. dependsOn.Select(basis => commits[basis].Queued.Number!.Value)], isDeferrable: random.Next(2) == 0);
+            commits.Add((queued, partition, dependsOn));
             if (random.Next(20) == 0)
             {
-                _store.Hurry();
+                _store.FlushDeferred();
                 await IsDoneAsync(commits[^1].Queued.Done);
             }
         }
 
-        _store.Hurry();
+        _store.FlushDeferred();
         var isTrue = new bool[commits.Count];
         for (var i = 0; i < commits.Count; i++)
         {
             var told = await IsDoneAsync(commits[i].Queued.Done);
             isTrue[i] = await GetAsync(commits[i].Partition, $"commit/{i}") == "x";
             Assert.Equal(told, isTrue[i]);
-            Assert.True(!isTrue[i] || commits[i].RestsOn.All(basis => isTrue[basis]), $"{i} is true, and one of {string.Join(' ', commits[i].RestsOn)} is not.");
+            Assert.True(!isTrue[i] || commits[i].DependsOn.All(basis => isTrue[basis]), $"{i} is true, and one of {string.Join(' ', commits[i].DependsOn)} is not.");
         }
 
         Assert.InRange(isTrue.Count(done => done), 100, 1400);
@@ -170,7 +170,7 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
     {
         foreach (var partition in (PartitionKey[])[Key, Other])
         {
-            var waiting = Queue(partition, Head.None, canWait: true);
+            var waiting = Queue(partition, Head.None, isDeferrable: true);
             Assert.Equal(Head.None, await _store.OpenAsync(partition, default));
 
             _time.Advance(TimeSpan.FromSeconds(1));
@@ -182,7 +182,7 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
     [Fact]
     public async Task Closing_finishes_what_can_wait()
     {
-        var waiting = Queue(Key, Head.None, canWait: true);
+        var waiting = Queue(Key, Head.None, isDeferrable: true);
 
         Reopen();
 
@@ -196,47 +196,47 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
     public async Task What_rests_on_a_commit_that_lost_fails_and_nothing_of_it_is_done(bool inOneTransaction)
     {
         await CommitAsync(Key, Head.None, Put("a", "1"));
-        var stale = Queue(Key, Head.None, canWait: inOneTransaction);
+        var stale = Queue(Key, Head.None, isDeferrable: inOneTransaction);
         if (!inOneTransaction)
         {
             await Assert.ThrowsAsync<HeadMovedException>(() => stale.Done);
         }
 
-        var resting = Queue(Other, Head.None, canWait: true, stale.Number!.Value);
-        var restingOnThat = Queue(new PartitionKey("test/third"), Head.None, canWait: false, resting.Number!.Value);
+        var resting = Queue(Other, Head.None, isDeferrable: true, stale.Number!.Value);
+        var restingOnThat = Queue(new PartitionKey("test/third"), Head.None, isDeferrable: false, resting.Number!.Value);
 
         await Assert.ThrowsAsync<StorageException>(() => resting.Done);
         await Assert.ThrowsAsync<StorageException>(() => restingOnThat.Done);
         Assert.Equal(Head.None, await _store.OpenAsync(Other, default));
-        Assert.Equal(new Head(1), await Queue(Other, Head.None, canWait: false).Done);
+        Assert.Equal(new Head(1), await Queue(Other, Head.None, isDeferrable: false).Done);
     }
 
     [Fact]
     public async Task What_rests_on_a_transaction_that_failed_fails()
     {
         await ExecuteAsync("ALTER TABLE large_values RENAME TO gone");
-        var failing = _store.Queue(Key, Head.None, [Mutation.Put("a", RegistryClient.RandomBytes(1000))], restsOn: [], canWait: false);
+        var failing = _store.Queue(Key, Head.None, [Mutation.Put("a", RegistryClient.RandomBytes(1000))], dependsOn: [], isDeferrable: false);
         var reason = await Assert.ThrowsAsync<StorageException>(() => failing.Done);
 
-        Assert.Same(reason, await Assert.ThrowsAsync<StorageException>(() => Queue(Other, Head.None, canWait: false, failing.Number!.Value).Done));
-        Assert.Equal(new Head(1), await Queue(Other, Head.None, canWait: false).Done);
+        Assert.Same(reason, await Assert.ThrowsAsync<StorageException>(() => Queue(Other, Head.None, isDeferrable: false, failing.Number!.Value).Done));
+        Assert.Equal(new Head(1), await Queue(Other, Head.None, isDeferrable: false).Done);
     }
 
     [Fact]
     public async Task What_is_not_known_any_more_counts_as_failed()
     {
-        var first = Queue(Key, Head.None, canWait: false);
+        var first = Queue(Key, Head.None, isDeferrable: false);
         await first.Done;
-        Assert.Equal(new Head(1), await Queue(Other, Head.None, canWait: false, first.Number!.Value).Done);
+        Assert.Equal(new Head(1), await Queue(Other, Head.None, isDeferrable: false, first.Number!.Value).Done);
         for (var i = 0; i < 1100; i++)
         {
-            await Assert.ThrowsAsync<HeadMovedException>(() => Queue(Key, Head.None, canWait: false).Done);
+            await Assert.ThrowsAsync<HeadMovedException>(() => Queue(Key, Head.None, isDeferrable: false).Done);
         }
 
-        await Assert.ThrowsAsync<StorageException>(() => Queue(Other, new Head(1), canWait: false, first.Number!.Value).Done);
-        await Assert.ThrowsAsync<StorageException>(() => Queue(Other, new Head(1), canWait: false, new CommitNumber(long.MaxValue)).Done);
-        var last = Queue(Key, new Head(1), canWait: false);
-        Assert.Equal(new Head(2), await Queue(Other, new Head(1), canWait: false, last.Number!.Value).Done);
+        await Assert.ThrowsAsync<StorageException>(() => Queue(Other, new Head(1), isDeferrable: false, first.Number!.Value).Done);
+        await Assert.ThrowsAsync<StorageException>(() => Queue(Other, new Head(1), isDeferrable: false, new CommitNumber(long.MaxValue)).Done);
+        var last = Queue(Key, new Head(1), isDeferrable: false);
+        Assert.Equal(new Head(2), await Queue(Other, new Head(1), isDeferrable: false, last.Number!.Value).Done);
     }
 
     [Fact]
@@ -308,8 +308,8 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
         return count;
     }
 
-    private QueuedCommit Queue(PartitionKey partition, Head expected, bool canWait, params CommitNumber[] restsOn) =>
-        _store.Queue(partition, expected, [Put("a", "x")], restsOn, canWait);
+    private QueuedCommit Queue(PartitionKey partition, Head expected, bool isDeferrable, params CommitNumber[] dependsOn) =>
+        _store.Queue(partition, expected, [Put("a", "x")], dependsOn, isDeferrable);
 
     private Task<object?> CountAsync(string table) => ExecuteAsync($"SELECT count(*) FROM {table}");
 

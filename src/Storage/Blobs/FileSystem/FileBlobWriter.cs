@@ -8,13 +8,13 @@ namespace Granary.Storage.Blobs.FileSystem;
 internal sealed class FileBlobWriter : IBlobWriter
 {
     private readonly ObjectId _id;
-    private readonly FileTail _tail;
+    private readonly FileEpoch _tail;
     private readonly long _epoch;
     private readonly SafeFileHandle _file;
     private List<ReadOnlyMemory<byte>>? _pieces;
     private string? _directoryToSync;
 
-    private FileBlobWriter(ObjectId id, FileTail tail, long epoch, SafeFileHandle file, long length, string? directoryToSync)
+    private FileBlobWriter(ObjectId id, FileEpoch tail, long epoch, SafeFileHandle file, long length, string? directoryToSync)
     {
         (_id, _tail, _epoch, _file, Length, _directoryToSync) = (id, tail, epoch, file, length, directoryToSync);
     }
@@ -23,7 +23,7 @@ internal sealed class FileBlobWriter : IBlobWriter
     public long Length { get; private set; }
 
     /// <summary>Opens or creates the file, and cuts off what does not count. The caller has the lock of <paramref name="tail"/>.</summary>
-    public static FileBlobWriter? Open(ObjectId id, ObjectPaths paths, FileTail tail, long epoch, long offset, DateTimeOffset now)
+    public static FileBlobWriter? Open(ObjectId id, ObjectPaths paths, FileEpoch tail, long epoch, long offset, DateTimeOffset now)
     {
         var path = paths.Upload(id);
         var isNew = offset == 0 && !File.Exists(path);

@@ -12,10 +12,10 @@ public sealed class FileSystemBlobStore : IBlobStore
 {
     private readonly ObjectPaths _paths;
     private readonly TimeProvider _time;
-    private readonly DeletionHold _hold = new();
+    private readonly DeletionPause _hold = new();
 
     // The newest epoch of each object that was taken since the start and is not sealed or deleted yet.
-    private readonly ConcurrentDictionary<ObjectId, FileTail> _tails = new();
+    private readonly ConcurrentDictionary<ObjectId, FileEpoch> _tails = new();
 
     private FileSystemBlobStore(ObjectPaths paths, TimeProvider time) => (_paths, _time) = (paths, time);
 
@@ -44,10 +44,10 @@ public sealed class FileSystemBlobStore : IBlobStore
     }
 
     /// <inheritdoc/>
-    public ValueTask<IBlobWriter?> TakeAsync(ObjectId id, long epoch, long offset, CancellationToken cancellationToken)
+    public ValueTask<IBlobWriter?> OpenWriterAsync(ObjectId id, long epoch, long offset, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var tail = _tails.GetOrAdd(id, static _ => new FileTail());
+        var tail = _tails.GetOrAdd(id, static _ => new FileEpoch());
         lock (tail)
         {
             if (tail.Epoch > epoch)
@@ -89,14 +89,14 @@ public sealed class FileSystemBlobStore : IBlobStore
     }
 
     /// <summary>From now on no sealed object is deleted, until the answer is disposed: deletions wait.</summary>
-    public IDisposable HoldDeletions() => _hold.Enter();
+    public IDisposable PauseDeletions() => _hold.Enter();
 
     /// <inheritdoc/>
     public ValueTask<IBlobReader?> OpenAsync(ObjectId id, Digest digest, CancellationToken cancellationToken) =>
         Open(id, _paths.Blob(id, digest), cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<IBlobReader?> OpenTailAsync(ObjectId id, CancellationToken cancellationToken) => Open(id, _paths.Upload(id), cancellationToken);
+    public ValueTask<IBlobReader?> OpenUnsealedAsync(ObjectId id, CancellationToken cancellationToken) => Open(id, _paths.Upload(id), cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask DeleteAsync(ObjectId id, Digest? digest, CancellationToken cancellationToken)

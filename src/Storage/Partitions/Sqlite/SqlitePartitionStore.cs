@@ -69,11 +69,11 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
             : new ValueTask<Head>(_writer.Enqueue(partition, expected, batch).Done);
 
     /// <inheritdoc/>
-    public QueuedCommit Queue(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, IReadOnlyCollection<CommitNumber> restsOn, bool canWait) =>
-        _writer.Enqueue(partition, expected, batch, restsOn, canWait);
+    public QueuedCommit Queue(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, IReadOnlyCollection<CommitNumber> dependsOn, bool isDeferrable) =>
+        _writer.Enqueue(partition, expected, batch, dependsOn, isDeferrable);
 
     /// <inheritdoc/>
-    public void Hurry() => _writer.Hurry();
+    public void FlushDeferred() => _writer.FlushDeferred();
 
     /// <inheritdoc/>
     public async ValueTask DropAsync(PartitionKey partition, Head expected, CancellationToken cancellationToken)

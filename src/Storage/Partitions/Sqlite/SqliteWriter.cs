@@ -67,16 +67,16 @@ internal sealed class SqliteWriter : IDisposable
         PartitionKey partition,
         Head expected,
         IReadOnlyList<Mutation>? batch,
-        IReadOnlyCollection<CommitNumber>? restsOn = null,
-        bool canWait = false)
+        IReadOnlyCollection<CommitNumber>? dependsOn = null,
+        bool isDeferrable = false)
     {
-        var write = new Write(partition, expected, batch, restsOn ?? []);
+        var write = new Write(partition, expected, batch, dependsOn ?? []);
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_stopping, this);
             write.Number = new CommitNumber(++_lastNumber);
             _queue.Enqueue(write);
-            if (!canWait)
+            if (!isDeferrable)
             {
                 _isDue = true;
                 _queued.Set();
@@ -92,7 +92,7 @@ internal sealed class SqliteWriter : IDisposable
     }
 
     /// <summary>What is queued waits no longer.</summary>
-    public void Hurry()
+    public void FlushDeferred()
     {
         lock (_lock)
         {
@@ -134,7 +134,7 @@ internal sealed class SqliteWriter : IDisposable
             _isPatient = false;
         }
 
-        Hurry();
+        FlushDeferred();
     }
 
     private void Work()
@@ -226,7 +226,7 @@ internal sealed class SqliteWriter : IDisposable
                     head = _statements.FindHead(write.Partition);
                 }
 
-                write.Failure = (Exception?)_outcomes.FindFailure(write.RestsOn)
+                write.Failure = (Exception?)_outcomes.FindFailure(write.DependsOn)
                     ?? (head.Version == write.Expected.Version ? null : new HeadMovedException(write.Partition, write.Expected));
                 if (write.Failure is null)
                 {
@@ -369,7 +369,7 @@ internal sealed class SqliteWriter : IDisposable
         }
     }
 
-    private sealed class Write(PartitionKey partition, Head expected, IReadOnlyList<Mutation>? batch, IReadOnlyCollection<CommitNumber> restsOn)
+    private sealed class Write(PartitionKey partition, Head expected, IReadOnlyList<Mutation>? batch, IReadOnlyCollection<CommitNumber> dependsOn)
     {
         public CommitNumber Number { get; set; }
 
@@ -380,7 +380,7 @@ internal sealed class SqliteWriter : IDisposable
         /// <summary>The changes; null if the partition goes.</summary>
         public IReadOnlyList<Mutation>? Batch => batch;
 
-        public IReadOnlyCollection<CommitNumber> RestsOn => restsOn;
+        public IReadOnlyCollection<CommitNumber> DependsOn => dependsOn;
 
         public TaskCompletionSource<Head> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 

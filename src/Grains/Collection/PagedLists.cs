@@ -6,7 +6,7 @@ using Granary.Protocol;
 namespace Granary.Grains.Collection;
 
 /// <summary>Walks through what grains list by pages.</summary>
-internal static class Listings
+internal static class PagedLists
 {
     private const int RepositoriesOfAPage = 500;
 

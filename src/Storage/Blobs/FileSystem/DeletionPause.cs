@@ -1,7 +1,7 @@
 namespace Granary.Storage.Blobs.FileSystem;
 
 /// <summary>Lets deletions wait as long as somebody needs what is there.</summary>
-internal sealed class DeletionHold
+internal sealed class DeletionPause
 {
     private readonly Lock _lock = new();
     private int _holders;
@@ -46,7 +46,7 @@ internal sealed class DeletionHold
         }
     }
 
-    private sealed class Holder(DeletionHold hold) : IDisposable
+    private sealed class Holder(DeletionPause hold) : IDisposable
     {
         private int _over;
 

@@ -1,7 +1,7 @@
 using Granary.Storage.Partitions;
 using Granary.Storage.Partitions.Sqlite;
 
-namespace Granary.Upkeep.Tests;
+namespace Granary.Maintenance.Tests;
 
 /// <summary>What a scrub finds, what becomes of it, and how it heals.</summary>
 public sealed class ScrubTests : IAsyncLifetime

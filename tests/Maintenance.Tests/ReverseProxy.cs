@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using System.Text;
 
-namespace Granary.Upkeep.Tests;
+namespace Granary.Maintenance.Tests;
 
 /// <summary>
 /// A reverse proxy on the server's machine as a default nginx is (<c>proxy_pass http://127.0.0.1:5000;</c>): it writes the server's own

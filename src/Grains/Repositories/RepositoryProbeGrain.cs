@@ -7,10 +7,10 @@ using Orleans.Concurrency;
 
 namespace Granary.Grains.Repositories;
 
-/// <inheritdoc cref="IRepositoryGlanceGrain"/>
+/// <inheritdoc cref="IRepositoryProbeGrain"/>
 /// <remarks>It keeps nothing, so that any number of it, anywhere, say the same: what a repository's grain has acknowledged is in the store.</remarks>
 [StatelessWorker]
-internal sealed class RepositoryGlanceGrain(IPartitionStore store) : Grain, IRepositoryGlanceGrain
+internal sealed class RepositoryProbeGrain(IPartitionStore store) : Grain, IRepositoryProbeGrain
 {
     /// <inheritdoc/>
     public async Task<bool[]> AreCollectable(RepositoryName[] repositories, CancellationToken cancellationToken)

@@ -1,4 +1,4 @@
-namespace Granary.Upkeep.Tests;
+namespace Granary.Maintenance.Tests;
 
 /// <summary>The command line, as somebody at a shell or in a script uses it.</summary>
 public sealed class CommandTests : IAsyncLifetime

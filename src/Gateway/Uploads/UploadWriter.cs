@@ -8,27 +8,27 @@ using Granary.Storage.Space;
 namespace Granary.Gateway.Uploads;
 
 /// <summary>What became of the wish to write to a session.</summary>
-internal abstract record TailAnswer
+internal abstract record ClaimAnswer
 {
-    private TailAnswer()
+    private ClaimAnswer()
     {
     }
 
     /// <summary>The caller holds the tail, and disposes it.</summary>
-    public sealed record Held(UploadTail Tail) : TailAnswer;
+    public sealed record Held(UploadWriter Tail) : ClaimAnswer;
 
     /// <summary>The bytes do not start where the session ends, which is at <paramref name="Offset"/>, or another request is writing.</summary>
-    public sealed record Elsewhere(long Offset) : TailAnswer;
+    public sealed record Elsewhere(long Offset) : ClaimAnswer;
 
     /// <summary>The session is over.</summary>
-    public sealed record Over : TailAnswer;
+    public sealed record Over : ClaimAnswer;
 }
 
 /// <summary>
 /// One request's hold on the tail of an upload: the epoch that the session's grain gave it, and the writer that the store opened under that epoch
 /// (docs/architecture.md, "Bytes"). <see cref="AdvanceAsync"/>, <see cref="LetGoAsync"/> or <see cref="SealAsync"/> ends the hold; where a fault kept it from being ended, disposing does.
 /// </summary>
-internal sealed class UploadTail : IAsyncDisposable
+internal sealed class UploadWriter : IAsyncDisposable
 {
     private const int RehashBlock = 128 * 1024;
 
@@ -37,19 +37,19 @@ internal sealed class UploadTail : IAsyncDisposable
     private readonly IUploadSessionGrain _session;
     private readonly IBlobStore _store;
     private readonly IBlobWriter _writer;
-    private readonly ParkedHashes _parked;
+    private readonly RunningHashCache _parked;
     private readonly TimeProvider _time;
     private RunningHash? _hash;
     private long _renewed;
     private bool _isOver;
 
-    public UploadTail(
+    public UploadWriter(
         UploadId id,
         UploadBegun hold,
         IUploadSessionGrain session,
         IBlobStore store,
         IBlobWriter writer,
-        ParkedHashes parked,
+        RunningHashCache parked,
         TimeProvider time)
     {
         (_id, _hold, _session, _store, _writer, _parked, _time) = (id, hold, session, store, writer, parked, time);
@@ -145,7 +145,7 @@ internal sealed class UploadTail : IAsyncDisposable
     /// <summary>Hashes the first bytes of an object that is not sealed; null if they are gone.</summary>
     public static async Task<Digest?> RehashAsync(IBlobStore store, ObjectId id, long length, DigestAlgorithm algorithm, Func<ValueTask> keepAlive)
     {
-        await using var reader = await store.OpenTailAsync(id, CancellationToken.None);
+        await using var reader = await store.OpenUnsealedAsync(id, CancellationToken.None);
         if (reader is null)
         {
             return null;
@@ -192,7 +192,7 @@ internal sealed class UploadTail : IAsyncDisposable
         }
     }
 
-    private ValueTask KeepAliveAsync() => _time.GetElapsedTime(_renewed) < UploadHold.RenewalInterval ? ValueTask.CompletedTask : RenewAsync();
+    private ValueTask KeepAliveAsync() => _time.GetElapsedTime(_renewed) < UploadClaim.RenewalInterval ? ValueTask.CompletedTask : RenewAsync();
 
     private async ValueTask RenewAsync()
     {

@@ -5,9 +5,9 @@ using Microsoft.Extensions.Caching.Memory;
 
 namespace Granary.Grains.Repositories;
 
-/// <inheritdoc cref="IPullAnswers"/>
+/// <inheritdoc cref="IPullCache"/>
 /// <remarks>One for all repositories of a silo, so that what is pulled most has the memory. An answer that is over stays until it is pushed out or replaced.</remarks>
-internal sealed class PullAnswers(ClientActivity clients, TimeProvider time) : IPullAnswers, IDisposable
+internal sealed class PullCache(ClientActivity clients, TimeProvider time) : IPullCache, IDisposable
 {
     // Some thousand manifests or places of layers.
     private const int MaxBytes = 3 * 1024 * 1024;
@@ -24,9 +24,9 @@ internal sealed class PullAnswers(ClientActivity clients, TimeProvider time) : I
     private readonly MemoryCache _answers = new(new MemoryCacheOptions { SizeLimit = MaxBytes, CompactionPercentage = 0.25 });
 
     /// <inheritdoc/>
-    public bool TryFind<T>(PullQuestion question, [NotNullWhen(true)] out T? answer)
+    public bool TryFind<T>(PullCacheKey question, [NotNullWhen(true)] out T? answer)
     {
-        if (_answers.TryGetValue(question, out var kept) && kept is Kept<T> { Answer: { } good } found && !found.Moment.IsOver && time.GetUtcNow() < found.Until)
+        if (_answers.TryGetValue(question, out var kept) && kept is Kept<T> { Answer: { } good } found && !found.ReadValidity.IsOver && time.GetUtcNow() < found.Until)
         {
             clients.Note();
             answer = good;
@@ -43,7 +43,7 @@ internal sealed class PullAnswers(ClientActivity clients, TimeProvider time) : I
     /// <param name="answer">The answer.</param>
     /// <param name="bytes">The size of what it holds in memory.</param>
     /// <param name="until">From when on the grain has to be asked again although nothing has changed; null if that is all the same.</param>
-    public void Remember<T>(Moment moment, PullQuestion question, T answer, int bytes = 0, DateTimeOffset? until = null)
+    public void Remember<T>(ReadValidity moment, PullCacheKey question, T answer, int bytes = 0, DateTimeOffset? until = null)
     {
         if (!moment.IsOver && bytes <= MaxAnswerBytes)
         {
@@ -55,5 +55,5 @@ internal sealed class PullAnswers(ClientActivity clients, TimeProvider time) : I
     /// <inheritdoc/>
     public void Dispose() => _answers.Dispose();
 
-    private sealed record Kept<T>(Moment Moment, T Answer, DateTimeOffset Until);
+    private sealed record Kept<T>(ReadValidity ReadValidity, T Answer, DateTimeOffset Until);
 }

@@ -3,7 +3,7 @@ using Granary.Grains.Collection;
 using Granary.Grains.Interfaces.Collection;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace Granary.Upkeep.Tests;
+namespace Granary.Maintenance.Tests;
 
 /// <summary>Collections without any grace, all the time, while clients push: whoever is in the middle of a push may have to repeat a layer, and nothing that was acknowledged is lost.</summary>
 public sealed class NoGraceTests : IAsyncLifetime

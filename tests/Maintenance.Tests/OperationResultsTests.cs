@@ -1,6 +1,6 @@
 using Granary.Grains.Interfaces.Operations;
 
-namespace Granary.Upkeep.Tests;
+namespace Granary.Maintenance.Tests;
 
 /// <summary>What operations say of what they did.</summary>
 public sealed class OperationResultsTests

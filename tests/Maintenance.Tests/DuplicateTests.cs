@@ -2,7 +2,7 @@ using Granary.Grains.Collection;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
-namespace Granary.Upkeep.Tests;
+namespace Granary.Maintenance.Tests;
 
 /// <summary>Content that clients push although the registry has it: one file stays, and the others go soon.</summary>
 public sealed class DuplicateTests : IAsyncLifetime

@@ -1,4 +1,4 @@
-namespace Granary.Upkeep.Tests;
+namespace Granary.Maintenance.Tests;
 
 /// <summary>Backups of a registry that serves, and what can be made of them.</summary>
 public sealed class BackupTests : IAsyncLifetime

@@ -8,40 +8,40 @@ using Granary.Storage.Space;
 namespace Granary.Gateway.Uploads;
 
 /// <summary>Takes the tails of uploads for requests that want to write.</summary>
-internal sealed class UploadTails(UploadSessions sessions, IBlobStore store, IFreeSpace space, ParkedHashes parked, TimeProvider time)
+internal sealed class UploadWriters(UploadSessions sessions, IBlobStore store, IFreeSpace space, RunningHashCache parked, TimeProvider time)
 {
     /// <summary>Asks for the tail of a session.</summary>
     /// <param name="id">The session.</param>
     /// <param name="offset">Where the request's bytes start; null for the end.</param>
-    public async Task<TailAnswer> TakeAsync(UploadId id, long? offset)
+    public async Task<ClaimAnswer> OpenWriterAsync(UploadId id, long? offset)
     {
         var session = sessions.Grain(id);
         var command = new BeginUpload(id.IssuedAt, offset, id.Algorithm);
         switch (await GrainCalls.RetryOnceAsync(() => session.Begin(command, CancellationToken.None)))
         {
-            case UploadElsewhere elsewhere:
-                return new TailAnswer.Elsewhere(elsewhere.Offset);
+            case UploadOffsetMismatch elsewhere:
+                return new ClaimAnswer.Elsewhere(elsewhere.Offset);
 
             case UploadBegun begun:
                 try
                 {
-                    if (await store.TakeAsync(begun.Object, begun.Epoch, begun.Offset, CancellationToken.None) is { } writer)
+                    if (await store.OpenWriterAsync(begun.Object, begun.Epoch, begun.Offset, CancellationToken.None) is { } writer)
                     {
-                        return new TailAnswer.Held(new UploadTail(id, begun, session, store, writer, parked, time));
+                        return new ClaimAnswer.Held(new UploadWriter(id, begun, session, store, writer, parked, time));
                     }
                 }
                 catch (EpochFencedException)
                 {
                     // Somebody began after us, and was faster here.
-                    return new TailAnswer.Elsewhere(begun.Offset);
+                    return new ClaimAnswer.Elsewhere(begun.Offset);
                 }
 
                 // The storage lost bytes that were durable: the session cannot go on, and must not look as if it could.
                 await CancelAsync(id);
-                return new TailAnswer.Over();
+                return new ClaimAnswer.Over();
 
             default:
-                return new TailAnswer.Over();
+                return new ClaimAnswer.Over();
         }
     }
 
@@ -74,7 +74,7 @@ internal sealed class UploadTails(UploadSessions sessions, IBlobStore store, IFr
     /// <summary>
     /// Ends a session whose next bytes have no room, and deletes those that it has. Kept for a later try, they would fill the disk.
     /// </summary>
-    public Task DropAsync(UploadId id, UploadTail tail)
+    public Task DropAsync(UploadId id, UploadWriter tail)
     {
         tail.Abandon();
         return DropAsync(id, tail.Object);

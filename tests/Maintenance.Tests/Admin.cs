@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Granary.Upkeep.Tests;
+namespace Granary.Maintenance.Tests;
 
 /// <summary>What tests say to the administration.</summary>
 internal static class Admin

@@ -6,8 +6,8 @@ using Granary.Protocol;
 
 namespace Granary.Grains.Repositories;
 
-/// <summary>The repository grain's side of collection, scrub and administration (<see cref="IRepositoryUpkeepGrain"/>). It lives in the turns of its grain.</summary>
-internal sealed class RepositoryUpkeep(
+/// <summary>The repository grain's side of collection, scrub and administration (<see cref="IRepositoryMaintenanceGrain"/>). It lives in the turns of its grain.</summary>
+internal sealed class RepositoryMaintenance(
     Partition rows,
     RepositoryName name,
     LinkGuard guard,
@@ -26,7 +26,7 @@ internal sealed class RepositoryUpkeep(
 
     private readonly ManifestReach _reach = new(rows, new HashSet<Digest>());
 
-    /// <inheritdoc cref="IRepositoryUpkeepGrain.Holds"/>
+    /// <inheritdoc cref="IRepositoryMaintenanceGrain.Holds"/>
     public async Task<bool[]> HoldsAsync(Digest[] digests, CancellationToken cancellationToken)
     {
         string[] needs = [.. digests.Select(RepositoryRows.Link)];
@@ -41,7 +41,7 @@ internal sealed class RepositoryUpkeep(
         return await rows.DecideAsync(needs, batch => Array.ConvertAll(digests, digest => batch.Has(RepositoryRows.Link(digest)) || Deny(batch, digest.Value)), cancellationToken);
     }
 
-    /// <inheritdoc cref="IRepositoryUpkeepGrain.Exists"/>
+    /// <inheritdoc cref="IRepositoryMaintenanceGrain.Exists"/>
     public async Task<bool> ExistsAsync(CancellationToken cancellationToken)
     {
         var mayLeave = options.RemoveEmpty && await IsEmptyAsync(cancellationToken);
@@ -61,7 +61,7 @@ internal sealed class RepositoryUpkeep(
         return exists;
     }
 
-    /// <inheritdoc cref="IRepositoryUpkeepGrain.Collect"/>
+    /// <inheritdoc cref="IRepositoryMaintenanceGrain.Collect"/>
     public async Task<CollectAnswer> CollectAsync(CollectLinks command, DateTimeOffset timestamp, CancellationToken cancellationToken)
     {
         // :: Step 1: which links and referrers may have to go, and when the next ones may.
@@ -114,7 +114,7 @@ internal sealed class RepositoryUpkeep(
         return isOver ? answer : answer with { Next = next ?? await FinishAsync(cancellationToken) };
     }
 
-    /// <inheritdoc cref="IRepositoryUpkeepGrain.CollectUntagged"/>
+    /// <inheritdoc cref="IRepositoryMaintenanceGrain.CollectUntagged"/>
     public async Task<CollectUntaggedAnswer> CollectUntaggedAsync(CollectUntagged command, DateTimeOffset timestamp, CancellationToken cancellationToken)
     {
         // :: Step 1: what is old enough, and nothing leads to it.
@@ -149,7 +149,7 @@ internal sealed class RepositoryUpkeep(
         return new CollectUntaggedAnswer(removed, seen == command.Limit ? last : null);
     }
 
-    /// <inheritdoc cref="IRepositoryUpkeepGrain.Clear"/>
+    /// <inheritdoc cref="IRepositoryMaintenanceGrain.Clear"/>
     public async Task<int> ClearAsync(int limit, DateTimeOffset timestamp, CancellationToken cancellationToken)
     {
         // :: Step 1: manifests with their tags, then blobs.
@@ -184,7 +184,7 @@ internal sealed class RepositoryUpkeep(
         return Math.Max(removed, 1);
     }
 
-    /// <inheritdoc cref="IRepositoryUpkeepGrain.Explain"/>
+    /// <inheritdoc cref="IRepositoryMaintenanceGrain.Explain"/>
     public async Task<RepositoryExplanation> ExplainAsync(Digest digest, CancellationToken cancellationToken)
     {
         var tags = await FirstAsync(RepositoryRows.TaggedPrefix(digest), NamedRows, cancellationToken);
@@ -240,7 +240,7 @@ internal sealed class RepositoryUpkeep(
         return users;
     }
 
-    /// <inheritdoc cref="IRepositoryUpkeepGrain.ListLinks"/>
+    /// <inheritdoc cref="IRepositoryMaintenanceGrain.ListLinks"/>
     public async Task<LinkedBlob[]> ListLinksAsync(Digest? after, int limit, CancellationToken cancellationToken)
     {
         var links = new List<LinkedBlob>();
@@ -257,7 +257,7 @@ internal sealed class RepositoryUpkeep(
         return [.. links];
     }
 
-    /// <inheritdoc cref="IRepositoryUpkeepGrain.CheckManifests"/>
+    /// <inheritdoc cref="IRepositoryMaintenanceGrain.CheckManifests"/>
     public async Task<CheckManifestsAnswer> CheckManifestsAsync(Digest? after, int limit, CancellationToken cancellationToken)
     {
         var (damaged, seen, last) = (new List<Digest>(), 0, default(Digest?));
@@ -279,7 +279,7 @@ internal sealed class RepositoryUpkeep(
         return new CheckManifestsAnswer(seen, [.. damaged], seen == limit ? last : null);
     }
 
-    /// <inheritdoc cref="IRepositoryUpkeepGrain.Correct"/>
+    /// <inheritdoc cref="IRepositoryMaintenanceGrain.Correct"/>
     public Task CorrectAsync(Digest digest, BlobContent content, bool isDamaged, CancellationToken cancellationToken) => rows.DecideAsync(
         [RepositoryRows.Link(digest)],
 
@@ -287,8 +287,8 @@ internal sealed class RepositoryUpkeep(
         batch => LinkRules.Correct(batch, digest, content, isDamaged) || Deny(batch, digest.Value),
         cancellationToken);
 
-    /// <inheritdoc cref="IRepositoryUpkeepGrain.PinAgain"/>
-    public async Task<bool> PinAgainAsync(Digest digest, CancellationToken cancellationToken)
+    /// <inheritdoc cref="IRepositoryMaintenanceGrain.RestoreReference"/>
+    public async Task<bool> RestoreReferenceAsync(Digest digest, CancellationToken cancellationToken)
     {
         var content = await rows.ReadAsync([RepositoryRows.Link(digest), RepositoryRows.Bytes(digest)], view => LinkRules.Content(view, digest), cancellationToken);
         if (content is null)
@@ -299,9 +299,9 @@ internal sealed class RepositoryUpkeep(
         // As rule 3 does it; that the link is there already takes nothing from it: an unlink from now on has a later version.
         var command = new AcquireBlob(digest, content, name, rows.NextVersion, DateTimeOffset.MaxValue);
         var answer = await grains.GetGrain<IBlobShardGrain>(digest.FirstByte).Acquire(command, cancellationToken);
-        if (answer is Acquired { RestsOn: { } ticket })
+        if (answer is Acquired { DependsOn: { } ticket })
         {
-            await rows.DecideAsync([], _ => true, restsOn: [ticket], cancellationToken);
+            await rows.DecideAsync([], _ => true, dependsOn: [ticket], cancellationToken);
         }
 
         if (answer is Acquired { Content: ObjectContent counts } && counts != content)

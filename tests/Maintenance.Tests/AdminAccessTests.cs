@@ -1,6 +1,6 @@
 using Granary.Storage.Data;
 
-namespace Granary.Upkeep.Tests;
+namespace Granary.Maintenance.Tests;
 
 /// <summary>Who may use the administration's API: a request with the token of the data directory, from this machine.</summary>
 public sealed class AdminAccessTests : IAsyncLifetime

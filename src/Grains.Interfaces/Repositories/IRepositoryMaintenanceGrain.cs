@@ -9,7 +9,7 @@ namespace Granary.Grains.Interfaces.Repositories;
 /// </summary>
 /// <remarks>All methods throw <see cref="PartitionUnavailableException"/>; all may be repeated.</remarks>
 [Alias("granary.repository-upkeep")]
-public interface IRepositoryUpkeepGrain : IGrainWithStringKey
+public interface IRepositoryMaintenanceGrain : IGrainWithStringKey
 {
     /// <summary>
     /// Which of these blobs the repository refers to, in the order asked. Every no is true until a later Acquire: a link that was on its way is refused (rule 7).
@@ -53,7 +53,7 @@ public interface IRepositoryUpkeepGrain : IGrainWithStringKey
     /// <summary>Refers again to a blob that the repository links and whose shard does not know it: after rows of the shard were lost.</summary>
     /// <returns>False: there is nothing (more) to do.</returns>
     [AlwaysInterleave, Alias("pin-again")]
-    Task<bool> PinAgain(Digest digest, CancellationToken cancellationToken);
+    Task<bool> RestoreReference(Digest digest, CancellationToken cancellationToken);
 }
 
 /// <summary>A step of the collection of a repository's unused blobs.</summary>

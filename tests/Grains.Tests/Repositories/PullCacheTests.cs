@@ -8,7 +8,7 @@ using Granary.Testing;
 namespace Granary.Grains.Tests.Repositories;
 
 /// <summary>What a pull is told without a turn of a grain is what the grain would say.</summary>
-public sealed class PullAnswersTests : GrainTest
+public sealed class PullCacheTests : GrainTest
 {
     private static readonly RepositoryName App = RepositoryName.Parse("app");
     private static readonly Tag Latest = Tag.Parse("latest");
@@ -21,16 +21,16 @@ public sealed class PullAnswersTests : GrainTest
     {
         var command = Commands.Put("x", ["latest"]);
         await Repository.PutManifest(command, default);
-        Assert.Null(Known<FoundManifest>(PullQuestion.Tagged(App, Latest, withBody: true)));
+        Assert.Null(Known<FoundManifest>(PullCacheKey.Tagged(App, Latest, withBody: true)));
 
         await Repository.FindTagged(Latest, withBody: true, default);
         await Repository.FindManifest(command.Digest, withBody: false, default);
 
-        Assert.Equal(command.Body, Known<FoundManifest>(PullQuestion.Tagged(App, Latest, withBody: true))!.Body);
-        Assert.Equal(command.Body.Length, Known<FoundManifest>(PullQuestion.Manifest(App, command.Digest, withBody: false))!.Size);
-        Assert.Null(Known<FoundManifest>(PullQuestion.Tagged(App, Latest, withBody: false)));
-        Assert.Null(Known<FoundManifest>(PullQuestion.Manifest(App, command.Digest, withBody: true)));
-        Assert.Null(Known<FoundManifest>(PullQuestion.Tagged(RepositoryName.Parse("other"), Latest, withBody: true)));
+        Assert.Equal(command.Body, Known<FoundManifest>(PullCacheKey.Tagged(App, Latest, withBody: true))!.Body);
+        Assert.Equal(command.Body.Length, Known<FoundManifest>(PullCacheKey.Manifest(App, command.Digest, withBody: false))!.Size);
+        Assert.Null(Known<FoundManifest>(PullCacheKey.Tagged(App, Latest, withBody: false)));
+        Assert.Null(Known<FoundManifest>(PullCacheKey.Manifest(App, command.Digest, withBody: true)));
+        Assert.Null(Known<FoundManifest>(PullCacheKey.Tagged(RepositoryName.Parse("other"), Latest, withBody: true)));
     }
 
     [Fact]
@@ -42,10 +42,10 @@ public sealed class PullAnswersTests : GrainTest
         await Repository.FindBlob(Commands.DigestOf("none"), default);
         await Repository.FindTagged(Latest, withBody: true, default);
 
-        Assert.Equal(Bytes("blob"), Assert.IsType<InlineContent>(Known<BlobContent>(PullQuestion.Blob(App, Blob))).Bytes);
-        Assert.Equal(4, Known<long?>(PullQuestion.BlobSize(App, Blob)));
-        Assert.Null(Known<BlobContent>(PullQuestion.Blob(App, Commands.DigestOf("none"))));
-        Assert.Null(Known<FoundManifest>(PullQuestion.Tagged(App, Latest, withBody: true)));
+        Assert.Equal(Bytes("blob"), Assert.IsType<InlineContent>(Known<BlobContent>(PullCacheKey.Blob(App, Blob))).Bytes);
+        Assert.Equal(4, Known<long?>(PullCacheKey.BlobSize(App, Blob)));
+        Assert.Null(Known<BlobContent>(PullCacheKey.Blob(App, Commands.DigestOf("none"))));
+        Assert.Null(Known<FoundManifest>(PullCacheKey.Tagged(App, Latest, withBody: true)));
     }
 
     [Fact]
@@ -53,7 +53,7 @@ public sealed class PullAnswersTests : GrainTest
     {
         await Repository.PutManifest(Commands.Put("x", ["latest"]), default);
         await Cluster.Repository("other").PutManifest(Commands.Put("x", ["latest"]), default);
-        var (question, elsewhere) = (PullQuestion.Tagged(App, Latest, withBody: true), PullQuestion.Tagged(RepositoryName.Parse("other"), Latest, withBody: true));
+        var (question, elsewhere) = (PullCacheKey.Tagged(App, Latest, withBody: true), PullCacheKey.Tagged(RepositoryName.Parse("other"), Latest, withBody: true));
         await Repository.FindTagged(Latest, withBody: true, default);
         await Cluster.Repository("other").FindTagged(Latest, withBody: true, default);
 
@@ -69,7 +69,7 @@ public sealed class PullAnswersTests : GrainTest
     public async Task A_commit_that_may_have_failed_takes_them_back_too(CommitFault fault)
     {
         await Repository.PutManifest(Commands.Put("x", ["latest"]), default);
-        var question = PullQuestion.Tagged(App, Latest, withBody: true);
+        var question = PullCacheKey.Tagged(App, Latest, withBody: true);
         await Repository.FindTagged(Latest, withBody: true, default);
         Assert.NotNull(Known<FoundManifest>(question));
 
@@ -83,7 +83,7 @@ public sealed class PullAnswersTests : GrainTest
     public async Task An_activation_that_ends_takes_its_answers_along()
     {
         await Repository.PutManifest(Commands.Put("x", ["latest"]), default);
-        var question = PullQuestion.Tagged(App, Latest, withBody: true);
+        var question = PullCacheKey.Tagged(App, Latest, withBody: true);
         await Repository.FindTagged(Latest, withBody: true, default);
         Assert.NotNull(Known<FoundManifest>(question));
 
@@ -96,7 +96,7 @@ public sealed class PullAnswersTests : GrainTest
     public async Task The_grain_is_asked_again_every_ten_seconds_and_when_a_link_has_to_be_renewed()
     {
         await LinkAsync("blob");
-        var question = PullQuestion.Blob(App, Blob);
+        var question = PullCacheKey.Blob(App, Blob);
         await Repository.FindBlob(Blob, default);
         Time.Advance(TimeSpan.FromSeconds(9));
         Assert.NotNull(Known<BlobContent>(question));
@@ -117,7 +117,7 @@ public sealed class PullAnswersTests : GrainTest
         var large = Commands.Put(new string('x', 600_000), ["large"]);
         await Repository.PutManifest(large, default);
         await Repository.FindManifest(large.Digest, withBody: true, default);
-        Assert.Null(Known<FoundManifest>(PullQuestion.Manifest(App, large.Digest, withBody: true)));
+        Assert.Null(Known<FoundManifest>(PullCacheKey.Manifest(App, large.Digest, withBody: true)));
 
         var manifests = Enumerable.Range(0, 200).Select(i => Commands.Put(i + new string('x', 60_000), [])).ToArray();
         await Task.WhenAll(manifests.Select(command => Repository.PutManifest(command, default)));
@@ -126,7 +126,7 @@ public sealed class PullAnswersTests : GrainTest
             await Repository.FindManifest(command.Digest, withBody: true, default);
         }
 
-        Assert.InRange(manifests.Count(command => Known<FoundManifest>(PullQuestion.Manifest(App, command.Digest, withBody: true)) is not null), 1, 70);
+        Assert.InRange(manifests.Count(command => Known<FoundManifest>(PullCacheKey.Manifest(App, command.Digest, withBody: true)) is not null), 1, 70);
     }
 
     /// <summary>Tags that move all the time, under commits that fail before and after they are done, and pulls that look at the answers first, as the gateway does.</summary>
@@ -168,7 +168,7 @@ public sealed class PullAnswersTests : GrainTest
         {
             var floor = Volatile.Read(ref acknowledged[tag]);
             var name = Tag.Parse($"t{tag}");
-            var found = Known<FoundManifest>(PullQuestion.Tagged(App, name, withBody: true));
+            var found = Known<FoundManifest>(PullCacheKey.Tagged(App, name, withBody: true));
             Interlocked.Increment(ref found is null ? ref asked : ref hits);
             found ??= await GrainCluster.PersistAsync(() => Repository.FindTagged(name, withBody: true, default));
             Assert.InRange(found is null ? 0 : numbers[found.Digest], floor, int.MaxValue);
@@ -192,5 +192,5 @@ public sealed class PullAnswersTests : GrainTest
 
     private Task<LinkAnswer> LinkAsync(string content) => GrainCluster.LinkAsync(Repository, Bytes(content));
 
-    private T? Known<T>(PullQuestion question) => Cluster.Answers.TryFind<T>(question, out var answer) ? answer : default;
+    private T? Known<T>(PullCacheKey question) => Cluster.Answers.TryFind<T>(question, out var answer) ? answer : default;
 }

@@ -8,37 +8,37 @@ namespace Granary.Grains.Interfaces.Repositories;
 /// What repositories that are active in this process have answered to pulls, and would answer again: a pull that finds its answer here needs no turn of a grain. A repository takes its answers back
 /// before anybody hears of a change, so that what is found here is what a call would have said.
 /// </summary>
-public interface IPullAnswers
+public interface IPullCache
 {
     /// <summary>Looks for the answer to a question. It may be called from any thread; what is not found is to be asked of the grain.</summary>
-    /// <typeparam name="T">What <see cref="IRepositoryGrain"/> answers to a question of this kind: <see cref="PullQuestion"/> says which.</typeparam>
-    bool TryFind<T>(PullQuestion question, [NotNullWhen(true)] out T? answer);
+    /// <typeparam name="T">What <see cref="IRepositoryGrain"/> answers to a question of this kind: <see cref="PullCacheKey"/> says which.</typeparam>
+    bool TryFind<T>(PullCacheKey question, [NotNullWhen(true)] out T? answer);
 }
 
 /// <summary>A question of a pull.</summary>
 /// <param name="Repository">Whom it is for.</param>
 /// <param name="Kind">What it asks.</param>
 /// <param name="Item">About which tag or digest.</param>
-public sealed record PullQuestion(RepositoryName Repository, PullQuestionKind Kind, string Item)
+public sealed record PullCacheKey(RepositoryName Repository, PullCacheKind Kind, string Item)
 {
     /// <summary><see cref="IRepositoryGrain.FindManifest"/>, and so a <see cref="FoundManifest"/>.</summary>
-    public static PullQuestion Manifest(RepositoryName repository, Digest digest, bool withBody) => new(repository, KindOf(withBody), digest.Value);
+    public static PullCacheKey Manifest(RepositoryName repository, Digest digest, bool withBody) => new(repository, KindOf(withBody), digest.Value);
 
     /// <summary><see cref="IRepositoryGrain.FindTagged"/>, and so a <see cref="FoundManifest"/>.</summary>
-    public static PullQuestion Tagged(RepositoryName repository, Tag tag, bool withBody) => new(repository, KindOf(withBody), tag.Value);
+    public static PullCacheKey Tagged(RepositoryName repository, Tag tag, bool withBody) => new(repository, KindOf(withBody), tag.Value);
 
     /// <summary><see cref="IRepositoryGrain.FindBlob"/>, and so a <see cref="BlobContent"/>.</summary>
-    public static PullQuestion Blob(RepositoryName repository, Digest digest) => new(repository, PullQuestionKind.Blob, digest.Value);
+    public static PullCacheKey Blob(RepositoryName repository, Digest digest) => new(repository, PullCacheKind.Blob, digest.Value);
 
     /// <summary><see cref="IRepositoryGrain.FindBlobSize"/>, and so a number of bytes.</summary>
-    public static PullQuestion BlobSize(RepositoryName repository, Digest digest) => new(repository, PullQuestionKind.BlobSize, digest.Value);
+    public static PullCacheKey BlobSize(RepositoryName repository, Digest digest) => new(repository, PullCacheKind.BlobSize, digest.Value);
 
     // No tag is like a digest: they can share a kind.
-    private static PullQuestionKind KindOf(bool withBody) => withBody ? PullQuestionKind.ManifestWithBody : PullQuestionKind.Manifest;
+    private static PullCacheKind KindOf(bool withBody) => withBody ? PullCacheKind.ManifestWithBody : PullCacheKind.Manifest;
 }
 
 /// <summary>What a pull can ask of a repository.</summary>
-public enum PullQuestionKind
+public enum PullCacheKind
 {
     /// <summary>A manifest without its bytes.</summary>
     Manifest,

@@ -9,7 +9,7 @@ namespace Granary.Grains.Interfaces.Repositories;
 /// </summary>
 /// <remarks>All methods throw <see cref="PartitionUnavailableException"/>; all may be repeated.</remarks>
 [Alias("granary.repository-glance")]
-public interface IRepositoryGlanceGrain : IGrainWithIntegerKey
+public interface IRepositoryProbeGrain : IGrainWithIntegerKey
 {
     /// <summary>
     /// Whether a collection of each repository might find something as of some moment during the call: a blob that no manifest uses, a manifest that was deleted, a reference that is not released

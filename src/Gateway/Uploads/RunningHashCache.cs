@@ -6,7 +6,7 @@ namespace Granary.Gateway.Uploads;
 /// Running hashes between the requests of an upload. Losing one costs time only: the content is read back and hashed again. So it is bounded by forgetting the
 /// oldest, and nothing depends on it.
 /// </summary>
-public sealed class ParkedHashes : IDisposable
+public sealed class RunningHashCache : IDisposable
 {
     // A running hash is a few hundred bytes of native memory; clients push with a handful of connections each.
     private const int MaxParked = 1024;

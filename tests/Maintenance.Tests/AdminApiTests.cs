@@ -1,4 +1,4 @@
-namespace Granary.Upkeep.Tests;
+namespace Granary.Maintenance.Tests;
 
 /// <summary>The administration's API over HTTP: who may ask, what bad requests get, and what an operation says while it runs.</summary>
 public sealed class AdminApiTests : IAsyncLifetime
