@@ -2,21 +2,23 @@ using System.Runtime.InteropServices;
 
 namespace Granary.Storage;
 
-/// <summary>Makes names durable: on Linux and macOS a new or renamed file is there after a power failure only if its directory was synced.</summary>
+/// <summary>
+/// Makes files and names durable. On Linux and macOS a new or renamed file survives a power failure only after its directory is synced.
+/// </summary>
 internal static partial class FileSync
 {
     private const int ReadOnly = 0;
 
-    /// <summary>Syncs a file that somebody else wrote.</summary>
-    /// <exception cref="IOException">It cannot be opened or synced.</exception>
+    /// <summary>Syncs a file that another component wrote and closed.</summary>
+    /// <exception cref="IOException">The file cannot be opened or synced.</exception>
     public static void File(string path)
     {
         using var file = System.IO.File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
         RandomAccess.FlushToDisk(file);
     }
 
-    /// <summary>Syncs a directory. On Windows there is nothing to do: its file systems journal names.</summary>
-    /// <exception cref="IOException">It cannot be opened or synced.</exception>
+    /// <summary>Syncs a directory. Does nothing on Windows, whose file systems journal names.</summary>
+    /// <exception cref="IOException">The directory cannot be opened or synced.</exception>
     public static void Directory(string path)
     {
         if (OperatingSystem.IsWindows())

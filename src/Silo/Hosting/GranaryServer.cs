@@ -147,7 +147,7 @@ public sealed partial class GranaryServer : IAsyncDisposable
         try
         {
             LogUpgraded(_logger, await RepositoryUpgrade.RunAsync(_data.Partitions, cancellationToken));
-            _data.RowsAreUpgraded();
+            _data.MarkRowsUpgraded();
         }
         catch (Exception e) when (e is StorageException or PartitionUnavailableException or IOException)
         {

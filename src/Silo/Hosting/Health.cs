@@ -51,7 +51,7 @@ internal sealed partial class Health(
     /// <summary>Returns why pushes are refused, or null if they are accepted.</summary>
     private async Task<string?> FindRefusalAsync(CancellationToken cancellationToken)
     {
-        var report = space.Look();
+        var report = space.GetReport();
         if (!report.AcceptsPushes)
         {
             return $"{ByteSize.Describe(report.Free)} are free and {ByteSize.Describe(report.Reserve)} are kept for deletions " +

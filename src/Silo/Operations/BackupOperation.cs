@@ -22,7 +22,7 @@ internal sealed class BackupOperation(DataDirectory data) : IOperation
                 run.Total = step.Total;
                 run.Add("objects", 1);
                 run.Add("bytes", step.Length);
-                run.Add("copied", step.WasThere ? 0 : 1);
+                run.Add("copied", step.WasPresent ? 0 : 1);
                 if (step.Fault is { } fault)
                 {
                     run.Add("damaged", 1);

@@ -4,9 +4,9 @@ using System.Text;
 namespace Granary.Storage.Data;
 
 /// <summary>
-/// The secret of a data directory's administration: a file that only the user of the server can read. A caller who knows it may do what
-/// that user may do anyway. The server makes it at its first start and keeps it, so that scripts work across restarts. It is no part of a
-/// backup.
+/// The token of a data directory's administration, in a file that only the server's user can read. That user can change the data anyway, so
+/// the token grants nothing more. The server makes it at its first start and keeps it, so that scripts work across restarts. A backup does
+/// not contain it.
 /// </summary>
 public static class AdminToken
 {
@@ -18,9 +18,9 @@ public static class AdminToken
 
     /// <summary>
     /// Reads the token of a data directory. Writes a new one if there is none, if the file is damaged, or if other users may read or write
-    /// it: such a token is no secret any more.
+    /// the file, because the token is then no longer secret.
     /// </summary>
-    /// <param name="directory">The data directory, which this process has open.</param>
+    /// <param name="directory">The data directory, which this process has locked.</param>
     /// <exception cref="StorageException">The file cannot be read or written.</exception>
     public static string Ensure(string directory)
     {
@@ -47,7 +47,8 @@ public static class AdminToken
     }
 
     /// <summary>
-    /// Writes under another name first: a command never reads half a token, and no other user can open the file before its mode is set.
+    /// Writes a token under another name and renames it: a command never reads half a token, and no other user can open the file before its
+    /// mode is set.
     /// </summary>
     private static string Write(string directory, string file)
     {

@@ -1,5 +1,5 @@
 namespace Granary.Storage.Partitions;
 
-/// <summary>The place of a commit in the order of a store that has one, as long as its process runs.</summary>
-/// <param name="Value">Greater than those of all commits that were queued before.</param>
+/// <summary>The number of a queued commit in a store that commits in order. It is valid for the lifetime of the process.</summary>
+/// <param name="Value">Greater than the number of each commit that was queued before.</param>
 public readonly record struct CommitNumber(long Value);

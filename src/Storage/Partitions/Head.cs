@@ -1,9 +1,7 @@
 namespace Granary.Storage.Partitions;
 
-/// <summary>
-/// Where a partition stands: a version that grows by one with every commit. <see cref="None"/> is a partition that was never written.
-/// </summary>
-/// <param name="Version">0 for a partition that does not exist.</param>
+/// <summary>The version of a partition. Each commit moves it by one.</summary>
+/// <param name="Version">0 if the partition does not exist.</param>
 public readonly record struct Head(long Version)
 {
     /// <summary>The head of a partition that does not exist.</summary>

@@ -1,6 +1,8 @@
 namespace Granary.Storage.Partitions;
 
-/// <summary>A batch was refused because the partition's head was not the expected one: whoever sent it is stale. Nothing was changed.</summary>
+/// <summary>
+/// The store refused a batch because the partition's head is not the expected one. The writer is stale. The batch changed nothing.
+/// </summary>
 public sealed class HeadMovedException(PartitionKey partition, Head expected)
     : Exception($"Partition '{partition}' is no longer at version {expected.Version}.")
 {

@@ -2,16 +2,16 @@ using System.Runtime.CompilerServices;
 
 namespace Granary.Storage.Partitions;
 
-/// <summary>Reads of more rows than one page has.</summary>
+/// <summary>Reads all pages of a scan.</summary>
 public static class PartitionScans
 {
-    // Most scans want a few rows: pages begin small and grow.
+    // Most scans need few rows, so the pages start small and grow.
     private const int FirstPageRows = 64;
     private const int MaxPageRows = 1024;
 
     /// <summary>
-    /// Reads the rows whose key begins with <paramref name="prefix"/> and is greater than <paramref name="after"/>, in ordinal order of their keys, by the page.
-    /// Rows that are committed meanwhile may be seen or not; a caller that stops early costs nothing more than what it read.
+    /// Reads the rows whose key begins with <paramref name="prefix"/> and is greater than <paramref name="after"/>, in ordinal order of
+    /// their keys, page by page. The scan may or may not return rows that are committed meanwhile. The last page may be empty.
     /// </summary>
     public static async IAsyncEnumerable<IReadOnlyList<Row>> PagesAsync(
         this IPartitionStore store,

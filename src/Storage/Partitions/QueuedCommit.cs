@@ -1,8 +1,11 @@
 namespace Granary.Storage.Partitions;
 
-/// <summary>A batch on its way into a store.</summary>
+/// <summary>A batch that is queued in a store.</summary>
 /// <param name="Number">
-/// What others name who rest on it (<see cref="IPartitionStore.Queue"/>); null from a store that does not commit in the order of arrival: there, whoever needs it waits until it is done.
+/// The number that dependent commits name (<see cref="IPartitionStore.Queue"/>). Null from a store that does not commit in the order of
+/// arrival: a caller that needs this commit waits until it is done.
 /// </param>
-/// <param name="Done">The new head, once the batch is durable; throws as <see cref="IPartitionStore.CommitAsync"/> does.</param>
+/// <param name="Done">
+/// Completes with the new head when the batch is durable. Fails as <see cref="IPartitionStore.CommitAsync"/> does.
+/// </param>
 public readonly record struct QueuedCommit(CommitNumber? Number, Task<Head> Done);

@@ -1,6 +1,6 @@
 namespace Granary.Storage.Partitions;
 
-/// <summary>Rows of a partition that follow each other.</summary>
+/// <summary>A page of consecutive rows of a partition.</summary>
 /// <param name="Rows">The rows, in ordinal order of their keys.</param>
-/// <param name="More">Whether others may follow; if so, there is at least one here.</param>
+/// <param name="More">Whether more rows may follow. If true, this page has at least one row. If false, this page is the last one.</param>
 public readonly record struct RowPage(IReadOnlyList<Row> Rows, bool More);

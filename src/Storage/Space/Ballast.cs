@@ -3,18 +3,18 @@ using System.Runtime.InteropServices;
 namespace Granary.Storage.Space;
 
 /// <summary>
-/// Files without content in a directory of their own, whose blocks are really taken. When another program has used up the disk, deleting
-/// them gives the room with which the server starts and deletes. There are several: the database's log and its index need inodes, too.
+/// Files without content whose blocks are allocated, in a directory of their own. When another program has used up the disk, deleting them
+/// gives the room that the server needs to start and to delete. There are several files: the database's log and its index need inodes too.
 /// </summary>
 internal sealed partial class Ballast(string directory)
 {
     private const int Files = 4;
     private const int BlockSize = 64 * 1024;
 
-    /// <summary>How many bytes the files have.</summary>
+    /// <summary>The bytes of all files.</summary>
     public long Length { get; private set; } = Measure(directory);
 
-    /// <summary>Makes the files, or makes them the right size. What does not fit on the disk is left out.</summary>
+    /// <summary>Makes the files, or corrects their size. Leaves out a file that does not fit on the disk.</summary>
     public void Make(long length)
     {
         try
@@ -34,7 +34,7 @@ internal sealed partial class Ballast(string directory)
 
                 if (Measure(directory) != Length)
                 {
-                    // Files whose names a power failure has taken away give no room at the next start.
+                    // Without the sync, a power failure can take the names away, and the next start has no ballast.
                     FileSync.Directory(directory);
                     FileSync.Directory(Path.GetDirectoryName(directory)!);
                 }
@@ -42,7 +42,7 @@ internal sealed partial class Ballast(string directory)
         }
         catch (Exception e) when (StorageErrors.IsFileSystem(e))
         {
-            // Another program was faster. It is tried again when there is room.
+            // Another program took the room first. DiskSpace tries again when there is room.
         }
         finally
         {
@@ -50,7 +50,7 @@ internal sealed partial class Ballast(string directory)
         }
     }
 
-    /// <summary>Deletes the files; false if there were none.</summary>
+    /// <summary>Deletes the files. Returns false if there are none, or if they cannot be deleted.</summary>
     public bool Release()
     {
         var hadAny = Length > 0;
@@ -66,7 +66,7 @@ internal sealed partial class Ballast(string directory)
         }
         catch (Exception e) when (StorageErrors.IsFileSystem(e))
         {
-            // The fault for which room was wanted is told to the caller.
+            // The caller reports the fault for which it needed room.
             hadAny = false;
         }
 
@@ -86,7 +86,7 @@ internal sealed partial class Ballast(string directory)
         }
     }
 
-    /// <summary>Takes blocks for a file; deletes it if there are not enough.</summary>
+    /// <summary>Allocates the blocks of a file. Deletes the file if there are not enough.</summary>
     private static void Allocate(string path, long length)
     {
         try
@@ -113,14 +113,14 @@ internal sealed partial class Ballast(string directory)
         var block = new byte[BlockSize];
         for (var left = length - file.Length; left > 0; left -= block.Length)
         {
-            // Zeros would be compressed to nothing by some file systems.
+            // Some file systems compress zeros to nothing.
             Random.Shared.NextBytes(block);
             file.Seek(0, SeekOrigin.End);
             file.Write(block.AsSpan(0, (int)Math.Min(left, block.Length)));
         }
     }
 
-    // Takes the blocks without writing them, or writes them where the file system cannot do that.
+    // Allocates the blocks without writing them. Writes them where the file system cannot allocate.
     [LibraryImport("libc", EntryPoint = "posix_fallocate")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static partial int Fallocate(SafeHandle file, long offset, long length);

@@ -2,20 +2,20 @@ using System.Globalization;
 
 namespace Granary.Storage.Space;
 
-/// <summary>An amount of bytes as people write it: a number and a unit (<c>512MB</c>, <c>2GiB</c>), or <c>auto</c>.</summary>
+/// <summary>A number of bytes in a setting: a number and a unit (<c>512MB</c>, <c>2GiB</c>), or <c>auto</c>.</summary>
 /// <param name="Bytes">The number of bytes; null for <c>auto</c>.</param>
 public readonly record struct ByteSize(long? Bytes)
 {
     private const string AutomaticText = "auto";
 
-    // The longer unit first: "MB" ends with "B", too.
+    // Longer units first, because "MB" ends with "B" too.
     private static readonly (string Unit, long Bytes)[] Units =
     [
         ("TiB", 1L << 40), ("GiB", 1L << 30), ("MiB", 1L << 20), ("KiB", 1L << 10),
         ("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1_000), ("B", 1),
     ];
 
-    /// <summary>Reads a size; false if the text is none, or is larger than 2^63 bytes.</summary>
+    /// <summary>Parses a size. Returns false if the text is not a size, or is not less than 2^63 bytes.</summary>
     public static bool TryParse(string text, out ByteSize size)
     {
         size = default;
@@ -29,7 +29,8 @@ public readonly record struct ByteSize(long? Bytes)
             if (text.EndsWith(unit, StringComparison.Ordinal))
             {
                 var digits = text.AsSpan(0, text.Length - unit.Length);
-                if (!long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number > long.MaxValue / bytes)
+                if (!long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+                    || number > long.MaxValue / bytes)
                 {
                     return false;
                 }
@@ -42,7 +43,7 @@ public readonly record struct ByteSize(long? Bytes)
         return false;
     }
 
-    /// <summary>Writes an amount for people, with one digit behind the point: <c>8.4 MB</c>.</summary>
+    /// <summary>Formats a number of bytes for messages, with one decimal: <c>8.4 MB</c>.</summary>
     public static string Describe(long bytes)
     {
         string[] units = ["bytes", "KB", "MB", "GB", "TB"];
@@ -55,7 +56,7 @@ public readonly record struct ByteSize(long? Bytes)
         return string.Create(CultureInfo.InvariantCulture, $"{number:0.#} {units[unit]}");
     }
 
-    /// <summary>Writes the size as <see cref="TryParse"/> reads it, in its largest unit without a remainder.</summary>
+    /// <summary>Returns the size as <see cref="TryParse"/> reads it, in its largest unit without a remainder.</summary>
     public override string ToString()
     {
         if (Bytes is not { } bytes)

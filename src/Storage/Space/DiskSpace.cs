@@ -1,32 +1,31 @@
 namespace Granary.Storage.Space;
 
 /// <summary>
-/// The free space of the data directory's file system, of which a reserve is kept from pushes.
+/// Measures the free space of the data directory's file system, and keeps a reserve from pushes.
 /// <list type="number">
-/// <item>A push is allotted room before it writes. There is what is free, less the reserve, less the bytes that other pushes were
-/// allotted and have not written: two pushes at once cannot use up the reserve together.</item>
-/// <item>Another program can use up the reserve. A commit, or the start, that then finds no free byte releases the ballast and tries
-/// again.</item>
+/// <item>A push is allotted room before it writes. Available is the free space, less the reserve, less the bytes that other pushes were
+/// allotted and have not written. So two pushes at once cannot use up the reserve together.</item>
+/// <item>Another program can use up the reserve. A commit or a start that then finds no free byte releases the ballast and tries again.
+/// </item>
 /// <item>When there is room again, the ballast is made again. Until then its size counts as a part of the reserve.</item>
 /// </list>
 /// </summary>
 public sealed class DiskSpace : IFreeSpace, IDisposable
 {
-    // What the rows of a push take besides its bytes: some pages of the database's log.
+    // The rows of a push need some pages of the database's log, besides its bytes.
     private const long RowsOfAPush = 64 * 1024;
 
-    // A long push asks again after so many bytes: a thousand times for a gigabyte, at about a microsecond.
+    // A push of unknown length is allotted room in steps: a thousand for a gigabyte, at about a microsecond each.
     private const long Step = 1024 * 1024;
 
-    // With less room than this many reserves, the database gives back the pages of deleted rows, but for these: the next rows need them.
+    // With less room than this many reserves, the database gives the pages of deleted rows back, except for so many that the next rows use.
     private const long RoomyReserves = 4;
     private const long UnusedPages = 256;
 
-    // Small pushes share a look at the file system: at thousands a second, a look at each would be a hundredth of their cost.
+    // Small pushes share a measurement: at thousands of pushes a second, one for each would be a hundredth of their cost.
     private static readonly TimeSpan MaxAge = TimeSpan.FromMilliseconds(100);
 
-    // While pushes are refused or the ballast is gone, this is how often the timer looks whether that is over. It also bounds how often
-    // the log says so.
+    // While pushes are refused or the ballast is missing, the timer measures this often. It also bounds how often the log repeats a change.
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
 
     private readonly Lock _lock = new();
@@ -35,29 +34,29 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
     private readonly Ballast _ballast;
     private readonly TimeProvider _time;
     private readonly ITimer _timer;
-    private readonly List<SpaceChange> _untold = [];
-    private Action<SpaceChange, SpaceReport>? _tell;
-    private long? _lookedAt;
+    private readonly List<SpaceChange> _unreported = [];
+    private Action<SpaceChange, SpaceReport>? _onChange;
+    private long? _measuredAt;
     private long _free;
     private long _reserve;
     private long _available;
     private long _allotted;
     private long _refused;
     private bool _isReleased;
-    private bool _isWatching;
+    private bool _isScheduled;
     private bool _isDisposed;
 
-    /// <summary>Looks at the file system of a directory.</summary>
+    /// <summary>Measures the file system of a directory.</summary>
     /// <param name="directory">The data directory.</param>
-    /// <param name="reserve">How much is kept free; <c>auto</c> depends on the file system, and 0 turns everything off.</param>
+    /// <param name="reserve">The reserve. <c>auto</c> depends on the file system; 0 turns reserve and ballast off.</param>
     /// <param name="time">The time.</param>
-    /// <param name="measure">Returns the size of the file system and what is free on it; null asks the operating system.</param>
+    /// <param name="measure">Returns the size of the file system and its free bytes; null asks the operating system.</param>
     public DiskSpace(string directory, ByteSize reserve, TimeProvider time, Func<(long Total, long Free)>? measure = null)
     {
         (_setting, _time) = (reserve, time);
         _ballast = new Ballast(Path.Combine(directory, Data.DataDirectory.BallastDirectory));
         _measure = measure ?? MeasureDisk(directory);
-        _timer = time.CreateTimer(_ => LookAgain(), state: null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = time.CreateTimer(_ => Check(), state: null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         lock (_lock)
         {
             Measure();
@@ -88,14 +87,14 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
         }
         finally
         {
-            TellChanges();
+            ReportChanges();
         }
 
         return allowance;
     }
 
     /// <inheritdoc/>
-    public SpaceReport Look()
+    public SpaceReport GetReport()
     {
         lock (_lock)
         {
@@ -104,12 +103,12 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
         }
     }
 
-    /// <summary>Has changes told from now on. A disk that is full already is one.</summary>
-    public void Watch(Action<SpaceChange, SpaceReport> tell)
+    /// <summary>Reports each change from now on. A disk that is full already is reported at once.</summary>
+    public void Watch(Action<SpaceChange, SpaceReport> onChange)
     {
         lock (_lock)
         {
-            _tell = tell;
+            _onChange = onChange;
             Measure();
             if (!AcceptsPushes)
             {
@@ -117,10 +116,10 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
             }
         }
 
-        TellChanges();
+        ReportChanges();
     }
 
-    /// <summary>Frees the ballast for something that has to have room, and found none; false if there is none to be freed.</summary>
+    /// <summary>Releases the ballast for a write that found no free byte. Returns false if there is no ballast.</summary>
     public bool ReleaseBallast()
     {
         bool isReleased;
@@ -130,17 +129,17 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
             if (isReleased)
             {
                 _isReleased = true;
-                _untold.Add(SpaceChange.BallastReleased);
+                _unreported.Add(SpaceChange.BallastReleased);
                 Measure();
-                LookLater();
+                ScheduleCheck();
             }
         }
 
-        TellChanges();
+        ReportChanges();
         return isReleased;
     }
 
-    /// <summary>Makes the ballast if there is room for it twice. It is a part of the reserve.</summary>
+    /// <summary>Makes the ballast, a part of the reserve, if twice its size is free.</summary>
     public void MakeBallast()
     {
         lock (_lock)
@@ -148,10 +147,10 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
             MakeBallastIfThereIsRoom();
         }
 
-        TellChanges();
+        ReportChanges();
     }
 
-    /// <summary>Stops looking. A ballast that is gone is made of whatever is free: the next start needs it.</summary>
+    /// <summary>Stops the timer. Makes a missing ballast of all free space, because the next start needs it.</summary>
     public void Dispose()
     {
         lock (_lock)
@@ -172,23 +171,20 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
         _timer.Dispose();
     }
 
-    /// <summary>
-    /// Returns after how many pages the database's log is brought into the database, and how many unused pages the database may keep for
-    /// later rows. The look at the file system may be 100 ms old.
-    /// </summary>
-    internal (int LogPages, long UnusedPages) Advise()
+    /// <summary>Returns what the free space allows the database to use. The measurement may be 100 ms old.</summary>
+    internal SpaceLimits GetLimits()
     {
         lock (_lock)
         {
-            if (_lookedAt is not { } lookedAt || _time.GetElapsedTime(lookedAt) > MaxAge)
+            if (_measuredAt is not { } measuredAt || _time.GetElapsedTime(measuredAt) > MaxAge)
             {
                 Measure();
             }
 
-            // Somewhat before pushes are refused, so that the log is small by then.
+            // Before pushes are refused, so that the log is small by then.
             var isShort = !IsOff && _available < _reserve / 4;
             var unused = isShort ? 0 : IsOff || _available >= RoomyReserves * _reserve ? long.MaxValue : UnusedPages;
-            return (FreeReserve.LogPages(IsOff ? 0 : _reserve, isShort), unused);
+            return new SpaceLimits(FreeReserve.LogPages(IsOff ? 0 : _reserve, isShort), unused);
         }
     }
 
@@ -198,17 +194,17 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
         return () => (drive.TotalSize, drive.AvailableFreeSpace);
     }
 
-    /// <summary>Allots bytes of a push that needs <paramref name="needed"/> in all.</summary>
+    /// <summary>Allots bytes to a push that needs <paramref name="needed"/> in all.</summary>
     private long Allot(long bytes, long needed)
     {
-        if (_available < bytes || bytes >= Step || _lookedAt is not { } lookedAt || _time.GetElapsedTime(lookedAt) > MaxAge)
+        if (_available < bytes || bytes >= Step || _measuredAt is not { } measuredAt || _time.GetElapsedTime(measuredAt) > MaxAge)
         {
             Measure();
         }
 
         if (_available < bytes)
         {
-            // A push that is larger than the reserve, on a disk that has more room than that, is refused for its size: others are accepted.
+            // With more room than the reserve, the push is refused for its own size, and others are still accepted.
             if (_available < _reserve)
             {
                 Refuse(Math.Min(Math.Max(needed, 1), _reserve));
@@ -230,8 +226,8 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
     {
         if (_refused == 0)
         {
-            _untold.Add(SpaceChange.PushesRefused);
-            LookLater();
+            _unreported.Add(SpaceChange.PushesRefused);
+            ScheduleCheck();
         }
 
         _refused = Math.Max(_refused, needed);
@@ -247,11 +243,11 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
         }
         catch (Exception e) when (StorageErrors.IsFileSystem(e))
         {
-            // The directory is gone, or its disk: whatever is tried next says so.
+            // The directory or its disk is gone. The next operation on it reports the fault.
             (_free, _available) = (0, long.MaxValue / 2);
         }
 
-        _lookedAt = _time.GetTimestamp();
+        _measuredAt = _time.GetTimestamp();
     }
 
     private SpaceReport Report() => new(_free, IsOff ? 0 : _reserve + MissingBallast, Math.Max(0, _available), AcceptsPushes);
@@ -267,8 +263,8 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
         var wanted = IsOff ? 0 : FreeReserve.Ballast(_reserve);
         if (_free < 2 * MissingBallast)
         {
-            // What was just released is in use.
-            LookLater();
+            // The released room is still in use.
+            ScheduleCheck();
             return;
         }
 
@@ -277,20 +273,20 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
         if (_isReleased && MissingBallast == 0)
         {
             _isReleased = false;
-            _untold.Add(SpaceChange.BallastMade);
+            _unreported.Add(SpaceChange.BallastMade);
         }
     }
 
-    private void LookLater()
+    private void ScheduleCheck()
     {
-        if (!_isWatching && !_isDisposed)
+        if (!_isScheduled && !_isDisposed)
         {
-            _isWatching = true;
+            _isScheduled = true;
             _timer.Change(Interval, Timeout.InfiniteTimeSpan);
         }
     }
 
-    private void LookAgain()
+    private void Check()
     {
         lock (_lock)
         {
@@ -308,45 +304,45 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
             if (_refused > 0 && AcceptsPushes)
             {
                 _refused = 0;
-                _untold.Add(SpaceChange.PushesAccepted);
+                _unreported.Add(SpaceChange.PushesAccepted);
             }
 
-            _isWatching = false;
+            _isScheduled = false;
             if (_refused > 0 || (MissingBallast > 0 && !IsOff))
             {
-                LookLater();
+                ScheduleCheck();
             }
         }
 
-        TellChanges();
+        ReportChanges();
     }
 
-    /// <summary>Tells what has changed, outside of the lock: the log may take its time.</summary>
-    private void TellChanges()
+    /// <summary>Reports the changes, outside of the lock because a log may be slow.</summary>
+    private void ReportChanges()
     {
-        if (_untold.Count == 0)
+        if (_unreported.Count == 0)
         {
             return;
         }
 
         SpaceChange[] changes;
         SpaceReport report;
-        Action<SpaceChange, SpaceReport> tell;
+        Action<SpaceChange, SpaceReport> onChange;
         lock (_lock)
         {
-            if (_tell is null)
+            if (_onChange is null)
             {
                 return;
             }
 
-            tell = _tell;
-            (changes, report) = ([.. _untold], Report());
-            _untold.Clear();
+            onChange = _onChange;
+            (changes, report) = ([.. _unreported], Report());
+            _unreported.Clear();
         }
 
         foreach (var change in changes)
         {
-            tell(change, report);
+            onChange(change, report);
         }
     }
 
@@ -356,7 +352,7 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
         {
             lock (_lock)
             {
-                Settle(allowance);
+                CountWritten(allowance);
                 if (bytes > allowance.Granted)
                 {
                     var missing = bytes - allowance.Granted;
@@ -368,57 +364,57 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
                     allowance.Granted += Allot(_available >= Step ? Math.Max(missing, Step) : missing, bytes);
                 }
 
-                allowance.NextLook = Math.Min(allowance.Granted, bytes + Step);
+                allowance.CoveredUntil = Math.Min(allowance.Granted, bytes + Step);
             }
         }
         finally
         {
-            TellChanges();
+            ReportChanges();
         }
     }
 
-    /// <summary>What is written is no longer free, and so no longer counts as allotted.</summary>
-    private void Settle(Allowance allowance)
+    /// <summary>Stops counting written bytes as allotted, because they are no longer free.</summary>
+    private void CountWritten(Allowance allowance)
     {
-        var settled = Math.Min(allowance.Written, allowance.Granted) - allowance.Settled;
-        _allotted -= settled;
-        allowance.Settled += settled;
+        var written = Math.Min(allowance.Written, allowance.Granted) - allowance.Counted;
+        _allotted -= written;
+        allowance.Counted += written;
     }
 
     private void End(Allowance allowance)
     {
         lock (_lock)
         {
-            Settle(allowance);
-            var unused = allowance.Granted - allowance.Settled;
+            CountWritten(allowance);
+            var unused = allowance.Granted - allowance.Counted;
             _allotted -= unused;
             _available += unused;
-            allowance.Granted = allowance.Settled;
+            allowance.Granted = allowance.Counted;
         }
     }
 
     private sealed class Allowance(DiskSpace space) : SpaceAllowance
     {
-        /// <summary>What it may write in all.</summary>
+        /// <summary>The bytes that the push may write in all.</summary>
         public long Granted { get; set; }
 
-        /// <summary>What it wrote, as far as the space has taken note of it.</summary>
-        public long Settled { get; set; }
+        /// <summary>The written bytes that no longer count as allotted.</summary>
+        public long Counted { get; set; }
 
-        /// <summary>What it wrote.</summary>
+        /// <summary>The written bytes.</summary>
         public long Written { get; private set; }
 
-        /// <summary>After so many bytes the space has to be asked, or told.</summary>
-        public long NextLook { get; set; }
+        /// <summary>Up to this, the push may write without another call to the disk space.</summary>
+        public long CoveredUntil { get; set; }
 
         public override void Cover(long bytes)
         {
-            if (bytes > NextLook)
+            if (bytes > CoveredUntil)
             {
                 space.Cover(this, bytes);
             }
 
-            // By the next call it is written.
+            // The push writes these bytes before its next call.
             Written = bytes;
         }
 

@@ -1,12 +1,12 @@
 namespace Granary.Storage.Space;
 
-/// <summary>What has changed about the free space, for the log.</summary>
+/// <summary>A change of the free space, for the log.</summary>
 public enum SpaceChange
 {
-    /// <summary>Pushes begin to be refused.</summary>
+    /// <summary>The storage begins to refuse pushes.</summary>
     PushesRefused,
 
-    /// <summary>Pushes are accepted again.</summary>
+    /// <summary>The storage accepts pushes again.</summary>
     PushesAccepted,
 
     /// <summary>The disk had no free byte, and the ballast was released.</summary>

@@ -59,7 +59,7 @@ public sealed class DataDirectoryTests : IDisposable
         using (var interrupted = Open())
         {
             Assert.True(interrupted.HasOldRows);
-            interrupted.RowsAreUpgraded();
+            interrupted.MarkRowsUpgraded();
             Assert.Equal("granary-data 3\ncluster 00000000000000000000000000000001\n", await File.ReadAllTextAsync(_directory.Combine("format")));
         }
 

@@ -129,13 +129,13 @@ public sealed class DiskSpaceTests : IDisposable
             Assert.Throws<OutOfSpaceException>(() => _space.Allow(MB));
         }
 
-        Assert.False(_space.Look().AcceptsPushes);
+        Assert.False(_space.GetReport().AcceptsPushes);
         Assert.Equal([SpaceChange.PushesRefused], _changes);
         _time.Advance(TimeSpan.FromSeconds(5));
         Assert.Equal([SpaceChange.PushesRefused], _changes);
 
         _free = 50 * MB;
-        Assert.True(_space.Look().AcceptsPushes);
+        Assert.True(_space.GetReport().AcceptsPushes);
         _space.Allow(MB).Dispose();
         _time.Advance(TimeSpan.FromSeconds(5));
 
@@ -147,7 +147,7 @@ public sealed class DiskSpaceTests : IDisposable
     {
         Assert.Throws<OutOfSpaceException>(() => _space.Allow(1000 * MB));
 
-        Assert.True(_space.Look().AcceptsPushes);
+        Assert.True(_space.GetReport().AcceptsPushes);
         Assert.Empty(_changes);
     }
 
@@ -161,7 +161,7 @@ public sealed class DiskSpaceTests : IDisposable
         Assert.False(_space.ReleaseBallast());
 
         Assert.Equal(0, BallastLength());
-        Assert.Equal(Reserve + Ballast, _space.Look().Reserve);
+        Assert.Equal(Reserve + Ballast, _space.GetReport().Reserve);
         Assert.Throws<OutOfSpaceException>(() => _space.Allow(MB));
 
         _time.Advance(TimeSpan.FromSeconds(5));
@@ -179,7 +179,7 @@ public sealed class DiskSpaceTests : IDisposable
         using var allowance = space.Allow(long.MaxValue);
         allowance.Cover(long.MaxValue);
 
-        Assert.True(space.Look().AcceptsPushes);
+        Assert.True(space.GetReport().AcceptsPushes);
         Assert.Equal(0, BallastLength());
     }
 

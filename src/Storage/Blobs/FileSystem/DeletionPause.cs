@@ -1,60 +1,62 @@
 namespace Granary.Storage.Blobs.FileSystem;
 
-/// <summary>Lets deletions wait as long as somebody needs what is there.</summary>
+/// <summary>Pauses deletions while one or more backups need the objects.</summary>
 internal sealed class DeletionPause
 {
     private readonly Lock _lock = new();
-    private int _holders;
-    private TaskCompletionSource _free = Freed();
+    private int _pauses;
+    private TaskCompletionSource _resumed = Resumed();
 
-    public IDisposable Enter()
+    /// <summary>Pauses deletions until the answer is disposed.</summary>
+    public IDisposable Begin()
     {
         lock (_lock)
         {
-            if (_holders++ == 0)
+            if (_pauses++ == 0)
             {
-                _free = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                _resumed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             }
         }
 
-        return new Holder(this);
+        return new Pause(this);
     }
 
+    /// <summary>Waits until no pause is left.</summary>
     public Task WaitAsync(CancellationToken cancellationToken)
     {
         lock (_lock)
         {
-            return _free.Task.WaitAsync(cancellationToken);
+            return _resumed.Task.WaitAsync(cancellationToken);
         }
     }
 
-    private static TaskCompletionSource Freed()
+    private static TaskCompletionSource Resumed()
     {
-        var free = new TaskCompletionSource();
-        free.SetResult();
-        return free;
+        var resumed = new TaskCompletionSource();
+        resumed.SetResult();
+        return resumed;
     }
 
-    private void Leave()
+    private void End()
     {
         lock (_lock)
         {
-            if (--_holders == 0)
+            if (--_pauses == 0)
             {
-                _free.SetResult();
+                _resumed.SetResult();
             }
         }
     }
 
-    private sealed class Holder(DeletionPause hold) : IDisposable
+    private sealed class Pause(DeletionPause deletions) : IDisposable
     {
-        private int _over;
+        private int _isOver;
 
         public void Dispose()
         {
-            if (Interlocked.Exchange(ref _over, 1) == 0)
+            if (Interlocked.Exchange(ref _isOver, 1) == 0)
             {
-                hold.Leave();
+                deletions.End();
             }
         }
     }

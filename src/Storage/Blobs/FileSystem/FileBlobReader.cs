@@ -2,7 +2,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Granary.Storage.Blobs.FileSystem;
 
-/// <summary>An open file. It stays readable when its name is gone.</summary>
+/// <summary>Reads an open file. It stays readable after its name is deleted.</summary>
 internal sealed class FileBlobReader(SafeFileHandle file) : IBlobReader
 {
     /// <inheritdoc/>

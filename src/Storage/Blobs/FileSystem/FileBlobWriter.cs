@@ -4,33 +4,36 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Granary.Storage.Blobs.FileSystem;
 
-/// <summary>The writer of one epoch of a file.</summary>
+/// <summary>Appends to a file under one epoch.</summary>
 internal sealed class FileBlobWriter : IBlobWriter
 {
     private readonly ObjectId _id;
-    private readonly FileEpoch _tail;
+    private readonly FileEpoch _newest;
     private readonly long _epoch;
     private readonly SafeFileHandle _file;
     private List<ReadOnlyMemory<byte>>? _pieces;
     private string? _directoryToSync;
 
-    private FileBlobWriter(ObjectId id, FileEpoch tail, long epoch, SafeFileHandle file, long length, string? directoryToSync)
+    private FileBlobWriter(ObjectId id, FileEpoch newest, long epoch, SafeFileHandle file, long length, string? directoryToSync)
     {
-        (_id, _tail, _epoch, _file, Length, _directoryToSync) = (id, tail, epoch, file, length, directoryToSync);
+        (_id, _newest, _epoch, _file, Length, _directoryToSync) = (id, newest, epoch, file, length, directoryToSync);
     }
 
     /// <inheritdoc/>
     public long Length { get; private set; }
 
-    /// <summary>Opens or creates the file, and cuts off what does not count. The caller has the lock of <paramref name="tail"/>.</summary>
-    public static FileBlobWriter? Open(ObjectId id, ObjectPaths paths, FileEpoch tail, long epoch, long offset, DateTimeOffset now)
+    /// <summary>
+    /// Opens or creates the file, and truncates it to <paramref name="offset"/>. The caller holds the lock of <paramref name="newest"/>.
+    /// </summary>
+    public static FileBlobWriter? Open(ObjectId id, ObjectPaths paths, FileEpoch newest, long epoch, long offset, DateTimeOffset now)
     {
         var path = paths.Upload(id);
         var isNew = offset == 0 && !File.Exists(path);
         SafeFileHandle file;
         try
         {
-            file = File.OpenHandle(path, isNew ? FileMode.CreateNew : FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            var mode = isNew ? FileMode.CreateNew : FileMode.Open;
+            file = File.OpenHandle(path, mode, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
         }
         catch (FileNotFoundException)
         {
@@ -49,14 +52,14 @@ internal sealed class FileBlobWriter : IBlobWriter
             RandomAccess.SetLength(file, offset);
         }
 
-        // Whoever takes an object will need it: to a scrub that is as good as a write.
+        // Counts as a write, so that a scrub does not take the file of a continued upload for an orphan.
         if (!isNew)
         {
             File.SetLastWriteTimeUtc(file, now.UtcDateTime);
         }
 
-        // A file that an earlier process made, and did not live to sync, has no durable name either.
-        return new FileBlobWriter(id, tail, epoch, file, offset, offset == 0 ? paths.Uploads : null);
+        // Without a durable byte, the name may not be durable either: an earlier process may have ended before it synced the directory.
+        return new FileBlobWriter(id, newest, epoch, file, offset, offset == 0 ? paths.Uploads : null);
     }
 
     /// <inheritdoc/>
@@ -64,8 +67,8 @@ internal sealed class FileBlobWriter : IBlobWriter
     {
         try
         {
-            // Under the lock: whoever takes the object next truncates it after this write, not before.
-            lock (_tail)
+            // Inside the lock: the next epoch truncates the file after this write. Otherwise the write could land behind the truncation.
+            lock (_newest)
             {
                 CheckEpoch();
                 Write(bytes);
@@ -96,7 +99,7 @@ internal sealed class FileBlobWriter : IBlobWriter
 
                 return true;
             });
-            lock (_tail)
+            lock (_newest)
             {
                 CheckEpoch();
             }
@@ -122,7 +125,7 @@ internal sealed class FileBlobWriter : IBlobWriter
             return;
         }
 
-        // One system call for all pieces.
+        // Writes all pieces in one system call.
         _pieces ??= [];
         foreach (var piece in bytes)
         {
@@ -135,7 +138,7 @@ internal sealed class FileBlobWriter : IBlobWriter
 
     private void CheckEpoch()
     {
-        if (_tail.Epoch != _epoch)
+        if (_newest.Newest != _epoch)
         {
             throw new EpochFencedException(_id, _epoch);
         }

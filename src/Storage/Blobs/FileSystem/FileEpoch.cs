@@ -1,7 +1,11 @@
 namespace Granary.Storage.Blobs.FileSystem;
 
-/// <summary>Who may write to an object: whoever holds the newest epoch. Locked by its writers around each write, and by who fences them.</summary>
+/// <summary>
+/// The newest epoch of an object. A writer locks it around each write, and so does a fence: after the fence returns, no write of an older
+/// epoch is under way.
+/// </summary>
 internal sealed class FileEpoch
 {
-    public long Epoch { get; set; }
+    /// <summary>The epoch that may write; <see cref="long.MaxValue"/> if none may.</summary>
+    public long Newest { get; set; }
 }

@@ -5,23 +5,23 @@ using Granary.Protocol;
 namespace Granary.Storage.Blobs.FileSystem;
 
 /// <summary>
-/// Objects as files. The directory belongs to this process, so epochs are fenced in memory: when the process ends, so does every writer. Reads and writes run on
-/// the caller's thread: they end in the page cache.
+/// Stores objects as files. The directory belongs to this process, so fences are kept in memory: when the process ends, its writers end
+/// too. Reads and writes run on the caller's thread, because they end in the page cache.
 /// </summary>
 public sealed class FileSystemBlobStore : IBlobStore
 {
     private readonly ObjectPaths _paths;
     private readonly TimeProvider _time;
-    private readonly DeletionPause _hold = new();
+    private readonly DeletionPause _deletions = new();
 
-    // The newest epoch of each object that was taken since the start and is not sealed or deleted yet.
-    private readonly ConcurrentDictionary<ObjectId, FileEpoch> _tails = new();
+    // The newest epoch of each object that was opened for writing since the start and is not sealed or deleted yet.
+    private readonly ConcurrentDictionary<ObjectId, FileEpoch> _epochs = new();
 
     private FileSystemBlobStore(ObjectPaths paths, TimeProvider time) => (_paths, _time) = (paths, time);
 
-    /// <summary>Opens the store in a directory, and makes what is missing.</summary>
-    /// <exception cref="IOException">The directories cannot be made.</exception>
-    /// <exception cref="UnauthorizedAccessException">The directories cannot be made.</exception>
+    /// <summary>Opens the store in a directory, and creates missing directories.</summary>
+    /// <exception cref="IOException">A directory cannot be created.</exception>
+    /// <exception cref="UnauthorizedAccessException">A directory cannot be created.</exception>
     public static FileSystemBlobStore Open(string root, TimeProvider? time = null)
     {
         var paths = new ObjectPaths(root);
@@ -43,22 +43,25 @@ public sealed class FileSystemBlobStore : IBlobStore
         return new FileSystemBlobStore(paths, time ?? TimeProvider.System);
     }
 
+    /// <summary>Pauses the deletion of sealed objects until the answer is disposed: <see cref="DeleteAsync"/> waits.</summary>
+    public IDisposable PauseDeletions() => _deletions.Begin();
+
     /// <inheritdoc/>
     public ValueTask<IBlobWriter?> OpenWriterAsync(ObjectId id, long epoch, long offset, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var tail = _tails.GetOrAdd(id, static _ => new FileEpoch());
-        lock (tail)
+        var newest = _epochs.GetOrAdd(id, static _ => new FileEpoch());
+        lock (newest)
         {
-            if (tail.Epoch > epoch)
+            if (newest.Newest > epoch)
             {
                 throw new EpochFencedException(id, epoch);
             }
 
-            tail.Epoch = epoch;
+            newest.Newest = epoch;
             try
             {
-                return ValueTask.FromResult<IBlobWriter?>(FileBlobWriter.Open(id, _paths, tail, epoch, offset, _time.GetUtcNow()));
+                return ValueTask.FromResult<IBlobWriter?>(FileBlobWriter.Open(id, _paths, newest, epoch, offset, _time.GetUtcNow()));
             }
             catch (Exception e) when (StorageErrors.IsFileSystem(e))
             {
@@ -74,13 +77,13 @@ public sealed class FileSystemBlobStore : IBlobStore
         try
         {
             Fence(id);
-            var isThere = await SyncThreads.RunAsync(() => Rename(_paths.Upload(id), _paths.Blob(id, digest)));
-            if (isThere)
+            var isSealed = await SyncThreads.RunAsync(() => ObjectFiles.Rename(_paths.Upload(id), _paths.Blob(id, digest)));
+            if (isSealed)
             {
-                _tails.TryRemove(id, out _);
+                _epochs.TryRemove(id, out _);
             }
 
-            return isThere;
+            return isSealed;
         }
         catch (Exception e) when (StorageErrors.IsFileSystem(e))
         {
@@ -88,15 +91,13 @@ public sealed class FileSystemBlobStore : IBlobStore
         }
     }
 
-    /// <summary>From now on no sealed object is deleted, until the answer is disposed: deletions wait.</summary>
-    public IDisposable PauseDeletions() => _hold.Enter();
-
     /// <inheritdoc/>
     public ValueTask<IBlobReader?> OpenAsync(ObjectId id, Digest digest, CancellationToken cancellationToken) =>
         Open(id, _paths.Blob(id, digest), cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<IBlobReader?> OpenUnsealedAsync(ObjectId id, CancellationToken cancellationToken) => Open(id, _paths.Upload(id), cancellationToken);
+    public ValueTask<IBlobReader?> OpenUnsealedAsync(ObjectId id, CancellationToken cancellationToken) =>
+        Open(id, _paths.Upload(id), cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask DeleteAsync(ObjectId id, Digest? digest, CancellationToken cancellationToken)
@@ -104,7 +105,7 @@ public sealed class FileSystemBlobStore : IBlobStore
         cancellationToken.ThrowIfCancellationRequested();
         if (digest is not null)
         {
-            await _hold.WaitAsync(cancellationToken);
+            await _deletions.WaitAsync(cancellationToken);
         }
 
         try
@@ -116,7 +117,7 @@ public sealed class FileSystemBlobStore : IBlobStore
                 File.Delete(_paths.Blob(id, known));
             }
 
-            _tails.TryRemove(id, out _);
+            _epochs.TryRemove(id, out _);
         }
         catch (Exception e) when (StorageErrors.IsFileSystem(e))
         {
@@ -127,15 +128,12 @@ public sealed class FileSystemBlobStore : IBlobStore
     /// <inheritdoc/>
     public async ValueTask CheckAsync(CancellationToken cancellationToken)
     {
-        var probe = Path.Combine(_paths.Uploads, "probe");
         try
         {
-            await File.WriteAllBytesAsync(probe, [1], cancellationToken);
-            File.Delete(probe);
+            await ObjectFiles.ProbeAsync(Path.Combine(_paths.Uploads, "probe"), cancellationToken);
         }
         catch (Exception e) when (StorageErrors.IsFileSystem(e))
         {
-            DeleteProbe(probe);
             throw StorageErrors.Translate(e, "The data directory cannot be written");
         }
     }
@@ -147,7 +145,7 @@ public sealed class FileSystemBlobStore : IBlobStore
         foreach (var file in new DirectoryInfo(_paths.Uploads).EnumerateFiles())
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (ObjectId.TryParse(file.Name, out var id) && Describe(file, id, digest: null) is { } found)
+            if (ObjectId.TryParse(file.Name, out var id) && ObjectFiles.Describe(file, id, digest: null) is { } found)
             {
                 yield return found;
             }
@@ -156,60 +154,10 @@ public sealed class FileSystemBlobStore : IBlobStore
         foreach (var file in new DirectoryInfo(_paths.Blobs).EnumerateFiles("*", SearchOption.AllDirectories))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (ObjectPaths.TryParseBlob(file.FullName, out var id, out var digest) && Describe(file, id, digest) is { } found)
+            if (ObjectPaths.TryParseBlob(file.FullName, out var id, out var digest) && ObjectFiles.Describe(file, id, digest) is { } found)
             {
                 yield return found;
             }
-        }
-    }
-
-    private static void DeleteProbe(string probe)
-    {
-        try
-        {
-            File.Delete(probe);
-        }
-        catch (Exception e) when (StorageErrors.IsFileSystem(e))
-        {
-            // The fault that kept it from being written is the one to tell.
-        }
-    }
-
-    /// <summary>Gives a file its name, durably; false if it is gone.</summary>
-    private static bool Rename(string from, string to)
-    {
-        try
-        {
-            if (File.Exists(from))
-            {
-                File.Move(from, to);
-            }
-        }
-        catch (FileNotFoundException)
-        {
-            // The same call at the same time was faster.
-        }
-
-        if (!File.Exists(to))
-        {
-            return false;
-        }
-
-        // Also where somebody else has renamed it, who may not have come to this.
-        FileSync.Directory(Path.GetDirectoryName(to)!);
-        return true;
-    }
-
-    private static StoredObject? Describe(FileInfo file, ObjectId id, Digest? digest)
-    {
-        try
-        {
-            return new StoredObject(id, digest, file.Length, new DateTimeOffset(file.LastWriteTimeUtc, TimeSpan.Zero));
-        }
-        catch (FileNotFoundException)
-        {
-            // Sealed or deleted since the directory was read.
-            return null;
         }
     }
 
@@ -218,13 +166,7 @@ public sealed class FileSystemBlobStore : IBlobStore
         cancellationToken.ThrowIfCancellationRequested();
         try
         {
-            // Delete is shared, so that a collection does not have to wait for a download.
-            var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            return ValueTask.FromResult<IBlobReader?>(new FileBlobReader(handle));
-        }
-        catch (FileNotFoundException)
-        {
-            return ValueTask.FromResult<IBlobReader?>(null);
+            return ValueTask.FromResult<IBlobReader?>(ObjectFiles.OpenReader(path));
         }
         catch (Exception e) when (StorageErrors.IsFileSystem(e))
         {
@@ -232,14 +174,14 @@ public sealed class FileSystemBlobStore : IBlobStore
         }
     }
 
-    /// <summary>No writer of any epoch writes from here on.</summary>
+    /// <summary>Fences the writers of all epochs: none of them writes after this returns.</summary>
     private void Fence(ObjectId id)
     {
-        if (_tails.TryGetValue(id, out var tail))
+        if (_epochs.TryGetValue(id, out var epoch))
         {
-            lock (tail)
+            lock (epoch)
             {
-                tail.Epoch = long.MaxValue;
+                epoch.Newest = long.MaxValue;
             }
         }
     }

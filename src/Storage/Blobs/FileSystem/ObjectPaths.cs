@@ -3,10 +3,10 @@ using Granary.Protocol;
 namespace Granary.Storage.Blobs.FileSystem;
 
 /// <summary>
-/// Every name below the data directory that belongs to objects:
+/// The names of all files of objects below the data directory:
 /// <code>
-/// uploads/&lt;object&gt;                          not sealed yet
-/// blobs/sha256/3f/3f…c1.&lt;object&gt;           sealed: find it by its digest, check it with sha256sum
+/// uploads/&lt;object&gt;                          not sealed
+/// blobs/sha256/3f/3f…c1.&lt;object&gt;           sealed: an operator finds it by its digest and checks it with sha256sum
 /// </code>
 /// </summary>
 internal sealed class ObjectPaths(string root)
@@ -17,27 +17,21 @@ internal sealed class ObjectPaths(string root)
 
     public string Upload(ObjectId id) => Path.Combine(Uploads, id.Value);
 
-    public string BlobDirectory(Digest digest) => Path.Combine(Blobs, AlgorithmName(digest.Algorithm), digest.Encoded[..2].ToString());
+    public string BlobDirectory(Digest digest) => Path.Combine(AlgorithmDirectory(digest.Algorithm), digest.Encoded[..2].ToString());
 
     public string Blob(ObjectId id, Digest digest) => Path.Combine(BlobDirectory(digest), $"{digest.Encoded}.{id.Value}");
 
-    /// <summary>All directories; they are made once, so that an upload never has to sync one that is new.</summary>
-    public IEnumerable<string> Directories()
-    {
-        yield return Uploads;
-        yield return Blobs;
-        foreach (var algorithm in Enum.GetValues<DigestAlgorithm>())
-        {
-            var directory = Path.Combine(Blobs, AlgorithmName(algorithm));
-            yield return directory;
-            for (var first = 0; first < 256; first++)
-            {
-                yield return Path.Combine(directory, first.ToString("x2"));
-            }
-        }
-    }
+    /// <summary>Returns all directories. The store creates them once, so that no upload has to sync a new one.</summary>
+    public IEnumerable<string> Directories() =>
+        [Uploads, Blobs, .. Enum.GetValues<DigestAlgorithm>().Select(AlgorithmDirectory), .. BlobDirectories()];
 
-    /// <summary>Reads the name of a sealed object's file.</summary>
+    /// <summary>Returns the directories that hold sealed objects.</summary>
+    public IEnumerable<string> BlobDirectories() =>
+        from algorithm in Enum.GetValues<DigestAlgorithm>()
+        from first in Enumerable.Range(0, 256)
+        select Path.Combine(AlgorithmDirectory(algorithm), first.ToString("x2"));
+
+    /// <summary>Parses the name of a sealed object's file.</summary>
     public static bool TryParseBlob(string path, out ObjectId id, out Digest digest)
     {
         (id, digest) = (default, default);
@@ -47,5 +41,6 @@ internal sealed class ObjectPaths(string root)
         return dot > 0 && Digest.TryParse($"{algorithm}:{name[..dot]}", out digest) && ObjectId.TryParse(name[(dot + 1)..], out id);
     }
 
-    private static string AlgorithmName(DigestAlgorithm algorithm) => algorithm == DigestAlgorithm.Sha512 ? "sha512" : "sha256";
+    private string AlgorithmDirectory(DigestAlgorithm algorithm) =>
+        Path.Combine(Blobs, algorithm == DigestAlgorithm.Sha512 ? "sha512" : "sha256");
 }

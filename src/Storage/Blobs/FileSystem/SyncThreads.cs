@@ -1,8 +1,9 @@
 namespace Granary.Storage.Blobs.FileSystem;
 
 /// <summary>
-/// Threads for what waits for the disk: a sync takes milliseconds, and of a large layer seconds. On the threads that serve requests a few of them would hold up everybody; here they hold up each
-/// other, and what is synced at the same time shares the journal's commit. A thread that had nothing to do for a while ends.
+/// Threads for what waits for the disk: a sync takes milliseconds, and of a large layer seconds. On the threads that serve requests a few
+/// of them would hold up everybody; here they hold up each other, and what is synced at the same time shares the journal's commit. A thread
+/// that had nothing to do for a while ends.
 /// </summary>
 internal static class SyncThreads
 {

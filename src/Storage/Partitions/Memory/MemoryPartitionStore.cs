@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace Granary.Storage.Partitions.Memory;
 
-/// <summary>Partitions in memory, for tests: the smallest thing that keeps the contract. Nothing survives the process.</summary>
+/// <summary>
+/// Keeps partitions in memory, for tests. It is the smallest implementation of the contract, except that its rows end with the process.
+/// </summary>
 public sealed class MemoryPartitionStore : IPartitionStore
 {
     private readonly Lock _lock = new();
@@ -39,7 +41,12 @@ public sealed class MemoryPartitionStore : IPartitionStore
     }
 
     /// <inheritdoc/>
-    public async ValueTask<RowPage> ScanAsync(PartitionKey partition, string prefix, string? after, int limit, CancellationToken cancellationToken)
+    public async ValueTask<RowPage> ScanAsync(
+        PartitionKey partition,
+        string prefix,
+        string? after,
+        int limit,
+        CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         Row[] rows;
@@ -47,19 +54,23 @@ public sealed class MemoryPartitionStore : IPartitionStore
         {
             rows = _partitions.TryGetValue(partition.Value, out var stored)
                 ? [.. stored.Rows
-                    .Where(row => row.Key.StartsWith(prefix, StringComparison.Ordinal) && (after is null || string.CompareOrdinal(row.Key, after) > 0))
+                    .Where(row => row.Key.StartsWith(prefix, StringComparison.Ordinal) && string.CompareOrdinal(row.Key, after) > 0)
                     .Take(limit)
                     .Select(row => new Row(row.Key, row.Value))]
                 : [];
         }
 
-        // Other stores do not answer synchronously either.
+        // Answers asynchronously, as other stores do.
         await Task.Yield();
         return new RowPage(rows, More: rows.Length == limit);
     }
 
     /// <inheritdoc/>
-    public ValueTask<Head> CommitAsync(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, CancellationToken cancellationToken)
+    public ValueTask<Head> CommitAsync(
+        PartitionKey partition,
+        Head expected,
+        IReadOnlyList<Mutation> batch,
+        CancellationToken cancellationToken)
     {
         lock (_lock)
         {
@@ -73,8 +84,9 @@ public sealed class MemoryPartitionStore : IPartitionStore
             {
                 if (value is null && !stored.Rows.ContainsKey(key))
                 {
-                    // Others need not notice; who commits that has a fault all the same.
-                    return ValueTask.FromException<Head>(new ArgumentException($"'{key}' of '{partition}' is deleted and is not there.", nameof(batch)));
+                    // Other stores need not check this, so only tests find a caller that deletes a row twice.
+                    return ValueTask.FromException<Head>(
+                        new ArgumentException($"The batch deletes row '{key}' of '{partition}', which does not exist.", nameof(batch)));
                 }
             }
 

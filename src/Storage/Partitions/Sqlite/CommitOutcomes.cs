@@ -1,19 +1,23 @@
 namespace Granary.Storage.Partitions.Sqlite;
 
-/// <summary>Which commits have failed, of those that others may still rest on. Lives on the writer's thread.</summary>
+/// <summary>Remembers which recent commits failed, for the commits that depend on them. Only the writer's thread uses it.</summary>
 internal sealed class CommitOutcomes
 {
-    // Whoever rests on a commit comes within moments of it, so that the oldest failures may be forgotten; then everything that old counts as failed.
+    // A dependent commit arrives moments after its dependency, so old failures may be dropped. From then on, all commits of that age count
+    // as failed: a dependent commit is never made on an unknown outcome.
     private const int MaxFailures = 1024;
 
     private readonly Dictionary<long, Exception> _failures = [];
-    private long _settled;
-    private long _forgotten;
+    private long _lastDecided;
+    private long _lastDropped;
 
-    /// <summary>Notes what becomes of a commit, null if it is made. They come in the order of their numbers; that one has failed may also be noted later.</summary>
-    public void Note(CommitNumber number, Exception? failure)
+    /// <summary>
+    /// Records the outcome of a commit; null if the transaction makes it. Outcomes arrive in the order of the numbers. A failure may be
+    /// recorded later too, when the transaction has failed.
+    /// </summary>
+    public void Record(CommitNumber number, Exception? failure)
     {
-        _settled = Math.Max(_settled, number.Value);
+        _lastDecided = Math.Max(_lastDecided, number.Value);
         if (failure is null)
         {
             return;
@@ -22,25 +26,33 @@ internal sealed class CommitOutcomes
         _failures[number.Value] = failure;
         if (_failures.Count == MaxFailures)
         {
-            _forgotten = _settled;
+            _lastDropped = _lastDecided;
             _failures.Clear();
         }
     }
 
-    /// <summary>Why one of these commits was not made; null if all were, or are made in the same transaction as the one that asks.</summary>
+    /// <summary>
+    /// Returns why one of these commits failed. Returns null if all were made, or are made in the transaction of the dependent commit.
+    /// </summary>
     public StorageException? FindFailure(IReadOnlyCollection<CommitNumber> numbers)
     {
         foreach (var number in numbers)
         {
             if (_failures.TryGetValue(number.Value, out var failure))
             {
-                // That another activation has its place is nothing that whoever rests on it has to give way to.
-                return failure as StorageException ?? new StorageException(StorageFault.Unavailable, $"A commit failed on which this one rests: {failure.Message} Try again.", failure);
+                // A moved head of the other partition is not a moved head of this one: a HeadMovedException would end the wrong activation.
+                return failure as StorageException
+                    ?? new StorageException(
+                        StorageFault.Unavailable,
+                        $"A commit failed on which this one depends: {failure.Message} Try again.",
+                        failure);
             }
 
-            if (number.Value > _settled || number.Value <= _forgotten)
+            if (number.Value > _lastDecided || number.Value <= _lastDropped)
             {
-                return new StorageException(StorageFault.Unavailable, "What became of a commit on which this one rests is not known; try again.");
+                return new StorageException(
+                    StorageFault.Unavailable,
+                    "The outcome of a commit on which this one depends is not known. Try again.");
             }
         }
 

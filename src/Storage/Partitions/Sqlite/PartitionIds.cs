@@ -3,21 +3,22 @@ using System.Collections.Concurrent;
 namespace Granary.Storage.Partitions.Sqlite;
 
 /// <summary>
-/// The numbers of partitions that were written lately, so that reading a row need not look its partition up first. Only the writer changes it, after each commit: numbers are never used again,
-/// so one that is remembered here is the partition's, or that of a partition that has just been dropped, of which nothing is found.
+/// Caches the numbers of partitions that were written recently, so that a read of a row need not look the number up first. Only the writer
+/// changes it, after each commit. A number is never used again: one that is cached belongs to its partition, or to a partition that was
+/// just dropped and has no rows.
 /// </summary>
 internal sealed class PartitionIds
 {
-    // About 300 bytes each. Whoever is forgotten costs one look-up, as all did.
+    // About 300 bytes each. A partition that is not cached costs one look-up.
     private const int MaxCount = 8192;
 
     private readonly ConcurrentDictionary<PartitionKey, long> _ids = new();
     private int _count;
 
-    /// <summary>The number; null if it has to be looked up.</summary>
+    /// <summary>Returns the number; null if it has to be looked up.</summary>
     public long? Find(PartitionKey partition) => _ids.TryGetValue(partition, out var id) ? id : null;
 
-    /// <summary>Remembers a committed partition. Called by the writer only.</summary>
+    /// <summary>Adds a committed partition. Only the writer calls this.</summary>
     public void Set(PartitionKey partition, long id)
     {
         if (_ids.TryGetValue(partition, out var known) && known == id)
@@ -34,6 +35,6 @@ internal sealed class PartitionIds
         _ids[partition] = id;
     }
 
-    /// <summary>Forgets a partition that was dropped, before anybody is told that it was. Called by the writer only.</summary>
+    /// <summary>Removes a dropped partition, before the drop is acknowledged. Only the writer calls this.</summary>
     public void Remove(PartitionKey partition) => _ids.TryRemove(partition, out _);
 }

@@ -3,13 +3,16 @@ using System.Runtime.InteropServices;
 namespace Granary.Storage.Partitions.Sqlite;
 
 /// <summary>
-/// SQLite's functions for one row or value. They take bare handles: counting references to a statement in each call, as the package's own do, was a fifth of a long scan.
-/// Who calls them owns the statement, and nobody else has it (<see cref="SqliteDatabase"/>).
+/// SQLite's functions for one row or value, with bare handles. The package's own functions count references to the statement in each call,
+/// which was a fifth of a long scan: with these, the full list of 10,000 tags takes 4.0 ms instead of 6.5 (docs/performance.md).
+/// The caller owns the statement, and no other thread uses it (<see cref="SqliteDatabase"/>).
 /// </summary>
-/// <remarks>Those that only look at the current row finish in nanoseconds, and need not tell the garbage collector that they have left.</remarks>
+/// <remarks>
+/// The functions that only read the current row finish in nanoseconds, so they skip the switch of the garbage collector's mode.
+/// </remarks>
 internal static partial class SqliteCalls
 {
-    // Found beside the program, where its package puts it: nothing of that name is the system's.
+    // The library of the package, beside the program. The system has none of this name.
     private const string Library = "e_sqlite3";
 
     [LibraryImport(Library, EntryPoint = "sqlite3_step")]
@@ -37,10 +40,10 @@ internal static partial class SqliteCalls
     [SuppressGCTransition]
     public static partial long Number(nint statement, int column);
 
-    /// <summary>The value as bytes, text as UTF-8; they are there until the next step.</summary>
+    /// <summary>Returns a value as bytes, text as UTF-8. The span is valid until the next step.</summary>
     public static unsafe ReadOnlySpan<byte> Bytes(nint statement, int column)
     {
-        // In this order: the first makes of the value what the second measures.
+        // In this order: the first call may convert the value, and the second returns the length of the result.
         var bytes = Blob(statement, column);
         return new ReadOnlySpan<byte>(bytes, Length(statement, column));
     }

@@ -4,8 +4,8 @@ using SQLitePCL;
 namespace Granary.Storage.Partitions.Sqlite;
 
 /// <summary>
-/// One connection to the database file, used by one thread at a time. It speaks to SQLite's own functions: rows are spans there, where the ADO.NET provider would
-/// copy and box each value, and result codes are what decides about faults.
+/// One connection to the database file, used by one thread at a time. It calls SQLite's own functions: they return a row as spans, where
+/// the ADO.NET provider copies and boxes each value, and they return the result codes by which faults are told apart.
 /// </summary>
 internal sealed class SqliteDatabase : IDisposable
 {
@@ -18,17 +18,18 @@ internal sealed class SqliteDatabase : IDisposable
     /// <summary>Whether no transaction is open.</summary>
     public bool IsIdle => raw.sqlite3_get_autocommit(_handle) != 0;
 
-    /// <summary>How many rows the last statement inserted, updated or deleted.</summary>
+    /// <summary>The number of rows that the last statement inserted, updated or deleted.</summary>
     public int Changes => raw.sqlite3_changes(_handle);
 
-    /// <summary>The number of the row that was inserted last.</summary>
+    /// <summary>The row id of the last insert.</summary>
     public long LastId => raw.sqlite3_last_insert_rowid(_handle);
 
+    /// <summary>Opens a database file; one that is not writable is not created.</summary>
     /// <exception cref="StorageException">The file cannot be opened.</exception>
     public static SqliteDatabase Open(string path, bool writable)
     {
-        // NOMUTEX: a connection is never used by two threads at once.
-        var flags = raw.SQLITE_OPEN_NOMUTEX | (writable ? raw.SQLITE_OPEN_READWRITE | raw.SQLITE_OPEN_CREATE : raw.SQLITE_OPEN_READWRITE);
+        // NOMUTEX: two threads never use one connection at once.
+        var flags = raw.SQLITE_OPEN_NOMUTEX | raw.SQLITE_OPEN_READWRITE | (writable ? raw.SQLITE_OPEN_CREATE : 0);
         var result = raw.sqlite3_open_v2(path, out var handle, flags, vfs: null);
         var database = new SqliteDatabase(handle);
         if (result != raw.SQLITE_OK)
@@ -43,7 +44,7 @@ internal sealed class SqliteDatabase : IDisposable
         return database;
     }
 
-    /// <summary>Runs statements that answer nothing of interest.</summary>
+    /// <summary>Runs statements, and ignores the rows that they return.</summary>
     public void Execute(string sql)
     {
         var result = raw.sqlite3_exec(_handle, sql);
@@ -61,12 +62,13 @@ internal sealed class SqliteDatabase : IDisposable
 
     public void Dispose() => _handle.Dispose();
 
-    private StorageException Fault(int result, string what) => StorageErrors.Translate(result, raw.sqlite3_errmsg(_handle).utf8_to_string(), what);
+    private StorageException Fault(int result, string what) =>
+        StorageErrors.Translate(result, raw.sqlite3_errmsg(_handle).utf8_to_string(), what);
 
     /// <summary>A prepared statement: bind, step, read, reset.</summary>
     internal sealed class Statement : IDisposable
     {
-        // SQLite copies what is bound before it returns.
+        // SQLITE_TRANSIENT: SQLite copies a bound value before the call returns.
         private const nint Transient = -1;
 
         private readonly SqliteDatabase _database;
@@ -81,7 +83,7 @@ internal sealed class SqliteDatabase : IDisposable
 
         public Statement Bind(int index, string text)
         {
-            // Keys are ASCII and short; this way nothing is allocated.
+            // Keys are ASCII and short, so that most calls allocate nothing.
             Span<byte> utf8 = stackalloc byte[1024];
             if (!Encoding.UTF8.TryGetBytes(text, utf8, out var length))
             {
@@ -101,11 +103,13 @@ internal sealed class SqliteDatabase : IDisposable
 
         public Statement Bind(int index, ReadOnlySpan<byte> bytes)
         {
-            Check(bytes.IsEmpty ? raw.sqlite3_bind_zeroblob(_owner, index, 0) : SqliteCalls.BindBytes(_handle, index, bytes, bytes.Length, Transient));
+            Check(bytes.IsEmpty
+                ? raw.sqlite3_bind_zeroblob(_owner, index, 0)
+                : SqliteCalls.BindBytes(_handle, index, bytes, bytes.Length, Transient));
             return this;
         }
 
-        /// <summary>Whether there is a (further) row.</summary>
+        /// <summary>Moves to the next row. Returns false if there is none.</summary>
         public bool Step()
         {
             var result = SqliteCalls.Step(_handle);
@@ -117,7 +121,7 @@ internal sealed class SqliteDatabase : IDisposable
             };
         }
 
-        /// <summary>Runs to the end and makes ready for the next time.</summary>
+        /// <summary>Runs the statement to its end, and resets it.</summary>
         public void Run()
         {
             try
@@ -138,7 +142,7 @@ internal sealed class SqliteDatabase : IDisposable
 
         public byte[] Bytes(int column) => SqliteCalls.Bytes(_handle, column).ToArray();
 
-        // What it answers is the failure of the last step, which was thrown already.
+        // Returns the failure of the last step, which Step has already thrown.
         public void Reset() => _ = SqliteCalls.Reset(_handle);
 
         public void Dispose() => _owner.Dispose();

@@ -5,30 +5,31 @@ using Granary.Storage.Space;
 namespace Granary.Storage.Partitions.Sqlite;
 
 /// <summary>
-/// Partitions in one SQLite file: the embedded default. Writes go through <see cref="SqliteWriter"/>; reads run on the caller's thread with a pooled connection,
-/// since a row that is in the page cache takes microseconds. The file belongs to one process (<see cref="Data.DataDirectory"/> sees to that).
+/// Stores partitions in one SQLite file: the embedded default. Writes go through <see cref="SqliteWriter"/>. Reads run on the caller's
+/// thread with a pooled connection, since a row in the page cache takes microseconds. The file belongs to one process, which
+/// <see cref="Data.DataDirectory"/> ensures.
 /// </summary>
 public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
 {
-    // An open reader stops the log from being reset, so a scan reads a page, lets go, and comes back.
+    // A scan reads a page, ends its read, and begins another: an open read keeps SQLite from reusing the log.
     private const int PageNames = 1024;
     private const int PageBytes = 1024 * 1024;
 
-    // As many connections stay open as reads have run at once, up to this; each holds up to a megabyte of pages.
+    // The most idle connections that stay open. Each holds up to a megabyte of pages.
     private const int MaxIdleReaders = 6;
 
-    // Keys are ASCII: nothing sorts behind this.
-    private const string BehindAllKeys = "\u0080";
+    // Greater than each key, because keys are ASCII.
+    private const string AfterAllKeys = "\u0080";
 
     private readonly string _path;
     private readonly PartitionIds _ids = new();
     private readonly SqliteWriter _writer;
     private readonly ConcurrentStack<SqliteReader> _readers = [];
 
-    /// <summary>Opens the database file, or makes it.</summary>
+    /// <summary>Opens the database file, or creates it.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="time">Says how long commits wait that can; null for the system's time.</param>
-    /// <param name="space">The free space of its disk; null if nothing has to be done when that is short.</param>
+    /// <param name="time">Limits how long a commit is deferred; null for the system's time.</param>
+    /// <param name="space">The free space of its disk; null if the store does not react when free space is short.</param>
     /// <exception cref="StorageException">The file cannot be opened or is damaged.</exception>
     public SqlitePartitionStore(string path, TimeProvider? time = null, DiskSpace? space = null)
     {
@@ -53,23 +54,38 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
     public ValueTask<IReadOnlyList<ReadOnlyMemory<byte>?>> GetAsync(
         PartitionKey partition,
         IReadOnlyList<string> keys,
-        CancellationToken cancellationToken) => Read<IReadOnlyList<ReadOnlyMemory<byte>?>>(reader => reader.Get(partition, keys), cancellationToken);
+        CancellationToken cancellationToken) =>
+        Read<IReadOnlyList<ReadOnlyMemory<byte>?>>(reader => reader.Get(partition, keys), cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<RowPage> ScanAsync(PartitionKey partition, string prefix, string? after, int limit, CancellationToken cancellationToken)
+    public ValueTask<RowPage> ScanAsync(
+        PartitionKey partition,
+        string prefix,
+        string? after,
+        int limit,
+        CancellationToken cancellationToken)
     {
         var (start, end) = Bounds(prefix, after);
         return Read(reader => reader.Scan(partition, start, end, limit, PageBytes), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public ValueTask<Head> CommitAsync(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, CancellationToken cancellationToken) =>
+    public ValueTask<Head> CommitAsync(
+        PartitionKey partition,
+        Head expected,
+        IReadOnlyList<Mutation> batch,
+        CancellationToken cancellationToken) =>
         cancellationToken.IsCancellationRequested
             ? ValueTask.FromCanceled<Head>(cancellationToken)
             : new ValueTask<Head>(_writer.Enqueue(partition, expected, batch).Done);
 
     /// <inheritdoc/>
-    public QueuedCommit Queue(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, IReadOnlyCollection<CommitNumber> dependsOn, bool isDeferrable) =>
+    public QueuedCommit Queue(
+        PartitionKey partition,
+        Head expected,
+        IReadOnlyList<Mutation> batch,
+        IReadOnlyCollection<CommitNumber> dependsOn,
+        bool isDeferrable) =>
         _writer.Enqueue(partition, expected, batch, dependsOn, isDeferrable);
 
     /// <inheritdoc/>
@@ -104,9 +120,11 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
         }
     }
 
-    /// <summary>Writes all partitions as they stand at one moment into a database file of their own, durably, while reads and commits go on.</summary>
+    /// <summary>
+    /// Copies all partitions into another database file, durably. The copy is of one version of the database; reads and commits go on.
+    /// </summary>
     /// <param name="path">The file; it does not exist yet.</param>
-    /// <exception cref="StorageException">It cannot be written.</exception>
+    /// <exception cref="StorageException">The file cannot be written.</exception>
     public void CopyTo(string path)
     {
         using var database = SqliteDatabase.Open(_path, writable: false);
@@ -115,11 +133,11 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
             copy.Bind(1, path).Run();
         }
 
-        // SQLite leaves that to the system.
+        // SQLite does not sync the file that VACUUM INTO writes.
         FileSync.File(path);
     }
 
-    /// <summary>Whether a database file is whole; null, or what SQLite finds wrong with it.</summary>
+    /// <summary>Checks a database file. Returns the first fault that SQLite finds; null if it finds none.</summary>
     public static string? FindFault(string path)
     {
         try
@@ -134,7 +152,7 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
         }
     }
 
-    /// <summary>Finishes what is queued and closes the file.</summary>
+    /// <summary>Commits what is queued, and closes the file.</summary>
     public void Dispose()
     {
         _writer.Dispose();
@@ -144,13 +162,13 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
         }
     }
 
-    /// <summary>The keys between which a prefix's rows lie, both exclusive.</summary>
+    /// <summary>Returns the keys between which the rows of a prefix lie, both exclusive.</summary>
     private static (string After, string Before) Bounds(string prefix, string? after)
     {
-        var end = prefix.Length == 0 ? BehindAllKeys : prefix[..^1] + (char)(prefix[^1] + 1);
+        var end = prefix.Length == 0 ? AfterAllKeys : prefix[..^1] + (char)(prefix[^1] + 1);
 
-        // A key that is the prefix itself has nothing behind it to tell it apart, so begin just before it.
-        var start = prefix.Length == 0 ? "" : prefix[..^1] + (char)(prefix[^1] - 1) + BehindAllKeys;
+        // Just before the prefix, because the prefix itself may be a key.
+        var start = prefix.Length == 0 ? "" : prefix[..^1] + (char)(prefix[^1] - 1) + AfterAllKeys;
         return (after is not null && string.CompareOrdinal(after, start) > 0 ? after : start, end);
     }
 
@@ -179,7 +197,7 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
         }
         catch (StorageException e)
         {
-            // In whatever state the connection is, the next one is not.
+            // The state of this connection is not known, so the next read opens another one.
             reader?.Dispose();
             return ValueTask.FromException<T>(e);
         }

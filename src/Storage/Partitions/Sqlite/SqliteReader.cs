@@ -1,6 +1,6 @@
 namespace Granary.Storage.Partitions.Sqlite;
 
-/// <summary>A connection that only reads, with its prepared statements. One caller has it at a time.</summary>
+/// <summary>A read-only connection and its prepared statements. One caller uses it at a time.</summary>
 internal sealed class SqliteReader : IDisposable
 {
     private readonly SqliteDatabase _database;
@@ -13,7 +13,6 @@ internal sealed class SqliteReader : IDisposable
     private readonly SqliteDatabase.Statement _rows;
     private readonly SqliteDatabase.Statement _large;
     private readonly SqliteDatabase.Statement _partitions;
-
     private readonly PartitionIds _ids;
 
     public SqliteReader(string path, PartitionIds ids)
@@ -26,7 +25,8 @@ internal sealed class SqliteReader : IDisposable
         _head = _database.Prepare("SELECT version FROM heads WHERE name = ?1");
         _id = _database.Prepare("SELECT id FROM heads WHERE name = ?1");
         _row = _database.Prepare("SELECT value, large FROM rows WHERE partition = ?1 AND key = ?2");
-        _namedRow = _database.Prepare("SELECT value, large FROM rows WHERE partition = (SELECT id FROM heads WHERE name = ?1) AND key = ?2");
+        _namedRow = _database.Prepare(
+            "SELECT value, large FROM rows WHERE partition = (SELECT id FROM heads WHERE name = ?1) AND key = ?2");
         _rows = _database.Prepare("SELECT value, large, key FROM rows WHERE partition = ?1 AND key > ?2 AND key < ?3 ORDER BY key");
         _large = _database.Prepare("SELECT value FROM large_values WHERE id = ?1");
         _partitions = _database.Prepare("SELECT name FROM heads WHERE name > ?1 AND name < ?2 ORDER BY name LIMIT ?3");
@@ -49,13 +49,13 @@ internal sealed class SqliteReader : IDisposable
         var known = _ids.Find(partition);
         if (keys.Count == 1)
         {
-            // One statement is of one moment by itself.
+            // One statement reads one version of the database without a transaction.
             return [known is { } only ? Value(_row.Bind(1, only), keys[0]) : Value(_namedRow.Bind(1, partition.Value), keys[0])];
         }
 
         var values = new ReadOnlyMemory<byte>?[keys.Count];
 
-        // The transaction makes all values those of one moment.
+        // The transaction makes all statements read one version of the database.
         _begin.Run();
         try
         {
@@ -75,7 +75,7 @@ internal sealed class SqliteReader : IDisposable
         return values;
     }
 
-    /// <summary>Rows with a key between two others, both exclusive, until there are enough or they are large enough.</summary>
+    /// <summary>Reads the rows between two keys, both exclusive, until the page has enough rows or bytes.</summary>
     public RowPage Scan(PartitionKey partition, string after, string before, int maxRows, int maxBytes)
     {
         if (_ids.Find(partition) is { } known)
@@ -161,12 +161,12 @@ internal sealed class SqliteReader : IDisposable
         }
     }
 
-    /// <summary>The value that a statement finds whose first parameter is bound; null if there is no such row.</summary>
+    /// <summary>Runs a statement whose first parameter is bound. Returns the value that it finds; null if the row does not exist.</summary>
     private ReadOnlyMemory<byte>? Value(SqliteDatabase.Statement statement, string key)
     {
         try
         {
-            // Said in full: beside a value, null would be taken for a null array, and so for an empty value.
+            // A plain null would become a null array, which converts to an empty value.
             return statement.Bind(2, key).Step() ? Value(statement) : default(ReadOnlyMemory<byte>?);
         }
         finally
@@ -175,7 +175,9 @@ internal sealed class SqliteReader : IDisposable
         }
     }
 
-    /// <summary>The value of the row at which a statement stands; while it stands there, what else is read is of the same moment.</summary>
+    /// <summary>
+    /// Returns the value of a statement's current row. Until the statement moves on, other reads see the same version of the database.
+    /// </summary>
     private byte[] Value(SqliteDatabase.Statement row)
     {
         var value = row.Bytes(0);
@@ -186,7 +188,9 @@ internal sealed class SqliteReader : IDisposable
 
         try
         {
-            return _large.Bind(1, id).Step() ? _large.Bytes(0) : throw new StorageException(StorageFault.Damaged, $"The database lacks the large value {id}.");
+            return _large.Bind(1, id).Step()
+                ? _large.Bytes(0)
+                : throw new StorageException(StorageFault.Damaged, $"The database lacks the large value {id}.");
         }
         finally
         {
