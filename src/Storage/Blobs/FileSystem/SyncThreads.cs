@@ -1,27 +1,25 @@
 namespace Granary.Storage.Blobs.FileSystem;
 
 /// <summary>
-/// Threads for what waits for the disk: a sync takes milliseconds, and of a large layer seconds. On the threads that serve requests a few
-/// of them would hold up everybody; here they hold up each other, and what is synced at the same time shares the journal's commit. A thread
-/// that had nothing to do for a while ends.
+/// Runs calls that wait for the disk on threads of their own. A sync takes milliseconds, and of a large layer seconds: on the threads that
+/// serve requests, a few syncs would hold up all requests. Syncs that run at once share a commit of the file system's journal.
 /// </summary>
 internal static class SyncThreads
 {
-    // More at once gain nothing: the journal takes them one group after the other.
+    // More at once gain nothing: the journal commits one group after the other.
     private const int MaxThreads = 8;
 
-    private static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(20);
-    private static readonly Queue<Work> Queue = new();
+    private static readonly Queue<Task> Queue = new();
     private static int s_threads;
     private static int s_idle;
 
-    /// <summary>Runs something that blocks; its exceptions are the task's.</summary>
+    /// <summary>Runs a call that blocks. The task gets its result or its exception.</summary>
     public static Task<T> RunAsync<T>(Func<T> blocking)
     {
-        var work = new Work<T>(blocking);
+        var call = new Task<T>(blocking, TaskCreationOptions.RunContinuationsAsynchronously);
         lock (Queue)
         {
-            Queue.Enqueue(work);
+            Queue.Enqueue(call);
             if (s_idle >= Queue.Count)
             {
                 Monitor.Pulse(Queue);
@@ -33,60 +31,30 @@ internal static class SyncThreads
             }
         }
 
-        return work.Done;
+        return call;
     }
 
     private static void Serve()
     {
-        while (Next() is { } work)
+        while (true)
         {
-            work.Run();
+            Dequeue().RunSynchronously(TaskScheduler.Default);
         }
     }
 
-    /// <summary>Waits for work; null when there was none for so long that the thread may end.</summary>
-    private static Work? Next()
+    private static Task Dequeue()
     {
         lock (Queue)
         {
-            Work? work;
-            while (!Queue.TryDequeue(out work))
+            Task? call;
+            while (!Queue.TryDequeue(out call))
             {
                 s_idle++;
-                var isCalled = Monitor.Wait(Queue, IdleTime);
+                Monitor.Wait(Queue);
                 s_idle--;
-                if (!isCalled && Queue.Count == 0)
-                {
-                    s_threads--;
-                    return null;
-                }
             }
 
-            return work;
-        }
-    }
-
-    private abstract class Work
-    {
-        public abstract void Run();
-    }
-
-    private sealed class Work<T>(Func<T> blocking) : Work
-    {
-        private readonly TaskCompletionSource<T> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public Task<T> Done => _done.Task;
-
-        public override void Run()
-        {
-            try
-            {
-                _done.SetResult(blocking());
-            }
-            catch (Exception e)
-            {
-                _done.SetException(e);
-            }
+            return call;
         }
     }
 }
