@@ -4,7 +4,7 @@ using System.Threading.Channels;
 
 namespace Granary.Testing;
 
-/// <summary>The real program in a process of its own, on a free port.</summary>
+/// <summary>The program in a process of its own, on a free port.</summary>
 public sealed class GranaryProcess : IAsyncDisposable
 {
     private const string Listening = "Granary serves ";
@@ -21,37 +21,37 @@ public sealed class GranaryProcess : IAsyncDisposable
     private GranaryProcess(Process process)
     {
         _process = process;
-        process.OutputDataReceived += (_, line) => Note(line.Data, _standardOutput);
-        process.ErrorDataReceived += (_, line) => Note(line.Data, _standardError);
+        process.OutputDataReceived += (_, line) => Record(line.Data, _standardOutput);
+        process.ErrorDataReceived += (_, line) => Record(line.Data, _standardError);
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
     }
 
-    /// <summary>Where it listens, once it does.</summary>
+    /// <summary>The address that the program listens on, after it has started.</summary>
     public Uri Address { get; private set; } = new("http://127.0.0.1:0");
 
-    /// <summary>The port as clients write registries: <c>127.0.0.1:12345</c>.</summary>
+    /// <summary>The registry as clients name it: <c>127.0.0.1:12345</c>.</summary>
     public string Host => $"{Address.Host}:{Address.Port}";
 
     public int Id => _process.Id;
 
     public bool HasExited => _process.HasExited;
 
-    /// <summary>All that it wrote.</summary>
+    /// <summary>The output on both streams.</summary>
     public string Output => Text(_output);
 
-    /// <summary>What it wrote on standard output alone.</summary>
+    /// <summary>The output on standard output alone.</summary>
     public string StandardOutput => Text(_standardOutput);
 
-    /// <summary>What it wrote on standard error alone.</summary>
+    /// <summary>The output on standard error alone.</summary>
     public string StandardError => Text(_standardError);
 
-    /// <summary>Starts the program and waits until it serves.</summary>
-    /// <exception cref="InvalidOperationException">It ended before; the message is what it wrote.</exception>
+    /// <summary>Starts the server and waits until it serves.</summary>
+    /// <exception cref="InvalidOperationException">The server ended before. The message is its output.</exception>
     public static Task<GranaryProcess> StartAsync(string data, params string[] arguments) => StartAsync([], data, arguments);
 
-    /// <summary>The same, watched by another program: the process stays this one's child.</summary>
-    /// <param name="watcher">That program and its arguments.</param>
+    /// <summary>Starts the server under another program, and waits until it serves.</summary>
+    /// <param name="watcher">The other program and its arguments.</param>
     /// <param name="data">The data directory.</param>
     /// <param name="arguments">Settings.</param>
     public static async Task<GranaryProcess> StartAsync(string[] watcher, string data, params string[] arguments)
@@ -70,7 +70,7 @@ public sealed class GranaryProcess : IAsyncDisposable
         throw new InvalidOperationException(granary.Output);
     }
 
-    /// <summary>Runs the program until it ends by itself; its exit status and what it wrote.</summary>
+    /// <summary>Runs a command to its end. Returns its exit status and its output.</summary>
     public static async Task<(int Status, string Output)> RunAsync(params string[] arguments)
     {
         await using var granary = Start(arguments);
@@ -78,9 +78,9 @@ public sealed class GranaryProcess : IAsyncDisposable
         return (granary._process.ExitCode, granary.Output);
     }
 
-    /// <summary>Runs the program until it ends by itself; its exit status and what it wrote on each stream.</summary>
-    /// <param name="starter">A program that starts it, and its arguments: <c>env NAME=VALUE</c> sets a variable, <c>setpriv</c> takes
-    /// privileges away.</param>
+    /// <summary>Runs a command to its end. Returns its exit status and its output on each stream.</summary>
+    /// <param name="starter">The program that starts the command, and its arguments: <c>env NAME=VALUE</c> sets a variable,
+    /// <c>setpriv</c> drops privileges.</param>
     /// <param name="arguments">The command.</param>
     public static async Task<(int Status, string Output, string Error)> RunAsync(string[] starter, params string[] arguments)
     {
@@ -89,7 +89,9 @@ public sealed class GranaryProcess : IAsyncDisposable
         return (granary._process.ExitCode, granary.StandardOutput, granary.StandardError);
     }
 
-    /// <summary>Runs the program until it has written a line with some text, and interrupts it then, as Ctrl+C does; its exit status and what it wrote.</summary>
+    /// <summary>
+    /// Runs a command until it writes a line with the text, and then interrupts it as Ctrl+C does. Returns its exit status and its output.
+    /// </summary>
     public static async Task<(int Status, string Output)> InterruptAsync(string text, params string[] arguments)
     {
         await using var granary = Start(arguments);
@@ -99,11 +101,12 @@ public sealed class GranaryProcess : IAsyncDisposable
         return (granary._process.ExitCode, granary.Output);
     }
 
-    /// <summary>A client of it, which may use its administration as well.</summary>
+    /// <summary>Creates a client with the token of the administration.</summary>
     public RegistryClient CreateClient() => new(Address) { AdminToken = TestRegistry.ReadAdminToken(_data) };
 
     /// <summary>
-    /// The same where the parent process ignores SIGINT, as a script's background does: it is interrupted, and terminated then.
+    /// Runs a command under a parent that ignores SIGINT, as in a script's background, until it writes a line with the text. Then
+    /// interrupts and terminates it. Returns its exit status and its output.
     /// </summary>
     public static async Task<(int Status, string Output)> TerminateInBackgroundAsync(string text, params string[] arguments)
     {
@@ -115,12 +118,12 @@ public sealed class GranaryProcess : IAsyncDisposable
         return (granary._process.ExitCode, granary.Output);
     }
 
-    /// <summary>Waits for the next line that it writes with these texts in it, after those that were waited for before.</summary>
-    /// <exception cref="InvalidOperationException">It ended before; the message is what it wrote.</exception>
+    /// <summary>Waits for the next line with all of these texts, after the lines that were waited for before. Returns it.</summary>
+    /// <exception cref="InvalidOperationException">The process ended before. The message is its output.</exception>
     public async Task<string> WaitForLineAsync(params string[] texts)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        await foreach (var line in _lines.Reader.ReadAllAsync(patience.Token))
+        using var timeout = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        await foreach (var line in _lines.Reader.ReadAllAsync(timeout.Token))
         {
             if (Array.TrueForAll(texts, text => line.Contains(text, StringComparison.Ordinal)))
             {
@@ -131,24 +134,24 @@ public sealed class GranaryProcess : IAsyncDisposable
         throw new InvalidOperationException(Output);
     }
 
-    /// <summary>Ends it at once, as a power failure would: <c>kill -9</c>.</summary>
+    /// <summary>Ends the process at once, as <c>kill -9</c> does.</summary>
     public async Task KillAsync()
     {
         _process.Kill();
         await _process.WaitForExitAsync();
     }
 
-    /// <summary>Asks it to stop: SIGTERM.</summary>
+    /// <summary>Asks the process to stop: SIGTERM.</summary>
     public void Terminate() => Signal("-TERM");
 
-    /// <summary>Interrupts it, as Ctrl+C does: SIGINT.</summary>
+    /// <summary>Interrupts the process as Ctrl+C does: SIGINT.</summary>
     public void Interrupt() => Signal("-INT");
 
-    /// <summary>Waits until it has ended; its exit status.</summary>
+    /// <summary>Waits until the process has ended. Returns its exit status.</summary>
     public async Task<int> WaitForExitAsync()
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        await _process.WaitForExitAsync(patience.Token);
+        using var timeout = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        await _process.WaitForExitAsync(timeout.Token);
         return _process.ExitCode;
     }
 
@@ -164,8 +167,8 @@ public sealed class GranaryProcess : IAsyncDisposable
 
     private static GranaryProcess Start(IEnumerable<string> arguments, params string[] watcher)
     {
-        // A test run in the background of a script (nohup ./test.sh &) ignores SIGINT, and its children would inherit that; Ctrl+C is for
-        // programs in the foreground.
+        // A test run in the background of a script (nohup ./test.sh &) ignores SIGINT. Without "env", the program would inherit that and
+        // would never see the interrupt of a test.
         string[] command = ["env", "--default-signal=INT", .. watcher, "dotnet"];
         var start = new ProcessStartInfo(command[0])
         {
@@ -207,7 +210,7 @@ public sealed class GranaryProcess : IAsyncDisposable
         }
     }
 
-    private void Note(string? line, StringBuilder stream)
+    private void Record(string? line, StringBuilder stream)
     {
         if (line is null)
         {

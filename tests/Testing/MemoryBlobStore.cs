@@ -5,7 +5,9 @@ using Granary.Storage.Blobs;
 
 namespace Granary.Testing;
 
-/// <summary>Objects in memory: the smallest thing that keeps the contract of <see cref="IBlobStore"/>, for tests that make many stores.</summary>
+/// <summary>
+/// Keeps objects in memory, for tests that make many stores. It is the smallest implementation of <see cref="IBlobStore"/>.
+/// </summary>
 public sealed class MemoryBlobStore(TimeProvider time) : IBlobStore
 {
     private readonly Lock _lock = new();
@@ -54,15 +56,17 @@ public sealed class MemoryBlobStore(TimeProvider time) : IBlobStore
         }
     }
 
-    public ValueTask<IBlobReader?> OpenAsync(ObjectId id, Digest digest, CancellationToken cancellationToken) => Open(id, stored => stored.Digest == digest);
+    public ValueTask<IBlobReader?> OpenAsync(ObjectId id, Digest digest, CancellationToken cancellationToken) =>
+        Open(id, stored => stored.Digest == digest);
 
-    public ValueTask<IBlobReader?> OpenUnsealedAsync(ObjectId id, CancellationToken cancellationToken) => Open(id, stored => stored.Digest is null);
+    public ValueTask<IBlobReader?> OpenUnsealedAsync(ObjectId id, CancellationToken cancellationToken) =>
+        Open(id, stored => stored.Digest is null);
 
     public ValueTask DeleteAsync(ObjectId id, Digest? digest, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
-            // A sealed object has its digest in its name: who does not know it does not find it.
+            // The name of a sealed file contains its digest, so other stores do not find the object under another digest either.
             if (_objects.TryGetValue(id, out var stored) && (stored.Digest is null || stored.Digest == digest))
             {
                 stored.Epoch = long.MaxValue;
@@ -94,7 +98,10 @@ public sealed class MemoryBlobStore(TimeProvider time) : IBlobStore
     {
         lock (_lock)
         {
-            return ValueTask.FromResult<IBlobReader?>(_objects.TryGetValue(id, out var stored) && matches(stored) ? new Reader(stored.Bytes.AsMemory(0, (int)stored.Length)) : null);
+            var reader = _objects.TryGetValue(id, out var stored) && matches(stored)
+                ? new Reader(stored.Bytes.AsMemory(0, (int)stored.Length))
+                : null;
+            return ValueTask.FromResult<IBlobReader?>(reader);
         }
     }
 

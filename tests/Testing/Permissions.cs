@@ -1,10 +1,10 @@
 namespace Granary.Testing;
 
-/// <summary>Permissions of files, and programs for which they count.</summary>
+/// <summary>File permissions, and a way to run a program that they restrict.</summary>
 public static class Permissions
 {
     /// <summary>
-    /// What starts another program without the privileges of root that make permissions and low ports mean nothing; nothing where the tests
+    /// The command that starts a program without the privileges of root, which override permissions and allow low ports. Empty if the tests
     /// run as another user.
     /// </summary>
     public static string[] Unprivileged => Environment.UserName == "root"

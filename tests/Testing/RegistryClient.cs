@@ -7,19 +7,24 @@ using Granary.Protocol;
 
 namespace Granary.Testing;
 
-/// <summary>What tests say to a registry: one request at a time, and the short ways that many tests need.</summary>
+/// <summary>A registry client for tests: single requests, and the sequences that many tests need.</summary>
 public sealed class RegistryClient(Uri address) : IDisposable
 {
-    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, MaxConnectionsPerServer = 256, Expect100ContinueTimeout = Timeout.InfiniteTimeSpan })
+    private readonly HttpClient _http = new(new SocketsHttpHandler
+    {
+        AllowAutoRedirect = false,
+        MaxConnectionsPerServer = 256,
+        Expect100ContinueTimeout = Timeout.InfiniteTimeSpan,
+    })
     {
         BaseAddress = address,
         Timeout = TimeSpan.FromSeconds(100),
     };
 
-    /// <summary>The token of the administration, which requests to it carry unless they bring a header of their own.</summary>
+    /// <summary>The token of the administration. Requests to it carry the token unless the test sets the header.</summary>
     public string? AdminToken { get; init; }
 
-    /// <summary>The header with the token, for requests that a test writes byte by byte.</summary>
+    /// <summary>The header line with the token, for raw requests.</summary>
     public string AdminHeader => $"Authorization: Bearer {AdminToken}\r\n";
 
     public static Digest DigestOf(byte[] content, DigestAlgorithm algorithm = DigestAlgorithm.Sha256) => Digest.Compute(algorithm, content);
@@ -33,7 +38,11 @@ public sealed class RegistryClient(Uri address) : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    public async Task<HttpResponseMessage> SendAsync(string method, string path, HttpContent? body = null, params (string Name, string Value)[] headers)
+    public async Task<HttpResponseMessage> SendAsync(
+        string method,
+        string path,
+        HttpContent? body = null,
+        params (string Name, string Value)[] headers)
     {
         using var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = body };
         if (AdminToken is not null
@@ -58,7 +67,7 @@ public sealed class RegistryClient(Uri address) : IDisposable
     public Task<HttpResponseMessage> SendAsync(string method, string path, byte[] body, params (string Name, string Value)[] headers) =>
         SendAsync(method, path, new ByteArrayContent(body), headers);
 
-    /// <summary>Sends bytes as they are, and reads until the server closes: for what no client library would send.</summary>
+    /// <summary>Sends raw bytes that no client library would send, and reads until the server closes the connection.</summary>
     public async Task<string> SendRawAsync(string request)
     {
         using var socket = new TcpClient();
@@ -69,7 +78,7 @@ public sealed class RegistryClient(Uri address) : IDisposable
         return await reader.ReadToEndAsync();
     }
 
-    /// <summary>Sends a part of a request, waits, and says that there is no more; ends when the server closes.</summary>
+    /// <summary>Sends a part of a request, waits, and ends its direction. Returns when the server closes the connection.</summary>
     public async Task SendPartAsync(string head, byte[] body, Func<Task> beforeTheEnd)
     {
         using var socket = new TcpClient();
@@ -85,15 +94,15 @@ public sealed class RegistryClient(Uri address) : IDisposable
         }
         catch (IOException)
         {
-            // The server closes without reading to the end: a reset.
+            // The server closed the connection before it read all bytes, which resets it.
         }
     }
 
-    /// <summary>Sends a request line as it is, with nothing that normalizes the path.</summary>
+    /// <summary>Sends a raw request line, so that no client normalizes the path.</summary>
     public Task<string> SendRawAsync(string method, string target) =>
         SendRawAsync($"{method} {target} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
 
-    /// <summary>Starts an upload and answers its location.</summary>
+    /// <summary>Starts an upload and returns its location.</summary>
     public async Task<string> StartUploadAsync(string repository, string query = "")
     {
         using var answer = await SendAsync("POST", $"/v2/{repository}/blobs/uploads/{query}");
@@ -111,10 +120,15 @@ public sealed class RegistryClient(Uri address) : IDisposable
         return digest;
     }
 
-    public Task<HttpResponseMessage> PushManifestAsync(string repository, string reference, byte[] manifest, string mediaType = MediaTypes.OciManifest, params (string Name, string Value)[] headers) =>
+    public Task<HttpResponseMessage> PushManifestAsync(
+        string repository,
+        string reference,
+        byte[] manifest,
+        string mediaType = MediaTypes.OciManifest,
+        params (string Name, string Value)[] headers) =>
         SendAsync("PUT", $"/v2/{repository}/manifests/{reference}", manifest, [("Content-Type", mediaType), .. headers]);
 
-    /// <summary>Pushes an image of one small layer; its manifest.</summary>
+    /// <summary>Pushes an image with one small layer. Returns its manifest.</summary>
     public async Task<(Digest Digest, byte[] Manifest)> PushImageAsync(string repository, string tag, int layerSize = 100)
     {
         var (config, layer) = (RandomBytes(50), RandomBytes(layerSize));
@@ -135,7 +149,7 @@ public sealed class RegistryClient(Uri address) : IDisposable
 
     public async Task<JsonNode> GetJsonAsync(string path) => JsonNode.Parse(await GetBytesAsync(path))!;
 
-    /// <summary>The codes of an error answer.</summary>
+    /// <summary>Reads the codes of an error response.</summary>
     public static async Task<string[]> ErrorCodesAsync(HttpResponseMessage answer)
     {
         using var document = JsonDocument.Parse(await answer.Content.ReadAsByteArrayAsync());
@@ -146,7 +160,9 @@ public sealed class RegistryClient(Uri address) : IDisposable
     {
         if (answer.StatusCode != status)
         {
-            throw new InvalidOperationException($"{answer.RequestMessage?.Method} {answer.RequestMessage?.RequestUri}: {(int)answer.StatusCode}, not {(int)status}.");
+            var request = answer.RequestMessage;
+            throw new InvalidOperationException(
+                $"{request?.Method} {request?.RequestUri}: {(int)answer.StatusCode}, not {(int)status}.");
         }
     }
 }

@@ -1,6 +1,6 @@
 namespace Granary.Testing;
 
-/// <summary>The system's time, moved by as much as the test says. Timers run as ever: the cluster underneath needs them.</summary>
+/// <summary>The system's time, which a test can advance. Timers keep the system's time, because Orleans needs them.</summary>
 public sealed class ShiftedTime : TimeProvider
 {
     private long _shift;

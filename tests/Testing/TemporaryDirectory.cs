@@ -1,6 +1,6 @@
 namespace Granary.Testing;
 
-/// <summary>A new directory, removed with everything in it.</summary>
+/// <summary>A new directory, which is deleted with all its files.</summary>
 public sealed class TemporaryDirectory : IDisposable
 {
     public string Path { get; } = Directory.CreateTempSubdirectory("granary-test-").FullName;
@@ -15,7 +15,7 @@ public sealed class TemporaryDirectory : IDisposable
         }
         catch (DirectoryNotFoundException)
         {
-            // A test removed it to see what happens.
+            // The test deleted the directory itself.
         }
     }
 }

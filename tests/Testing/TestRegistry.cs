@@ -4,7 +4,7 @@ using Granary.Storage.Data;
 
 namespace Granary.Testing;
 
-/// <summary>A whole registry in the test's process: real HTTP on a free port, real SQLite, real files.</summary>
+/// <summary>A registry in the test's process: real HTTP on a free port, real SQLite, real files.</summary>
 public sealed class TestRegistry : IAsyncDisposable
 {
     private readonly TemporaryDirectory? _owned;
@@ -26,7 +26,7 @@ public sealed class TestRegistry : IAsyncDisposable
 
     public IServiceProvider Services => _server.Services;
 
-    /// <summary>Starts a registry with settings by name; in a directory of its own if none is named.</summary>
+    /// <summary>Starts a registry with settings by name, in a temporary directory unless <c>data</c> names one.</summary>
     public static async Task<TestRegistry> StartAsync(
         IReadOnlyDictionary<string, string>? settings = null,
         TimeProvider? time = null)
@@ -44,7 +44,7 @@ public sealed class TestRegistry : IAsyncDisposable
         return new TestRegistry(server, all["data"], owned);
     }
 
-    /// <summary>Reads the token of a data directory's administration; null if it has none.</summary>
+    /// <summary>Reads the token of a data directory's administration. Returns null if there is none.</summary>
     public static string? ReadAdminToken(string data)
     {
         var file = Path.Combine(data, AdminToken.FileName);

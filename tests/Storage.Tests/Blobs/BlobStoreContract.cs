@@ -4,7 +4,7 @@ using Granary.Storage.Blobs;
 
 namespace Granary.Storage.Tests.Blobs;
 
-/// <summary>What every store of objects promises.</summary>
+/// <summary>The contract of <see cref="IBlobStore"/>, which every implementation passes.</summary>
 public abstract class BlobStoreContract
 {
     protected abstract IBlobStore Store { get; }
@@ -13,7 +13,7 @@ public abstract class BlobStoreContract
     [InlineData(0, DigestAlgorithm.Sha256)]
     [InlineData(1, DigestAlgorithm.Sha512)]
     [InlineData(300_000, DigestAlgorithm.Sha256)]
-    public async Task What_was_written_and_sealed_can_be_read(int size, DigestAlgorithm algorithm)
+    public async Task A_sealed_object_has_the_bytes_that_were_written(int size, DigestAlgorithm algorithm)
     {
         var content = RegistryClient.RandomBytes(size);
         var digest = Digest.Compute(algorithm, content);
@@ -26,7 +26,7 @@ public abstract class BlobStoreContract
     }
 
     [Fact]
-    public async Task Sealing_twice_is_harmless_and_sealing_nothing_is_said()
+    public async Task Sealing_is_idempotent_and_a_missing_object_is_not_sealed()
     {
         var (id, digest) = (NewId(), DigestOf(new byte[10]));
         await WriteAsync(id, 1, 0, new byte[10]);
@@ -37,7 +37,7 @@ public abstract class BlobStoreContract
     }
 
     [Fact]
-    public async Task Taking_again_cuts_off_what_does_not_count()
+    public async Task A_new_writer_truncates_the_object_to_its_offset()
     {
         var id = NewId();
         await WriteAsync(id, 1, 0, [1, 2, 3, 4, 5, 6]);
@@ -48,7 +48,7 @@ public abstract class BlobStoreContract
     }
 
     [Fact]
-    public async Task More_than_is_there_cannot_be_taken()
+    public async Task An_object_that_is_shorter_than_the_offset_cannot_be_opened()
     {
         var id = NewId();
         await WriteAsync(id, 1, 0, [1, 2, 3]);
@@ -58,7 +58,7 @@ public abstract class BlobStoreContract
     }
 
     [Fact]
-    public async Task A_newer_epoch_fences_the_older()
+    public async Task A_newer_epoch_fences_an_older_one()
     {
         var id = NewId();
         await using var old = (await Store.OpenWriterAsync(id, 1, 0, default))!;
@@ -77,7 +77,7 @@ public abstract class BlobStoreContract
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Sealing_and_deleting_end_the_writer(bool seal)
+    public async Task Sealing_and_deleting_fence_the_writer(bool seal)
     {
         var id = NewId();
         await using var writer = (await Store.OpenWriterAsync(id, 1, 0, default))!;
@@ -97,7 +97,7 @@ public abstract class BlobStoreContract
     }
 
     [Fact]
-    public async Task A_deleted_object_is_gone_but_not_for_who_reads_it()
+    public async Task An_open_reader_reads_on_after_the_object_is_deleted()
     {
         var (id, content) = (NewId(), RegistryClient.RandomBytes(1000));
         var digest = DigestOf(content);
@@ -113,7 +113,7 @@ public abstract class BlobStoreContract
     }
 
     [Fact]
-    public async Task Ranges_are_read_side_by_side()
+    public async Task Several_ranges_are_read_at_once()
     {
         var (id, content) = (NewId(), RegistryClient.RandomBytes(200_000));
         var digest = DigestOf(content);
@@ -131,7 +131,7 @@ public abstract class BlobStoreContract
     }
 
     [Fact]
-    public async Task All_objects_are_listed_sealed_or_not()
+    public async Task Sealed_and_unsealed_objects_are_listed()
     {
         var (open, closed) = (NewId(), NewId());
         var digest = DigestOf([1, 2, 3]);
@@ -150,10 +150,10 @@ public abstract class BlobStoreContract
     }
 
     [Fact]
-    public async Task It_says_that_it_can_be_written() => await Store.CheckAsync(default);
+    public async Task A_writable_store_passes_its_check() => await Store.CheckAsync(default);
 
     [Fact]
-    public async Task Many_are_written_at_once() => await Parallel.ForAsync(0, 64, async (_, _) =>
+    public async Task Many_objects_are_written_at_once() => await Parallel.ForAsync(0, 64, async (_, _) =>
     {
         var (id, content) = (NewId(), RegistryClient.RandomBytes(50_000));
         await WriteAsync(id, 1, 0, content);

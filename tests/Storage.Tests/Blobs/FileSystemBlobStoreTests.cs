@@ -30,7 +30,7 @@ public sealed class FileSystemBlobStoreTests : BlobStoreContract, IDisposable
     }
 
     [Fact]
-    public async Task A_restart_finds_everything_and_takes_any_epoch()
+    public async Task A_restart_keeps_all_objects_and_accepts_a_newer_epoch()
     {
         var (open, closed) = (NewId(), NewId());
         await WriteAsync(open, 7, 0, [1, 2, 3]);
@@ -45,7 +45,7 @@ public sealed class FileSystemBlobStoreTests : BlobStoreContract, IDisposable
     }
 
     [Fact]
-    public async Task Nothing_stays_open()
+    public async Task No_file_stays_open()
     {
         for (var i = 0; i < 50; i++)
         {
@@ -56,8 +56,10 @@ public sealed class FileSystemBlobStoreTests : BlobStoreContract, IDisposable
             await ReadAsync(await Store.OpenAsync(id, DigestOf([1]), default));
         }
 
-        // Other tests of this process have files open too, but none below this directory.
-        Assert.DoesNotContain(Directory.GetFiles("/proc/self/fd").Select(Target), target => target?.StartsWith(_directory.Path, StringComparison.Ordinal) == true);
+        // Other tests of this process have open files too, but not below this directory.
+        Assert.DoesNotContain(
+            Directory.GetFiles("/proc/self/fd").Select(Target),
+            target => target?.StartsWith(_directory.Path, StringComparison.Ordinal) == true);
     }
 
     private static string? Target(string descriptor)

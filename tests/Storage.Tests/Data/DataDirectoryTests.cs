@@ -11,7 +11,7 @@ public sealed class DataDirectoryTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public void A_directory_keeps_its_identity()
+    public void A_directory_keeps_its_cluster_id()
     {
         Guid made;
         using (var first = DataDirectory.Open(_directory.Combine("new/data")))
@@ -35,7 +35,7 @@ public sealed class DataDirectoryTests : IDisposable
     [InlineData("granary-data 4\ncluster 00000000000000000000000000000001\n", "newer release")]
     [InlineData("granary-data 1\n", "damaged")]
     [InlineData("", "damaged")]
-    public void A_format_that_is_not_known_is_refused(string format, string reason)
+    public void An_unknown_format_is_refused(string format, string reason)
     {
         File.WriteAllText(_directory.Combine("format"), format);
 
@@ -43,7 +43,7 @@ public sealed class DataDirectoryTests : IDisposable
     }
 
     [Fact]
-    public async Task A_directory_of_format_1_is_upgraded_and_keeps_what_it_has()
+    public async Task A_directory_of_format_1_is_upgraded_and_keeps_its_rows()
     {
         var old = MakeFormat1(_directory.Path);
 
@@ -51,16 +51,24 @@ public sealed class DataDirectoryTests : IDisposable
         {
             Assert.Equal(new Guid("00000000000000000000000000000001"), opened.ClusterId);
             Assert.True(opened.HasOldRows);
-            Assert.Equal("granary-data 3\ncluster 00000000000000000000000000000001\nupgrading rows\n", await File.ReadAllTextAsync(_directory.Combine("format")));
-            await AssertHasAsync(opened, old);
-            await opened.Partitions.CommitAsync(new PartitionKey("p"), new Head(1), [Mutation.Put("large", RegistryClient.RandomBytes(5000))], default);
+            Assert.Equal(
+                "granary-data 3\ncluster 00000000000000000000000000000001\nupgrading rows\n",
+                await File.ReadAllTextAsync(_directory.Combine("format")));
+            await AssertHasRowsAsync(opened, old);
+            await opened.Partitions.CommitAsync(
+                new PartitionKey("p"),
+                new Head(1),
+                [Mutation.Put("large", RegistryClient.RandomBytes(5000))],
+                default);
         }
 
         using (var interrupted = Open())
         {
             Assert.True(interrupted.HasOldRows);
             interrupted.MarkRowsUpgraded();
-            Assert.Equal("granary-data 3\ncluster 00000000000000000000000000000001\n", await File.ReadAllTextAsync(_directory.Combine("format")));
+            Assert.Equal(
+                "granary-data 3\ncluster 00000000000000000000000000000001\n",
+                await File.ReadAllTextAsync(_directory.Combine("format")));
         }
 
         using var again = Open();
@@ -80,11 +88,11 @@ public sealed class DataDirectoryTests : IDisposable
         }
 
         using var restored = DataDirectory.Open(_directory.Combine("restored"));
-        await AssertHasAsync(restored, old);
+        await AssertHasRowsAsync(restored, old);
     }
 
     [Fact]
-    public void A_directory_of_format_1_that_cannot_be_upgraded_stays_one()
+    public void A_failed_upgrade_leaves_the_directory_in_format_1()
     {
         MakeFormat1(_directory.Path);
         var file = _directory.Combine("metadata.db");
@@ -98,16 +106,18 @@ public sealed class DataDirectoryTests : IDisposable
     }
 
     [Fact]
-    public void A_directory_of_somebody_else_is_refused()
+    public void A_directory_with_foreign_files_is_refused()
     {
         File.WriteAllText(_directory.Combine("thesis.txt"), "do not touch");
 
         Assert.Contains("thesis.txt", Assert.Throws<DataDirectoryException>(Open).Message, StringComparison.Ordinal);
-        Assert.Equal(["lock", "thesis.txt"], Directory.GetFileSystemEntries(_directory.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["lock", "thesis.txt"],
+            Directory.GetFileSystemEntries(_directory.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 
     [Fact]
-    public void A_start_that_was_cut_off_in_the_middle_is_made_good()
+    public void An_interrupted_first_start_is_completed()
     {
         File.WriteAllText(_directory.Combine("format.new"), "gran");
 
@@ -117,7 +127,7 @@ public sealed class DataDirectoryTests : IDisposable
     }
 
     [Fact]
-    public async Task A_backup_can_be_restored_where_nothing_but_the_ballast_is_left()
+    public async Task A_backup_is_restored_to_a_directory_that_has_only_the_ballast()
     {
         using var backup = new TemporaryDirectory();
         using (var opened = Open())
@@ -150,14 +160,14 @@ public sealed class DataDirectoryTests : IDisposable
     }
 
     [Fact]
-    public void A_file_is_no_directory()
+    public void A_file_is_refused_as_a_data_directory()
     {
         File.WriteAllText(_directory.Combine("file"), "");
 
         Assert.Throws<DataDirectoryException>(() => DataDirectory.Open(_directory.Combine("file")));
     }
 
-    /// <summary>A directory as release 1 made it, with large values among its rows.</summary>
+    /// <summary>Makes a directory of format 1, with large values in the tree of rows.</summary>
     private static byte[] MakeFormat1(string path)
     {
         File.WriteAllText(Path.Combine(path, "format"), "granary-data 1\ncluster 00000000000000000000000000000001\n");
@@ -176,7 +186,7 @@ public sealed class DataDirectoryTests : IDisposable
         return value;
     }
 
-    private static async Task AssertHasAsync(DataDirectory directory, byte[] large)
+    private static async Task AssertHasRowsAsync(DataDirectory directory, byte[] large)
     {
         var page = await directory.Partitions.ScanAsync(new PartitionKey("p"), "", after: null, limit: 10, default);
         Assert.Equal(["large", "other", "small"], page.Rows.Select(row => row.Key));

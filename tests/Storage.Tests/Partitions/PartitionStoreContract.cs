@@ -4,7 +4,7 @@ using Granary.Storage.Partitions;
 
 namespace Granary.Storage.Tests.Partitions;
 
-/// <summary>What every store of partitions promises.</summary>
+/// <summary>The contract of <see cref="IPartitionStore"/>, which every implementation passes.</summary>
 public abstract class PartitionStoreContract
 {
     private static readonly PartitionKey One = new("test/one");
@@ -47,7 +47,7 @@ public abstract class PartitionStoreContract
     }
 
     [Fact]
-    public async Task Of_many_commits_over_one_head_one_wins()
+    public async Task Of_many_commits_over_one_head_exactly_one_succeeds()
     {
         for (var round = 0; round < 20; round++)
         {
@@ -71,7 +71,7 @@ public abstract class PartitionStoreContract
     }
 
     [Fact]
-    public async Task A_batch_puts_overwrites_and_deletes()
+    public async Task A_batch_inserts_overwrites_and_deletes()
     {
         var head = await CommitAsync(One, Head.None, Put("a", "1"), Put("b", "1"), Put("c", ""));
 
@@ -81,7 +81,7 @@ public abstract class PartitionStoreContract
     }
 
     [Fact]
-    public async Task A_batch_has_any_size()
+    public async Task A_batch_may_have_thousands_of_rows()
     {
         var batch = Enumerable.Range(0, 10_000).Select(i => Put($"row/{i:d5}", $"{i}")).ToArray();
 
@@ -91,7 +91,7 @@ public abstract class PartitionStoreContract
     }
 
     [Fact]
-    public async Task Keys_and_values_have_the_sizes_that_are_promised()
+    public async Task The_longest_key_and_the_largest_value_are_stored()
     {
         var key = new string('k', Row.MaxKeyLength);
         var value = new byte[Row.MaxValueLength];
@@ -113,9 +113,10 @@ public abstract class PartitionStoreContract
     }
 
     [Fact]
-    public async Task A_scan_sees_its_prefix_and_nothing_beside_it()
+    public async Task A_scan_returns_only_rows_with_its_prefix()
     {
-        await CommitAsync(One, Head.None, [.. new[] { "tag", "tag.", "tag.x", "tag/", "tag/a", "tag/b", "tag/bb", "tag/c", "tag0", "tagged/x" }.Select(key => Put(key, key))]);
+        string[] keys = ["tag", "tag.", "tag.x", "tag/", "tag/a", "tag/b", "tag/bb", "tag/c", "tag0", "tagged/x"];
+        await CommitAsync(One, Head.None, [.. keys.Select(key => Put(key, key))]);
 
         Assert.Equal(["tag/", "tag/a", "tag/b", "tag/bb", "tag/c"], (await ScanAsync(One, "tag/")).Select(row => row.Key));
         Assert.Equal(["tag/bb", "tag/c"], (await ScanAsync(One, "tag/", after: "tag/b")).Select(row => row.Key));
@@ -126,7 +127,7 @@ public abstract class PartitionStoreContract
     }
 
     [Fact]
-    public async Task A_long_scan_goes_on_while_rows_are_committed()
+    public async Task A_long_scan_continues_while_rows_are_committed()
     {
         var head = await CommitAsync(One, Head.None, [.. Enumerable.Range(0, 3000).Select(i => Put($"row/{i:d5}", new string('x', 100)))]);
 
@@ -141,7 +142,7 @@ public abstract class PartitionStoreContract
     }
 
     [Fact]
-    public async Task A_page_ends_at_its_limit_and_says_whether_others_may_follow()
+    public async Task A_page_ends_at_its_limit_and_says_whether_more_rows_may_follow()
     {
         await CommitAsync(One, Head.None, Put("row/1", "x"), Put("row/2", "x"), Put("row/3", "x"), Put("s", "x"));
 
@@ -159,7 +160,7 @@ public abstract class PartitionStoreContract
     }
 
     [Fact]
-    public async Task A_scan_of_large_rows_finds_them_all()
+    public async Task A_scan_returns_all_large_rows()
     {
         await CommitAsync(One, Head.None, [.. Enumerable.Range(0, 6).Select(i => Put($"row/{i}", new string('x', 600_000)))]);
 
@@ -167,7 +168,7 @@ public abstract class PartitionStoreContract
     }
 
     [Fact]
-    public async Task A_scan_may_be_left_early()
+    public async Task A_scan_may_end_early()
     {
         await CommitAsync(One, Head.None, [.. Enumerable.Range(0, 2000).Select(i => Put($"row/{i:d5}", "x"))]);
 
@@ -182,7 +183,7 @@ public abstract class PartitionStoreContract
     }
 
     [Fact]
-    public async Task Partitions_do_not_see_each_other()
+    public async Task Partitions_do_not_share_rows()
     {
         await CommitAsync(One, Head.None, Put("a", "one"));
         await CommitAsync(Two, Head.None, Put("a", "two"), Put("b", "two"));
@@ -192,7 +193,7 @@ public abstract class PartitionStoreContract
     }
 
     [Fact]
-    public async Task A_dropped_partition_begins_again()
+    public async Task A_dropped_partition_starts_again_at_version_0()
     {
         var head = await CommitAsync(One, Head.None, Put("a", "1"));
         await Assert.ThrowsAsync<HeadMovedException>(() => Store.DropAsync(One, Head.None, default).AsTask());
@@ -206,25 +207,25 @@ public abstract class PartitionStoreContract
     }
 
     [Fact]
-    public async Task Partitions_are_walked_in_order()
+    public async Task Partitions_are_listed_in_order()
     {
-        var names = Enumerable.Range(0, 1100).Select(i => $"walk/{i:d4}").ToArray();
-        foreach (var name in names.Append("walk.other").Append("other"))
+        var names = Enumerable.Range(0, 1100).Select(i => $"list/{i:d4}").ToArray();
+        foreach (var name in names.Append("list.other").Append("other"))
         {
             await CommitAsync(new PartitionKey(name), Head.None, Put("a", "1"));
         }
 
-        var walked = new List<string>();
-        await foreach (var partition in Store.PartitionsAsync("walk/", default))
+        var listed = new List<string>();
+        await foreach (var partition in Store.PartitionsAsync("list/", default))
         {
-            walked.Add(partition.Value);
+            listed.Add(partition.Value);
         }
 
-        Assert.Equal(names, walked);
+        Assert.Equal(names, listed);
     }
 
     [Fact]
-    public async Task What_the_caller_does_to_its_bytes_later_changes_nothing()
+    public async Task Bytes_that_the_caller_changes_after_a_commit_do_not_change_the_row()
     {
         var bytes = "before"u8.ToArray();
         await CommitAsync(One, Head.None, Mutation.Put("a", bytes));
@@ -235,7 +236,7 @@ public abstract class PartitionStoreContract
     }
 
     [Fact]
-    public async Task It_does_what_a_sorted_dictionary_would()
+    public async Task A_partition_behaves_like_a_sorted_dictionary()
     {
         var genKey = Gen.String[Gen.Char["ab/."], 1, 4];
         var genBatch = Gen.Select(genKey, Gen.Bool, Gen.Int[0, 99]).Array[0, 6];
@@ -277,8 +278,11 @@ public abstract class PartitionStoreContract
 
                     foreach (var prefix in new[] { "", "a", "a/", "b." })
                     {
-                        var expected = model.Where(row => row.Key.StartsWith(prefix, StringComparison.Ordinal)).Select(row => (row.Key, row.Value));
-                        Assert.Equal(expected, (await ScanAsync(key, prefix)).Select(row => (row.Key, Encoding.UTF8.GetString(row.Value.Span))));
+                        var expected = model
+                            .Where(row => row.Key.StartsWith(prefix, StringComparison.Ordinal))
+                            .Select(row => (row.Key, row.Value));
+                        var scanned = await ScanAsync(key, prefix);
+                        Assert.Equal(expected, scanned.Select(row => (row.Key, Encoding.UTF8.GetString(row.Value.Span))));
                     }
                 }
             },
@@ -287,7 +291,7 @@ public abstract class PartitionStoreContract
     }
 
     [Fact]
-    public async Task Values_of_any_size_take_each_others_place()
+    public async Task A_value_of_any_size_replaces_one_of_any_other_size()
     {
         int[] sizes = [0, 1, 511, 512, 513, 1003, 5000, 64 * 1024, 600, 0, 700, 3];
         var head = Head.None;
@@ -298,7 +302,8 @@ public abstract class PartitionStoreContract
             head = await CommitAsync(One, head, Mutation.Put("row/changed", value), Mutation.Put($"row/{size}", value));
 
             Assert.Equal(value, (await Store.GetAsync(One, ["row/changed"], default))[0]!.Value.ToArray());
-            Assert.Equal([size, size], (await Store.GetAsync(One, ["row/changed", $"row/{size}"], default)).Select(found => found!.Value.Length));
+            var both = await Store.GetAsync(One, ["row/changed", $"row/{size}"], default);
+            Assert.Equal([size, size], both.Select(found => found!.Value.Length));
             Assert.Equal(value, (await ScanAsync(One, "row/changed")).Single().Value.ToArray());
         }
 
@@ -307,7 +312,7 @@ public abstract class PartitionStoreContract
     }
 
     [Fact]
-    public async Task What_is_queued_becomes_true_like_any_commit()
+    public async Task A_queued_batch_is_committed_like_any_other()
     {
         var waiting = Store.Queue(Two, Head.None, [Put("a", "2")], dependsOn: [], isDeferrable: true);
         var queued = Store.Queue(One, Head.None, [Put("a", "1")], dependsOn: [], isDeferrable: false);
@@ -323,11 +328,14 @@ public abstract class PartitionStoreContract
 
     protected static Mutation Put(string key, string value) => Mutation.Put(key, Encoding.UTF8.GetBytes(value));
 
-    protected async Task<Head> CommitAsync(PartitionKey partition, Head expected, params Mutation[] batch) => await Store.CommitAsync(partition, expected, batch, default);
+    protected async Task<Head> CommitAsync(PartitionKey partition, Head expected, params Mutation[] batch) =>
+        await Store.CommitAsync(partition, expected, batch, default);
 
-    /// <summary>The values with bars between them; a dash where there is no row.</summary>
+    /// <summary>Returns the values with bars between them, and a dash for a missing row.</summary>
     protected async Task<string> GetAsync(PartitionKey partition, params string[] keys) =>
-        string.Join('|', (await Store.GetAsync(partition, keys, default)).Select(value => value is { } bytes ? Encoding.UTF8.GetString(bytes.Span) : "-"));
+        string.Join('|', (await Store.GetAsync(partition, keys, default)).Select(Text));
+
+    private static string Text(ReadOnlyMemory<byte>? value) => value is { } bytes ? Encoding.UTF8.GetString(bytes.Span) : "-";
 
     private async Task<List<Row>> ScanAsync(PartitionKey partition, string prefix, string? after = null)
     {

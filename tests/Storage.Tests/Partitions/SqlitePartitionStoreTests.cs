@@ -30,7 +30,7 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
     }
 
     [Fact]
-    public async Task What_was_committed_is_in_the_file()
+    public async Task Committed_rows_survive_a_restart()
     {
         await CommitAsync(Key, Head.None, Put("a", "1"));
 
@@ -41,9 +41,11 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
     }
 
     [Fact]
-    public async Task Closing_finishes_what_is_queued()
+    public async Task Closing_commits_what_is_queued()
     {
-        var commits = Enumerable.Range(0, 500).Select(i => CommitAsync(new PartitionKey($"queued/{i}"), Head.None, Put("a", $"{i}"))).ToArray();
+        var commits = Enumerable.Range(0, 500)
+            .Select(i => CommitAsync(new PartitionKey($"queued/{i}"), Head.None, Put("a", $"{i}")))
+            .ToArray();
 
         Reopen();
         await Task.WhenAll(commits);
@@ -52,7 +54,7 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
     }
 
     [Fact]
-    public async Task Commits_of_many_partitions_at_once_all_hold()
+    public async Task Commits_of_many_partitions_at_once_are_all_stored()
     {
         await Task.WhenAll(Enumerable.Range(0, 32).Select(number => Task.Run(async () =>
         {
@@ -83,51 +85,61 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
     }
 
     [Fact]
-    public async Task What_can_wait_waits_for_company_and_goes_with_it()
+    public async Task Deferred_commits_share_the_transaction_of_the_next_commit()
     {
         await CommitAsync(Key, Head.None, Put("a", "1"));
         var before = Transactions();
-        var waiting = Queue(Key, new Head(1), isDeferrable: true);
+        var deferred = Queue(Key, new Head(1), isDeferrable: true);
         var second = Queue(new PartitionKey("test/third"), Head.None, isDeferrable: true);
         Assert.Equal(new Head(1), await _store.OpenAsync(Key, default));
 
-        var resting = Queue(Other, Head.None, isDeferrable: false, waiting.Number!.Value);
+        var dependent = Queue(Other, Head.None, isDeferrable: false, deferred.Number!.Value);
 
-        Assert.Equal(new Head(1), await resting.Done);
+        Assert.Equal(new Head(1), await dependent.Done);
         Assert.Equal(new Head(2), await _store.OpenAsync(Key, default));
-        Assert.Equal(new Head(2), await waiting.Done);
+        Assert.Equal(new Head(2), await deferred.Done);
         Assert.Equal(new Head(1), await second.Done);
         Assert.Equal(before + 1, Transactions());
     }
 
     [Fact]
-    public async Task What_can_wait_goes_when_somebody_is_in_a_hurry()
+    public async Task Flushing_commits_what_is_deferred()
     {
-        var waiting = Queue(Key, Head.None, isDeferrable: true);
+        var deferred = Queue(Key, Head.None, isDeferrable: true);
         var other = Queue(Other, Head.None, isDeferrable: true);
 
         _store.FlushDeferred();
 
-        Assert.Equal(new Head(1), await waiting.Done);
+        Assert.Equal(new Head(1), await deferred.Done);
         Assert.Equal(new Head(1), await other.Done);
     }
 
-    /// <summary>Commits of random partitions, some stale, some of transactions that fail, that rest on random others: whatever is true, so is what it rests on, and who was told so was told the truth.</summary>
+    /// <summary>
+    /// Commits of random partitions depend on random others; some are stale, and some transactions fail. Each row that is stored has the
+    /// rows that its commit depends on, and each caller got the true outcome.
+    /// </summary>
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public async Task Nothing_is_true_that_rests_on_something_that_is_not(int seed)
+    public async Task A_commit_is_stored_only_with_its_dependencies(int seed)
     {
         var random = new Random(seed);
         var commits = new List<(QueuedCommit Queued, PartitionKey Partition, int[] DependsOn)>();
         for (var i = 0; i < 1500; i++)
         {
             var partition = new PartitionKey($"random/{(random.Next(3) > 0 ? i : random.Next(i + 1))}");
-            int[] dependsOn = i == 0 ? [] : [.. Enumerable.Range(0, random.Next(3)).Select(_ => Math.Max(0, i - 1 - random.Next(random.Next(4) == 0 ? i : 4)))];
+            int[] dependsOn = i == 0
+                ? []
+                : [.. Enumerable.Range(0, random.Next(3)).Select(_ => Math.Max(0, i - 1 - random.Next(random.Next(4) == 0 ? i : 4)))];
             Mutation[] rows = [Put($"commit/{i}", "x"), Mutation.Put("size", new byte[random.Next(8) == 0 ? 60_000 : 10])];
             var batch = random.Next(40) == 0 ? new Unreadable(rows) : WithLargeRows(rows, random.Next(15) == 0 ? 20 : 0);
-            var queued = _store.Queue(partition, Head.None, batch, [.. dependsOn.Select(basis => commits[basis].Queued.Number!.Value)], isDeferrable: random.Next(2) == 0);
+            var queued = _store.Queue(
+                partition,
+                Head.None,
+                batch,
+                [.. dependsOn.Select(dependency => commits[dependency].Queued.Number!.Value)],
+                isDeferrable: random.Next(2) == 0);
             commits.Add((queued, partition, dependsOn));
             if (random.Next(20) == 0)
             {
@@ -137,16 +149,18 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
         }
 
         _store.FlushDeferred();
-        var isTrue = new bool[commits.Count];
+        var isStored = new bool[commits.Count];
         for (var i = 0; i < commits.Count; i++)
         {
-            var told = await IsDoneAsync(commits[i].Queued.Done);
-            isTrue[i] = await GetAsync(commits[i].Partition, $"commit/{i}") == "x";
-            Assert.Equal(told, isTrue[i]);
-            Assert.True(!isTrue[i] || commits[i].DependsOn.All(basis => isTrue[basis]), $"{i} is true, and one of {string.Join(' ', commits[i].DependsOn)} is not.");
+            var isAcknowledged = await IsDoneAsync(commits[i].Queued.Done);
+            isStored[i] = await GetAsync(commits[i].Partition, $"commit/{i}") == "x";
+            Assert.Equal(isAcknowledged, isStored[i]);
+            Assert.True(
+                !isStored[i] || commits[i].DependsOn.All(dependency => isStored[dependency]),
+                $"Commit {i} is stored, and one of {string.Join(' ', commits[i].DependsOn)} is not.");
         }
 
-        Assert.InRange(isTrue.Count(done => done), 100, 1400);
+        Assert.InRange(isStored.Count(stored => stored), 100, 1400);
 
         static IReadOnlyList<Mutation> WithLargeRows(Mutation[] rows, int count) =>
             [.. Enumerable.Range(0, count).Select(number => Mutation.Put($"large/{number}", new byte[60_000])), .. rows];
@@ -166,34 +180,34 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
     }
 
     [Fact]
-    public async Task What_can_wait_does_not_wait_for_ever()
+    public async Task A_deferred_commit_is_committed_after_a_time()
     {
         foreach (var partition in (PartitionKey[])[Key, Other])
         {
-            var waiting = Queue(partition, Head.None, isDeferrable: true);
+            var deferred = Queue(partition, Head.None, isDeferrable: true);
             Assert.Equal(Head.None, await _store.OpenAsync(partition, default));
 
             _time.Advance(TimeSpan.FromSeconds(1));
 
-            Assert.Equal(new Head(1), await waiting.Done);
+            Assert.Equal(new Head(1), await deferred.Done);
         }
     }
 
     [Fact]
-    public async Task Closing_finishes_what_can_wait()
+    public async Task Closing_commits_what_is_deferred()
     {
-        var waiting = Queue(Key, Head.None, isDeferrable: true);
+        var deferred = Queue(Key, Head.None, isDeferrable: true);
 
         Reopen();
 
-        Assert.Equal(new Head(1), await waiting.Done);
+        Assert.Equal(new Head(1), await deferred.Done);
         Assert.Equal(new Head(1), await _store.OpenAsync(Key, default));
     }
 
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task What_rests_on_a_commit_that_lost_fails_and_nothing_of_it_is_done(bool inOneTransaction)
+    public async Task A_commit_that_depends_on_a_stale_one_fails_and_changes_nothing(bool inOneTransaction)
     {
         await CommitAsync(Key, Head.None, Put("a", "1"));
         var stale = Queue(Key, Head.None, isDeferrable: inOneTransaction);
@@ -202,28 +216,30 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
             await Assert.ThrowsAsync<HeadMovedException>(() => stale.Done);
         }
 
-        var resting = Queue(Other, Head.None, isDeferrable: true, stale.Number!.Value);
-        var restingOnThat = Queue(new PartitionKey("test/third"), Head.None, isDeferrable: false, resting.Number!.Value);
+        var dependent = Queue(Other, Head.None, isDeferrable: true, stale.Number!.Value);
+        var indirect = Queue(new PartitionKey("test/third"), Head.None, isDeferrable: false, dependent.Number!.Value);
 
-        await Assert.ThrowsAsync<StorageException>(() => resting.Done);
-        await Assert.ThrowsAsync<StorageException>(() => restingOnThat.Done);
+        await Assert.ThrowsAsync<StorageException>(() => dependent.Done);
+        await Assert.ThrowsAsync<StorageException>(() => indirect.Done);
         Assert.Equal(Head.None, await _store.OpenAsync(Other, default));
         Assert.Equal(new Head(1), await Queue(Other, Head.None, isDeferrable: false).Done);
     }
 
     [Fact]
-    public async Task What_rests_on_a_transaction_that_failed_fails()
+    public async Task A_commit_that_depends_on_a_failed_transaction_fails()
     {
         await ExecuteAsync("ALTER TABLE large_values RENAME TO gone");
-        var failing = _store.Queue(Key, Head.None, [Mutation.Put("a", RegistryClient.RandomBytes(1000))], dependsOn: [], isDeferrable: false);
+        Mutation[] large = [Mutation.Put("a", RegistryClient.RandomBytes(1000))];
+        var failing = _store.Queue(Key, Head.None, large, dependsOn: [], isDeferrable: false);
         var reason = await Assert.ThrowsAsync<StorageException>(() => failing.Done);
 
-        Assert.Same(reason, await Assert.ThrowsAsync<StorageException>(() => Queue(Other, Head.None, isDeferrable: false, failing.Number!.Value).Done));
+        var later = Queue(Other, Head.None, isDeferrable: false, failing.Number!.Value);
+        Assert.Same(reason, await Assert.ThrowsAsync<StorageException>(() => later.Done));
         Assert.Equal(new Head(1), await Queue(Other, Head.None, isDeferrable: false).Done);
     }
 
     [Fact]
-    public async Task What_is_not_known_any_more_counts_as_failed()
+    public async Task A_dependency_without_a_known_outcome_counts_as_failed()
     {
         var first = Queue(Key, Head.None, isDeferrable: false);
         await first.Done;
@@ -234,16 +250,17 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
         }
 
         await Assert.ThrowsAsync<StorageException>(() => Queue(Other, new Head(1), isDeferrable: false, first.Number!.Value).Done);
-        await Assert.ThrowsAsync<StorageException>(() => Queue(Other, new Head(1), isDeferrable: false, new CommitNumber(long.MaxValue)).Done);
+        var unknown = new CommitNumber(long.MaxValue);
+        await Assert.ThrowsAsync<StorageException>(() => Queue(Other, new Head(1), isDeferrable: false, unknown).Done);
         var last = Queue(Key, new Head(1), isDeferrable: false);
         Assert.Equal(new Head(2), await Queue(Other, new Head(1), isDeferrable: false, last.Number!.Value).Done);
     }
 
     [Fact]
-    public async Task Large_values_go_with_their_rows()
+    public async Task Large_values_are_deleted_with_their_rows()
     {
         var large = RegistryClient.RandomBytes(1000);
-        var head = await CommitAsync(Key, Head.None, Mutation.Put("a", large), Mutation.Put("b", large), Mutation.Put("c", large), Mutation.Put("d", large));
+        var head = await CommitAsync(Key, Head.None, [.. "abcd".Select(key => Mutation.Put($"{key}", large))]);
         Assert.Equal(4L, await CountAsync("large_values"));
 
         await CommitAsync(Key, head, Mutation.Delete("a"), Put("b", "small"), Mutation.Put("c", RegistryClient.RandomBytes(2000)));
@@ -254,7 +271,7 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
     }
 
     [Fact]
-    public async Task A_database_of_format_1_is_upgraded_as_it_is()
+    public async Task A_database_of_format_1_is_upgraded_in_place()
     {
         _store.Dispose();
         System.IO.File.Delete(File);
@@ -275,7 +292,7 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
     [Theory]
     [InlineData("auto_vacuum", "2")]
     [InlineData("journal_mode", "wal")]
-    public async Task The_file_is_set_up_as_the_design_says(string pragma, string value)
+    public async Task The_file_has_the_settings_of_the_schema(string pragma, string value)
     {
         Assert.Equal(value, (await ExecuteAsync($"PRAGMA {pragma}"))?.ToString());
     }
@@ -292,7 +309,9 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
         Assert.Equal(StorageFault.Damaged, error.Fault);
     }
 
-    /// <summary>How many transactions are in the log: its frames that say how large the database is after them (SQLite, "WAL Frame Header").</summary>
+    /// <summary>
+    /// Counts the transactions in the log: the frames that have the size of the database after a commit (SQLite, "WAL Frame Header").
+    /// </summary>
     private int Transactions()
     {
         using var log = new FileStream(File + "-wal", FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
@@ -329,12 +348,13 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
         _store = new SqlitePartitionStore(File);
     }
 
-    /// <summary>A batch that fails in the middle of its transaction.</summary>
+    /// <summary>A batch whose second row makes its transaction fail.</summary>
     private sealed class Unreadable(IReadOnlyList<Mutation> rows) : IReadOnlyList<Mutation>
     {
         public int Count => rows.Count;
 
-        public Mutation this[int index] => index == 0 ? rows[0] : throw new InvalidOperationException("The test lets this transaction fail.");
+        public Mutation this[int index] =>
+            index == 0 ? rows[0] : throw new InvalidOperationException("The test lets this transaction fail.");
 
         public IEnumerator<Mutation> GetEnumerator() => rows.GetEnumerator();
 

@@ -29,11 +29,11 @@ public sealed class ByteSizeTests
     [InlineData("1.5GB")]
     [InlineData("5%")]
     [InlineData("9999999999999TB")]
-    public void Anything_else_is_none(string text) => Assert.False(ByteSize.TryParse(text, out _));
+    public void Other_text_is_not_a_size(string text) => Assert.False(ByteSize.TryParse(text, out _));
 
     [Theory]
     [InlineData(0, "0 bytes")]
     [InlineData(999, "999 bytes")]
     [InlineData(8_400_000, "8.4 MB")]
-    public void An_amount_is_described_for_people(long bytes, string text) => Assert.Equal(text, ByteSize.Describe(bytes));
+    public void A_message_shows_a_size_with_its_unit(long bytes, string text) => Assert.Equal(text, ByteSize.Describe(bytes));
 }

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Storage.Tests.Space;
 
-/// <summary>The rules of the reserve, over a file system whose figures the test says.</summary>
+/// <summary>The rules of the reserve, over a file system whose sizes the test sets.</summary>
 public sealed class DiskSpaceTests : IDisposable
 {
     private const long MB = 1_000_000;
@@ -18,7 +18,7 @@ public sealed class DiskSpaceTests : IDisposable
 
     public DiskSpaceTests()
     {
-        // What the ballast takes is not free.
+        // The blocks of the ballast are not free.
         _space = new DiskSpace(_directory.Path, new ByteSize(Reserve), _time, () => (1000 * MB, Math.Max(0, _free - BallastLength())));
         _space.MakeBallast();
         _space.Watch((change, _) => _changes.Add(change));
@@ -44,7 +44,7 @@ public sealed class DiskSpaceTests : IDisposable
     }
 
     [Fact]
-    public void What_a_push_did_not_use_is_given_back()
+    public void A_push_returns_the_room_that_it_did_not_use()
     {
         _space.Allow(80 * MB).Dispose();
 
@@ -78,7 +78,7 @@ public sealed class DiskSpaceTests : IDisposable
     }
 
     [Fact]
-    public void What_is_written_is_not_counted_twice()
+    public void Written_bytes_are_not_counted_twice()
     {
         using var first = _space.Allow(60 * MB);
         for (var length = 64_000L; length <= 60 * MB; length += 64_000)
@@ -103,25 +103,29 @@ public sealed class DiskSpaceTests : IDisposable
     }
 
     [Fact]
-    public void Small_pushes_share_a_look_at_the_file_system()
+    public void Small_pushes_share_a_measurement()
     {
-        var looks = 0;
-        using var space = new DiskSpace(_directory.Path, new ByteSize(Reserve), _time, () => (1000 * MB, looks++ >= 0 ? 100 * MB : 0));
-        var before = looks;
+        var measurements = 0;
+        using var space = new DiskSpace(
+            _directory.Path,
+            new ByteSize(Reserve),
+            _time,
+            () => (1000 * MB, measurements++ >= 0 ? 100 * MB : 0));
+        var before = measurements;
 
         for (var i = 0; i < 1000; i++)
         {
             space.Allow(1000).Dispose();
         }
 
-        Assert.Equal(before, looks);
+        Assert.Equal(before, measurements);
         _time.Advance(TimeSpan.FromSeconds(1));
         space.Allow(1000).Dispose();
-        Assert.Equal(before + 1, looks);
+        Assert.Equal(before + 1, measurements);
     }
 
     [Fact]
-    public void Refusals_are_told_once_and_their_end_is()
+    public void Refusals_are_reported_once_and_so_is_their_end()
     {
         _free = 12 * MB;
         for (var i = 0; i < 10; i++)
@@ -143,7 +147,7 @@ public sealed class DiskSpaceTests : IDisposable
     }
 
     [Fact]
-    public void A_push_that_is_only_too_large_is_no_change()
+    public void A_push_that_is_too_large_does_not_stop_other_pushes()
     {
         Assert.Throws<OutOfSpaceException>(() => _space.Allow(1000 * MB));
 
@@ -152,7 +156,7 @@ public sealed class DiskSpaceTests : IDisposable
     }
 
     [Fact]
-    public void A_released_ballast_is_missing_from_the_reserve_until_it_is_made_again()
+    public void A_released_ballast_counts_as_reserve_until_it_is_made_again()
     {
         Assert.Equal(Ballast, BallastLength());
         _free = 13 * MB;
@@ -171,7 +175,7 @@ public sealed class DiskSpaceTests : IDisposable
     }
 
     [Fact]
-    public void Without_a_reserve_nothing_is_refused_and_there_is_no_ballast()
+    public void Without_a_reserve_no_push_is_refused_and_no_ballast_is_made()
     {
         using var space = new DiskSpace(_directory.Path, new ByteSize(0), _time, () => (1000 * MB, 0));
         space.MakeBallast();

@@ -12,7 +12,7 @@ public sealed class FreeReserveTests
     [InlineData(10_000_000_000, 500_000_000)]
     [InlineData(20_000_000_000, 1_000_000_000)]
     [InlineData(8_000_000_000_000, 1_000_000_000)]
-    public void Five_percent_within_bounds_and_a_quarter_at_most_is_kept_free(long total, long reserve) =>
+    public void The_reserve_is_five_percent_within_bounds_and_at_most_a_quarter(long total, long reserve) =>
         Assert.Equal(reserve, FreeReserve.OfFileSystem(total));
 
     [Theory]
@@ -25,7 +25,7 @@ public sealed class FreeReserveTests
     [InlineData(0)]
     [InlineData(70_000_000)]
     [InlineData(1_000_000_000)]
-    public void On_a_usual_disk_the_log_of_the_database_is_as_long_as_without_a_reserve(long reserve) =>
+    public void A_usual_reserve_does_not_shorten_the_log_of_the_database(long reserve) =>
         Assert.Equal(4000, FreeReserve.LogPages(reserve, isShort: false));
 
     [Theory]
@@ -33,7 +33,7 @@ public sealed class FreeReserveTests
     [InlineData(8_000_000)]
     [InlineData(50_000_000)]
     [InlineData(1_000_000_000)]
-    public void The_log_fits_into_the_reserve_and_when_space_is_short_into_the_ballast(long reserve)
+    public void The_log_fits_into_the_reserve_and_on_a_short_disk_into_the_ballast(long reserve)
     {
         Assert.InRange(FreeReserve.LogPages(reserve, isShort: false) * 4096L, 1, reserve / 4);
         Assert.InRange(FreeReserve.LogPages(reserve, isShort: true) * 4096L, 1, FreeReserve.Ballast(reserve) / 4);
