@@ -7,7 +7,7 @@ internal static class LeaseRules
 {
     private const double Growth = 8;
 
-    // More would overflow, and the longest lease is reached long before.
+    // The longest lease is reached long before.
     private const int MaxExponent = 16;
 
     private static readonly ReadOnlyMemory<byte> Mark = new byte[] { 1 };
@@ -71,8 +71,10 @@ internal static class LeaseRules
     /// <param name="lifetimes">The length of the first lease.</param>
     public static TimeSpan Length(int renewals, char salt, LifetimeOptions lifetimes)
     {
-        var length = lifetimes.FirstLease * Math.Pow(Growth, Math.Min(renewals, MaxExponent));
-        return (length < LifetimeOptions.MaxLease ? length : LifetimeOptions.MaxLease) * (0.9 + (salt % 16 / 80.0));
+        // Factors are compared, not lengths: after ten renewals the product is longer than a TimeSpan can be.
+        var factor = Math.Pow(Growth, Math.Min(renewals, MaxExponent));
+        var isShort = factor < LifetimeOptions.MaxLease / lifetimes.FirstLease;
+        return (isShort ? lifetimes.FirstLease * factor : LifetimeOptions.MaxLease) * (0.9 + (salt % 16 / 80.0));
     }
 
     private static void Put<TLease>(RowBatch rows, TLease lease, LeaseRow row)
