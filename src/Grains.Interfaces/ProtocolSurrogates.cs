@@ -3,26 +3,26 @@ using Granary.Protocol;
 
 namespace Granary.Grains.Interfaces;
 
-// Protocol's types do not know Orleans; each crosses the wire as the text that it was parsed from.
+// The types of Protocol do not know Orleans. Each of them crosses the wire as the text that it was parsed from.
 
-/// <summary>How a <see cref="Digest"/> crosses the wire.</summary>
+/// <summary>The form of a <see cref="Digest"/> on the wire.</summary>
 [GenerateSerializer, Immutable, Alias("granary.digest")]
 public readonly record struct DigestSurrogate([property: Id(0)] string Value);
 
-/// <summary>How a <see cref="RepositoryName"/> crosses the wire.</summary>
+/// <summary>The form of a <see cref="RepositoryName"/> on the wire.</summary>
 [GenerateSerializer, Immutable, Alias("granary.repository-name")]
 public readonly record struct RepositoryNameSurrogate([property: Id(0)] string Value);
 
-/// <summary>How a <see cref="Tag"/> crosses the wire.</summary>
+/// <summary>The form of a <see cref="Tag"/> on the wire.</summary>
 [GenerateSerializer, Immutable, Alias("granary.tag")]
 public readonly record struct TagSurrogate([property: Id(0)] string Value);
 
-/// <summary>How an <see cref="ObjectId"/> crosses the wire.</summary>
+/// <summary>The form of an <see cref="ObjectId"/> on the wire.</summary>
 [GenerateSerializer, Immutable, Alias("granary.object-id")]
 public readonly record struct ObjectIdSurrogate([property: Id(0)] string Value);
 
 [RegisterConverter]
-[SuppressMessage("Performance", "CA1812", Justification = "Found and made by the serializer.")]
+[SuppressMessage("Performance", "CA1812", Justification = "The serializer finds and creates it.")]
 internal sealed class ProtocolConverter :
     IConverter<Digest, DigestSurrogate>,
     IConverter<RepositoryName, RepositoryNameSurrogate>,

@@ -11,14 +11,16 @@ using Orleans.Configuration;
 
 namespace Granary.Grains;
 
-/// <summary>Registers what the grains need.</summary>
+/// <summary>Registers the grains and the services that they need.</summary>
 public static class GrainServices
 {
-    // A grain that nobody asked for this long gives its memory back: coming up again costs one read (docs/architecture.md, "Costs").
+    // An activation that got no call for this long ends, and frees its memory. The next activation costs one read (docs/architecture.md,
+    // "Costs").
     private static readonly TimeSpan IdleAfter = TimeSpan.FromMinutes(10);
 
     /// <summary>
-    /// Adds the registry's grains to a silo. The host also registers an <c>IPartitionStore</c> and may configure <see cref="LifetimeOptions"/>.
+    /// Adds the registry's grains to a silo. The host also registers an <c>IPartitionStore</c>, and may configure
+    /// <see cref="LifetimeOptions"/>.
     /// </summary>
     public static ISiloBuilder AddGranaryGrains(this ISiloBuilder silo)
     {
@@ -34,7 +36,9 @@ public static class GrainServices
         return silo;
     }
 
-    /// <summary>Adds what works on the registry beside its clients: the sweep, and the operations that an administrator starts. The host also registers an <c>IBlobStore</c>.</summary>
+    /// <summary>
+    /// Adds the background work: the sweep, and the operations that an administrator starts. The host also registers an <c>IBlobStore</c>.
+    /// </summary>
     public static IServiceCollection AddGranaryMaintenance(this IServiceCollection services)
     {
         services.AddSingleton<StepRest>();

@@ -1,9 +1,11 @@
 namespace Granary.Grains;
 
-/// <summary>Settings of the section <c>lifetimes</c>: how long what nobody uses is kept.</summary>
+/// <summary>Settings of the section <c>lifetimes</c>: how long unused content is kept.</summary>
 public sealed record LifetimeOptions
 {
-    /// <summary>How long a blob that no manifest of the repository uses stays in it, counted from when a client last asked for it or pushed it.</summary>
+    /// <summary>
+    /// How long a blob that no manifest of its repository names stays in it, counted from when a client last asked for it or pushed it.
+    /// </summary>
     public TimeSpan LinkGrace { get; set; } = TimeSpan.FromHours(24);
 
     /// <summary>How long a blob that no repository has any more stays in the registry.</summary>
@@ -16,24 +18,30 @@ public sealed record LifetimeOptions
     [System.ComponentModel.Browsable(false)]
     public TimeSpan UploadExpiry { get; set; } = TimeSpan.FromHours(24);
 
-    /// <summary>How long an object stays after its blob was collected, so that downloads finish; none where open files outlive their names.</summary>
+    /// <summary>
+    /// How long a doomed object stays before the sweep deletes it, so that downloads finish. Zero where the file system keeps a deleted
+    /// file for its readers.
+    /// </summary>
     [System.ComponentModel.Browsable(false)]
-    public TimeSpan ObjectHold { get; set; } = TimeSpan.Zero;
+    public TimeSpan DeletionDelay { get; set; } = TimeSpan.Zero;
 
-    /// <summary>The longest time after which a repository is asked again.</summary>
+    /// <summary>The longest lease.</summary>
     internal static readonly TimeSpan MaxLease = TimeSpan.FromDays(90);
 
     /// <summary>How long the object of a sealed upload may become a blob. Pushes end within seconds of their seal.</summary>
     internal static readonly TimeSpan SealDeadline = TimeSpan.FromHours(1);
 
     /// <summary>
-    /// How much later than its id ceases to be good an upload session is looked for: longer than a commit that was decided before takes, and than clocks differ.
+    /// How long after the expiry of its id the sweep first looks at an upload session. Longer than a commit takes that was decided before
+    /// the expiry, and than clocks differ: otherwise the sweep would find no session, remove the due row, and the session would stay.
     /// </summary>
     internal static readonly TimeSpan BeginMargin = TimeSpan.FromHours(1);
 
-    /// <summary>How long after its deadline an object's tombstone is kept: longer than any delayed call lives.</summary>
+    /// <summary>
+    /// How long a tombstone stays after the deadline of its object: longer than a delayed call lives (<c>tomb</c>, <c>late</c>).
+    /// </summary>
     internal static readonly TimeSpan TombstoneMargin = TimeSpan.FromDays(1);
 
-    /// <summary>A link is renewed when it was last renewed longer ago than this (rule 5).</summary>
+    /// <summary>A repository renews the grace period of an unused link if the last renewal is longer ago than this.</summary>
     internal TimeSpan RenewalInterval => LinkGrace / 2 < TimeSpan.FromMinutes(5) ? LinkGrace / 2 : TimeSpan.FromMinutes(5);
 }

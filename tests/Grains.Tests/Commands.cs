@@ -4,14 +4,22 @@ using Granary.Protocol;
 
 namespace Granary.Grains.Tests;
 
-/// <summary>Commands for tests.</summary>
+/// <summary>Makes commands for tests.</summary>
 internal static class Commands
 {
-    /// <summary>A manifest that needs nothing, with content of its own.</summary>
-    public static PutManifest Put(string content, string[] tags, TagCondition? condition = null, Digest[]? blobs = null, Digest? subject = null)
+    /// <summary>Returns the push of a manifest with the given content. Without blobs it needs nothing.</summary>
+    public static PutManifest Put(
+        string content,
+        string[] tags,
+        TagCondition? condition = null,
+        Digest[]? blobs = null,
+        Digest? subject = null)
     {
+        var config = blobs is [var first, ..] ? first : DigestOf("none");
+        var layers = string.Join(',', (blobs ?? []).Skip(1).Select(blob => Descriptor("a/b", blob)));
         var body = Encoding.UTF8.GetBytes(
-            $$"""{"schemaVersion":2,"mediaType":"{{MediaTypes.OciManifest}}","config":{"mediaType":"a/b","digest":"{{(blobs is [var first, ..] ? first : DigestOf("none"))}}","size":1},"layers":[{{string.Join(',', (blobs ?? []).Skip(1).Select(blob => $$"""{"mediaType":"a/b","digest":"{{blob}}","size":1}"""))}}],"content":"{{content}}"}""");
+            $$"""{"schemaVersion":2,"mediaType":"{{MediaTypes.OciManifest}}","config":{{Descriptor("a/b", config)}},"layers":"""
+            + $$"""[{{layers}}],"content":"{{content}}"}""");
         return new PutManifest
         {
             Digest = Digest.Compute(DigestAlgorithm.Sha256, body),
@@ -29,11 +37,12 @@ internal static class Commands
         };
     }
 
-    /// <summary>An index of other manifests.</summary>
+    /// <summary>Returns the push of an index of other manifests.</summary>
     public static PutManifest Index(string content, string[] tags, params Digest[] children)
     {
+        var manifests = string.Join(',', children.Select(child => Descriptor(MediaTypes.OciManifest, child)));
         var body = Encoding.UTF8.GetBytes(
-            $$"""{"schemaVersion":2,"mediaType":"{{MediaTypes.OciIndex}}","manifests":[{{string.Join(',', children.Select(child => $$"""{"mediaType":"{{MediaTypes.OciManifest}}","digest":"{{child}}","size":1}"""))}}],"content":"{{content}}"}""");
+            $$"""{"schemaVersion":2,"mediaType":"{{MediaTypes.OciIndex}}","manifests":[{{manifests}}],"content":"{{content}}"}""");
         return Put(content, tags) with
         {
             Digest = Digest.Compute(DigestAlgorithm.Sha256, body),
@@ -43,5 +52,9 @@ internal static class Commands
         };
     }
 
+    /// <summary>Returns the digest of a text.</summary>
     public static Digest DigestOf(string content) => Digest.Compute(DigestAlgorithm.Sha256, Encoding.UTF8.GetBytes(content));
+
+    private static string Descriptor(string mediaType, Digest digest) =>
+        $$"""{"mediaType":"{{mediaType}}","digest":"{{digest}}","size":1}""";
 }

@@ -2,6 +2,7 @@ using Granary.Grains.Blobs;
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Catalog;
 using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Leases;
 using Granary.Grains.Repositories;
 using Granary.Grains.Uploads;
 using Granary.Protocol;
@@ -10,75 +11,83 @@ using Granary.Storage.Partitions;
 namespace Granary.Simulation.Tests;
 
 /// <summary>
-/// A rule of the protocol (docs/garbage-collection.md), switched off from outside: what its messages say is changed on the way, or the store no longer does its part. So the code under test is
-/// the code that runs, and yet one can see what each rule is good for.
+/// Switches a rule of the protocol (docs/garbage-collection.md) off from outside: it changes messages on their way, or the store skips its
+/// part. So the test shows what each rule prevents without a change of the code under test.
 /// </summary>
 internal sealed class Ablation(World world, string rule)
 {
-    public static IReadOnlyList<string> Rules { get; } = ["cas", "fence", "guard", "seq", "settle", "seal", "tomb", "own", "late", "ren", "hint", "rest", "catalog-seq", "catalog-guard"];
+    public static IReadOnlyList<string> Rules { get; } =
+    [
+        "cas", "fence", "guard", "seq", "settle", "seal", "tomb", "own", "late", "ren", "hint", "rest", "catalog-seq", "catalog-guard",
+    ];
 
-    /// <summary><c>cas</c>: a stale activation's commit is done all the same.</summary>
+    /// <summary><c>cas</c>: the store accepts the commit of a stale activation.</summary>
     public bool IgnoresHeads => rule == "cas";
 
-    /// <summary><c>rest</c>: a commit is done though one that it rests on has failed.</summary>
-    public bool IgnoresWhatItRestsOn => rule == "rest";
+    /// <summary><c>rest</c>: the store accepts a commit although one that it depends on has failed.</summary>
+    public bool IgnoresDependencies => rule == "rest";
 
-    /// <summary><c>seal</c>: the object becomes a blob although its session is open, and will give it up.</summary>
+    /// <summary><c>seal</c>: the object becomes a blob although its session is open, and will expire.</summary>
     public bool SkipsSeal => rule == "seal";
 
-    /// <summary>Whether it is hardly ever seen, unless calls of Acquire come late, speak of the same content, and find it collected.</summary>
+    /// <summary>Whether a violation is rare unless calls of Acquire come late, are for the same content, and find it collected.</summary>
     public bool NeedsLateCalls => rule is "own" or "tomb" or "hint";
 
     /// <summary>
-    /// <c>seal</c> is seen by what is left: a sealed object bears its digest, so that whoever gives up an open session does not find it to delete it, and nobody else ever does.
+    /// Whether the violation is a loss. Without <c>seal</c> it is garbage that stays: the name of a sealed object has its digest, so the
+    /// sweep that ends an open session does not find the object, and no other step deletes it.
     /// </summary>
     public bool IsSeenByLoss => rule != "seal";
 
-    /// <summary><c>own</c>: whoever pushed what was there already deletes what it has pushed.</summary>
+    /// <summary><c>own</c>: a client that pushed existing content deletes its own object.</summary>
     public bool DeletesOwnDuplicate => rule == "own";
 
     public async Task<object?> DeliverAsync(Call call, SimulatedCluster cluster)
     {
         switch (rule, call.Method.Name)
         {
-            // Release removes whatever reference there is, however new.
+            // Release removes any reference, however new it is.
             case ("seq", "Release"):
                 var references = (ReleasedReference[])call.Arguments[0]!;
-                return await cluster.DeliverPlainAsync(call with { Arguments = [Array.ConvertAll(references, reference => reference with { Sequence = long.MaxValue }), call.Arguments[1]] });
+                var newest = Array.ConvertAll(references, reference => reference with { Sequence = long.MaxValue });
+                return await cluster.DeliverPlainAsync(call with { Arguments = [newest, call.Arguments[1]] });
 
             // The same for the entry in the catalog.
             case ("catalog-seq", "Remove") when call.Interface == typeof(ICatalogGrain):
                 return await cluster.DeliverPlainAsync(call with { Arguments = [call.Arguments[0], long.MaxValue, call.Arguments[2]] });
 
-            // Acquire takes an object however late it comes.
+            // Acquire accepts an object after its deadline.
             case ("late", "Acquire"):
                 var acquire = (AcquireBlob)call.Arguments[0]!;
-                return await cluster.DeliverPlainAsync(call with { Arguments = [acquire with { Deadline = DateTimeOffset.MaxValue }, call.Arguments[1]] });
+                var endless = acquire with { Deadline = DateTimeOffset.MaxValue };
+                return await cluster.DeliverPlainAsync(call with { Arguments = [endless, call.Arguments[1]] });
 
-            // What was due is settled whatever has happened to it since.
+            // The shard settles a reference that has changed since it was due.
             case ("settle", "Settle") when call.Interface == typeof(IBlobShardGrain):
                 var settlement = (ShardSettlement)call.Arguments[0]!;
-                return await cluster.DeliverPlainAsync(call with { Arguments = [settlement with { Dropped = [.. settlement.Dropped.Select(Refresh)] }, call.Arguments[1]] });
+                var refreshed = settlement with { Denied = [.. settlement.Denied.Select(Refresh)] };
+                return await cluster.DeliverPlainAsync(call with { Arguments = [refreshed, call.Arguments[1]] });
 
-            // A no is what some activation believes, and commits nothing.
+            // A denial comes from the memory of any activation, and commits nothing.
             case ("fence", "Holds"):
                 var answers = new List<bool>();
                 foreach (var digest in (Digest[])call.Arguments[0]!)
                 {
                     var find = typeof(IRepositoryGrain).GetMethod(nameof(IRepositoryGrain.FindBlobSize))!;
-                    answers.Add(await cluster.DeliverPlainAsync(new Call(typeof(IRepositoryGrain), call.Key, call.Id, find, [digest, CancellationToken.None])) is not null);
+                    var question = new Call(typeof(IRepositoryGrain), call.Key, call.Id, find, [digest, CancellationToken.None]);
+                    answers.Add(await cluster.DeliverPlainAsync(question) is not null);
                 }
 
                 return answers.ToArray();
 
-            // Whether an object is a blob's is looked up, and nothing remembers the answer.
+            // Renounce only reads whether the object is the blob's, and writes no tombstone.
             case ("ren", "Renounce"):
                 var (renounced, id) = ((Digest)call.Arguments[0]!, (ObjectId)call.Arguments[1]!);
                 var row = world.Store.Get($"blobs/{renounced.FirstByte:x2}", BlobRows.Blob(renounced));
                 await world.Scheduler.PauseAsync();
                 return row is { } value && BlobRow.Decode(value).Object == id ? RenounceAnswer.Adopted : RenounceAnswer.Renounced;
 
-            // That a session's object is an orphan is believed as the session noted it, and the shard is not asked.
+            // The sweep takes the note in the session for the answer of the shard.
             case ("hint", "Renounce") when IsOrphaned((ObjectId)call.Arguments[1]!):
                 return RenounceAnswer.Renounced;
 
@@ -90,7 +99,7 @@ internal sealed class Ablation(World world, string rule)
         }
     }
 
-    /// <summary><c>guard</c>: forgets, between any two steps, what was unlinked or denied.</summary>
+    /// <summary><c>guard</c>: clears the unlinks and denials of the guard after each step.</summary>
     public void AfterStep()
     {
         if (rule is not ("guard" or "catalog-guard"))
@@ -107,7 +116,7 @@ internal sealed class Ablation(World world, string rule)
         }
     }
 
-    /// <summary><c>tomb</c>: the rows that an Acquire would be refused for are wiped out before it.</summary>
+    /// <summary><c>tomb</c>: removes the rows for which Acquire would refuse the object.</summary>
     private async Task<object?> AcquireDespiteTombAsync(Call call, SimulatedCluster cluster)
     {
         var command = (AcquireBlob)call.Arguments[0]!;
@@ -138,6 +147,8 @@ internal sealed class Ablation(World world, string rule)
     private DueReference Refresh(DueReference due)
     {
         var row = world.Store.Get($"blobs/{due.Digest.FirstByte:x2}", BlobRows.Reference(due.Digest, due.Repository));
-        return row is { } value && ReferenceRow.Decode(value) is var reference ? due with { Sequence = reference.Sequence, LeaseUntil = reference.LeaseUntil } : due;
+        return row is { } value && LeaseRow.Decode(value) is var reference
+            ? due with { Sequence = reference.Sequence, LeaseUntil = reference.Until }
+            : due;
     }
 }

@@ -10,27 +10,29 @@ using Granary.Storage.Blobs;
 
 namespace Granary.Simulation.Tests;
 
-/// <summary>Everybody who calls the registry: what the gateway does for a client, what a collection does, what an administrator does.</summary>
+/// <summary>The callers of the grains: the gateway on behalf of clients, collections, and administrators.</summary>
 internal sealed class Clients(World world)
 {
     private readonly Dictionary<(string Repository, Digest Manifest), Stored> _stored = [];
     private int _uploads;
     private int _manifests;
 
-    /// <summary>Manifests that were acknowledged, and that nobody has begun to delete.</summary>
+    /// <summary>Acknowledged manifests that no client has begun to delete.</summary>
     public IEnumerable<(string Repository, Digest Manifest, string Tag)> Promised =>
         _stored.Where(pair => !pair.Value.MayBeGone).Select(pair => (pair.Key.Repository, pair.Key.Manifest, pair.Value.Tag));
 
     public long Acknowledged { get; private set; }
 
-    /// <summary>What a client is told when something has failed.</summary>
+    /// <summary>Whether a caller may see this exception. It then retries or gives up.</summary>
     public static bool IsExpected(Exception exception) => exception
-        is PartitionUnavailableException or SiloUnavailableException or TimeoutException or StorageException or EpochFencedException or Storage.Partitions.HeadMovedException;
+        is PartitionUnavailableException or SiloUnavailableException or TimeoutException or StorageException or EpochFencedException
+        or Storage.Partitions.HeadMovedException;
 
     public Actor SpawnAny()
     {
         var random = world.Random;
-        var (repository, other) = random.Next(2) == 0 ? (World.Repositories[0], World.Repositories[1]) : (World.Repositories[1], World.Repositories[0]);
+        var number = random.Next(2);
+        var (repository, other) = (World.Repositories[number], World.Repositories[1 - number]);
         var content = World.Contents[random.Next(world.Ablation?.NeedsLateCalls == true ? 1 : World.Contents.Count)];
         return random.Next(100) switch
         {
@@ -38,7 +40,7 @@ internal sealed class Clients(World world)
             < 42 => world.Spawn("mount", () => MountAsync(other, repository, content.Digest)),
             < 58 => world.Spawn("manifest", () => PutManifestAsync(repository)),
             < 68 => world.Spawn("delete", () => DeleteManifestAsync(repository)),
-            < 72 => world.Spawn("delete blob", () => world.Cluster.GetGrain<IRepositoryGrain>(repository).DeleteBlob(content.Digest, evenIfUsed: false, default)),
+            < 72 => world.Spawn("delete blob", () => DeleteBlobAsync(repository, content.Digest)),
             < 78 => world.Spawn("links", () => CollectRepositoriesAsync(AnyGrace())),
             < 92 => world.Spawn("shards", () => CollectShardAsync(random.Next(2), AnyGrace())),
             < 95 => world.Spawn("catalog", () => world.Collector.CollectCatalogAsync(default)),
@@ -46,17 +48,19 @@ internal sealed class Clients(World world)
         };
     }
 
-    /// <summary>The setting's, or none; always none where what was pushed has to be gone again before a late call comes.</summary>
+    /// <summary>
+    /// Returns the grace period of the settings, or zero. Always zero where pushed content has to be collected before a late call comes.
+    /// </summary>
     private TimeSpan? AnyGrace() => world.Ablation?.NeedsLateCalls == true || world.Random.Next(4) == 0 ? TimeSpan.Zero : null;
 
-    /// <summary>One collection after the other, of everything.</summary>
+    /// <summary>Collects everything, one kind after the other.</summary>
     public async Task CollectEverythingAsync()
     {
         await CollectUploadsAsync();
         await CollectRepositoriesAsync(grace: null);
         foreach (var name in World.Repositories)
         {
-            // Whoever asks wakes it, and it releases what an earlier activation did not get to.
+            // The call activates the repository, which then releases what an earlier activation left in its out/ rows.
             await world.Cluster.GetGrain<IRepositoryMaintenanceGrain>(name).Exists(default);
         }
 
@@ -65,7 +69,7 @@ internal sealed class Clients(World world)
         await CollectShardAsync(1, grace: null);
     }
 
-    /// <summary>What the gateway does for a blob: HEAD, upload session, object, seal, link.</summary>
+    /// <summary>Pushes a blob as the gateway does: HEAD, upload session, object, seal, link.</summary>
     private async Task PushAsync(string name, (byte[] Bytes, Digest Digest, bool IsSmall) content)
     {
         var repository = world.Cluster.GetGrain<IRepositoryGrain>(name);
@@ -88,7 +92,7 @@ internal sealed class Clients(World world)
             return;
         }
 
-        // In one request or in two, each with a hold of its own.
+        // In one request or in two, each with a claim of its own.
         var half = world.Random.Next(3) == 0 ? 1 : content.Bytes.Length;
         if (!await AppendAsync(begun, content.Bytes.AsMemory(0, half)))
         {
@@ -97,7 +101,7 @@ internal sealed class Clients(World world)
 
         if (half < content.Bytes.Length)
         {
-            if (!await session.Advance(begun.Epoch, half, release: true, default)
+            if (!await session.Advance(begun.Epoch, half, endClaim: true, default)
                 || await session.Begin(new BeginUpload(issued, half, DigestAlgorithm.Sha256), default) is not UploadBegun again
                 || !await AppendAsync(again, content.Bytes.AsMemory(half)))
             {
@@ -121,7 +125,7 @@ internal sealed class Clients(World world)
         await ConcludeAsync(repository, session, content.Digest, new ObjectContent(begun.Object, content.Bytes.Length), deadline);
         if (world.Ablation?.SkipsSeal != true && world.Random.Next(4) == 0)
         {
-            // The client has not heard the answer, and asks again after a while: the object may have been given up meanwhile.
+            // The client did not get the answer, and repeats the request after a while. The object may have been renounced meanwhile.
             for (var pauses = world.Random.Next(40); pauses > 0; pauses--)
             {
                 await world.Scheduler.PauseAsync();
@@ -134,8 +138,15 @@ internal sealed class Clients(World world)
         }
     }
 
-    /// <summary>What the gateway does with a sealed session: the object gets its name, the repository the blob, and a duplicate goes soon.</summary>
-    private async Task ConcludeAsync(IRepositoryGrain repository, IUploadSessionGrain session, Digest digest, ObjectContent content, DateTimeOffset deadline)
+    /// <summary>
+    /// Finishes a sealed session as the gateway does: seals the object, links the blob, and records a duplicate as an orphan.
+    /// </summary>
+    private async Task ConcludeAsync(
+        IRepositoryGrain repository,
+        IUploadSessionGrain session,
+        Digest digest,
+        ObjectContent content,
+        DateTimeOffset deadline)
     {
         if (!await world.Blobs.SealAsync(content.Object, digest, default))
         {
@@ -170,6 +181,9 @@ internal sealed class Clients(World world)
         return true;
     }
 
+    private Task<DeleteBlobAnswer> DeleteBlobAsync(string name, Digest digest) =>
+        world.Cluster.GetGrain<IRepositoryGrain>(name).DeleteBlob(digest, evenIfUsed: false, default);
+
     private async Task MountAsync(string source, string target, Digest digest)
     {
         if (await world.Cluster.GetGrain<IRepositoryGrain>(source).FindBlobSize(digest, default) is not null)
@@ -187,7 +201,7 @@ internal sealed class Clients(World world)
         var command = Manifest(content, tag, blobs);
         var key = (name, command.Digest);
 
-        // Somebody deletes it at the same time: who wins is open.
+        // If another client deletes it at the same time, either may win.
         var deletions = _stored.GetValueOrDefault(key)?.Deletions ?? 0;
         if (await world.Cluster.GetGrain<IRepositoryGrain>(name).PutManifest(command, default) is ManifestStored)
         {
@@ -218,17 +232,24 @@ internal sealed class Clients(World world)
         ? world.Collector.CollectRepositoriesAsync(Used("schedule/repositories/"), new CollectionCounts(), default)
         : world.Collector.CollectAllRepositoriesAsync(Used("schedule/repositories/"), grace, new CollectionCounts(), default);
 
-    private Task CollectShardAsync(int shard, TimeSpan? grace) => world.Collector.CollectShardsAsync([shard], grace, new CollectionCounts(), default);
+    private Task CollectShardAsync(int shard, TimeSpan? grace) =>
+        world.Collector.CollectShardsAsync([shard], grace, new CollectionCounts(), default);
 
-    /// <summary>Schedules that have entries: to ask all 32 would take most of a run's steps.</summary>
+    /// <summary>Returns the schedules that have entries. To ask all 32 would take most of a run's steps.</summary>
     private List<string> Used(string prefix) =>
-        [.. world.Store.Rows.Where(partition => partition.Key.StartsWith(prefix, StringComparison.Ordinal) && partition.Value.Count > 0).Select(partition => partition.Key["schedule/".Length..])];
+    [
+        .. world.Store.Rows
+            .Where(partition => partition.Key.StartsWith(prefix, StringComparison.Ordinal) && partition.Value.Count > 0)
+            .Select(partition => partition.Key["schedule/".Length..]),
+    ];
 
     private static PutManifest Manifest(string content, string tag, Digest[] blobs)
     {
         var layers = string.Join(',', blobs.Skip(1).Select(blob => $$"""{"mediaType":"a/b","digest":"{{blob}}","size":1}"""));
+        var config = $$"""{"mediaType":"a/b","digest":"{{blobs[0]}}","size":1}""";
         var body = Encoding.ASCII.GetBytes(
-            $$"""{"schemaVersion":2,"mediaType":"{{MediaTypes.OciManifest}}","config":{"mediaType":"a/b","digest":"{{blobs[0]}}","size":1},"layers":[{{layers}}],"content":"{{content}}"}""");
+            $$"""{"schemaVersion":2,"mediaType":"{{MediaTypes.OciManifest}}","config":{{config}},"layers":"""
+            + $$"""[{{layers}}],"content":"{{content}}"}""");
         return new PutManifest
         {
             Digest = Digest.Compute(DigestAlgorithm.Sha256, body),

@@ -5,19 +5,20 @@ using Granary.Protocol;
 
 namespace Granary.Simulation.Tests;
 
-/// <summary>What is always true of the committed rows and the stored objects.</summary>
+/// <summary>The invariants of the committed rows and the stored objects.</summary>
 internal sealed class Invariants(World world)
 {
-    private const string Peace = "after all";
+    private const string Peace = "at the end";
 
     private static readonly string[] Shards = ["blobs/00", "blobs/01"];
 
     private readonly Dictionary<string, string[]> _names = new(StringComparer.Ordinal);
 
-    /// <exception cref="ViolationException">Something is not true.</exception>
+    /// <exception cref="ViolationException">An invariant is violated.</exception>
     public void Check(string where)
     {
-        Require(world.Store.DeletedInVain is null, where, $"a row was deleted that is not there: {world.Store.DeletedInVain}");
+        var missing = world.Store.DeletedMissingRow;
+        Require(missing is null, where, $"a commit deleted a row that does not exist: {missing}");
         foreach (var name in World.Repositories)
         {
             CheckRepository(where, name);
@@ -29,7 +30,7 @@ internal sealed class Invariants(World world)
         }
     }
 
-    /// <summary>When nobody works any more and time has passed: only what manifests need is there, and nothing that says what once was.</summary>
+    /// <summary>Checks, after the last collection, that only the content of manifests is left, and no row of anything else.</summary>
     public void CheckNothingIsLeft()
     {
         var used = new HashSet<ObjectId>();
@@ -49,18 +50,20 @@ internal sealed class Invariants(World world)
             Require(!world.Store.Find(partition, RepositoryRows.OutPrefix).Any(), Peace, $"{name} still has references to release");
             Require(!world.Store.Find(partition, RepositoryRows.DuePrefix).Any(), Peace, $"{name} still has due rows");
             var exists = world.Store.Get(partition, RepositoryRows.Meta) is not null;
-            Require(exists == world.Store.Find(partition, RepositoryRows.ManifestPrefix).Any(), Peace, $"{name} is empty and still visible");
-            Require(exists == (world.Store.Get("catalog", CatalogRows.Repository(RepositoryName.Parse(name))) is not null), Peace, $"{name} and the catalog disagree");
+            var isListed = world.Store.Get("catalog", CatalogRows.Repository(RepositoryName.Parse(name))) is not null;
+            var hasManifests = world.Store.Find(partition, RepositoryRows.ManifestPrefix).Any();
+            Require(exists == hasManifests, Peace, $"{name} is empty and still visible");
+            Require(exists == isListed, Peace, $"{name} and the catalog disagree");
         }
 
-        // An object that a client made after its session had gone is the scrub's business.
+        // An unsealed object that a client created after its session was removed is left for the scrub.
         var left = world.Blobs.Objects.Where(stored => !used.Contains(stored.Key) && stored.Value is not null).ToList();
-        Require(left.Count == 0, Peace, $"{left.Count} objects are nobody's");
+        Require(left.Count == 0, Peace, $"{left.Count} orphaned objects are left");
         foreach (var shard in Shards)
         {
             foreach (var prefix in new[] { "tomb/", "doom/" })
             {
-                Require(!world.Store.Find(shard, prefix).Any(), Peace, $"{shard} remembers something for ever");
+                Require(!world.Store.Find(shard, prefix).Any(), Peace, $"{shard} still has a row {prefix}");
             }
 
             foreach (var (key, value) in world.Store.Find(shard, BlobRow.Prefix))
@@ -69,22 +72,26 @@ internal sealed class Invariants(World world)
             }
         }
 
-        var leftovers = world.Store.Rows.Where(partition => partition.Value.Count > 0
-            && (partition.Key.StartsWith("upload/", StringComparison.Ordinal) || partition.Key.StartsWith("schedule/", StringComparison.Ordinal))).ToList();
-        Require(leftovers.Count == 0, Peace, $"{leftovers.FirstOrDefault().Key} is still there");
+        var leftovers = world.Store.Rows.Where(partition => partition.Value.Count > 0 && IsTemporary(partition.Key)).ToList();
+        Require(leftovers.Count == 0, Peace, $"{leftovers.FirstOrDefault().Key} still has rows");
     }
+
+    private static bool IsTemporary(string partition) =>
+        partition.StartsWith("upload/", StringComparison.Ordinal) || partition.StartsWith("schedule/", StringComparison.Ordinal);
 
     private void CheckRepository(string where, string name)
     {
         var partition = "repository/" + name;
         if (!world.Store.Rows.TryGetValue(partition, out var rows))
         {
-            Require(!world.Clients.Promised.Any(promised => promised.Repository == name), where, $"{name} lost what it had acknowledged");
+            var hasPromised = world.Clients.Promised.Any(promised => promised.Repository == name);
+            Require(!hasPromised, where, $"{name} lost its acknowledged manifests");
             return;
         }
 
         var isVisible = rows.ContainsKey(RepositoryRows.Meta);
-        Require(!isVisible || world.Store.Get("catalog", CatalogRows.Repository(RepositoryName.Parse(name))) is not null, where, $"{name} can be seen, but is not in the catalog");
+        var isListed = world.Store.Get("catalog", CatalogRows.Repository(RepositoryName.Parse(name))) is not null;
+        Require(!isVisible || isListed, where, $"{name} is visible, but is not in the catalog");
         var uses = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var (key, value) in rows)
         {
@@ -92,11 +99,11 @@ internal sealed class Invariants(World world)
             switch (parts[0])
             {
                 case "tag":
-                    Require(rows.ContainsKey("man/" + TagRow.Decode(value).Digest), where, $"{name}: {key} points nowhere");
+                    Require(rows.ContainsKey("man/" + TagRow.Decode(value).Digest), where, $"{name}: the manifest of {key} is missing");
                     break;
 
                 case "man":
-                    Require(isVisible, where, $"{name} has {key} and cannot be seen");
+                    Require(isVisible, where, $"{name} has {key} and is not visible");
                     foreach (var named in NamesOf(parts[1], value))
                     {
                         uses[named] = uses.GetValueOrDefault(named) + 1;
@@ -106,11 +113,11 @@ internal sealed class Invariants(World world)
                     break;
 
                 case "named":
-                    Require(false, where, $"{name} has {key}, though manifests name only what is linked");
+                    Require(false, where, $"{name} has {key}, although its manifests name only linked blobs");
                     break;
 
                 case "due":
-                    Require(rows.ContainsKey(RepositoryRows.Sweep), where, $"{name} has due rows, and nobody will look");
+                    Require(rows.ContainsKey(RepositoryRows.Sweep), where, $"{name} has due rows, and is in no schedule");
                     break;
             }
         }
@@ -122,20 +129,22 @@ internal sealed class Invariants(World world)
 
         foreach (var (_, manifest, tag) in world.Clients.Promised.Where(promised => promised.Repository == name))
         {
-            Require(rows.ContainsKey("man/" + manifest) && rows.ContainsKey("tag/" + tag), where, $"{name} lost {tag}, which it had acknowledged");
+            var isKept = rows.ContainsKey("man/" + manifest) && rows.ContainsKey("tag/" + tag);
+            Require(isKept, where, $"{name} lost {tag}, which it acknowledged");
         }
     }
 
     private string[] NamesOf(string manifest, ReadOnlyMemory<byte> value)
     {
-        // What a manifest names never changes, and this is asked after each step.
+        // The names of a manifest never change, and each step needs them.
         if (_names.TryGetValue(manifest, out var known))
         {
             return known;
         }
 
         var row = ManifestRow.Decode(value);
-        Require(row.HasAllNames && row.Pieces == 1 && row.First.Length == row.NamesSize + row.Size, "rows", "a manifest has not all its bytes");
+        var isWhole = row.HasAllNames && row.Pieces == 1 && row.First.Length == row.NamesSize + row.Size;
+        Require(isWhole, "rows", "a manifest lacks some of its bytes");
         return _names[manifest] = [.. ManifestNames.Decode(row.First[..row.NamesSize]).All.Select(digest => digest.Value)];
     }
 
@@ -149,11 +158,14 @@ internal sealed class Invariants(World world)
         }
         else
         {
-            Require(world.Store.Get("repository/" + name, RepositoryRows.Bytes(digest)) is not null, where, $"{name} links {digest}, whose bytes are gone");
+            var bytes = world.Store.Get("repository/" + name, RepositoryRows.Bytes(digest));
+            Require(bytes is not null, where, $"{name} links {digest}, whose bytes are gone");
         }
 
-        Require(world.Store.Get(shard, BlobRows.Blob(digest)) is { } row && BlobRow.Decode(row).Object == link.Object, where, $"{name} links {digest}, which its shard does not know");
-        Require(world.Store.Get(shard, BlobRows.Reference(digest, RepositoryName.Parse(name))) is not null, where, $"{name} links {digest} without a reference");
+        var isKnown = world.Store.Get(shard, BlobRows.Blob(digest)) is { } row && BlobRow.Decode(row).Object == link.Object;
+        var reference = world.Store.Get(shard, BlobRows.Reference(digest, RepositoryName.Parse(name)));
+        Require(isKnown, where, $"{name} links {digest}, which its shard does not know");
+        Require(reference is not null, where, $"{name} links {digest} without a reference");
     }
 
     private void CheckShard(string where, string shard)
@@ -168,11 +180,14 @@ internal sealed class Invariants(World world)
             }
             else
             {
-                Require(world.Store.Get(shard, BlobRows.Bytes(digest)) is not null, where, $"the shard has {digest}, whose bytes are gone");
+                var bytes = world.Store.Get(shard, BlobRows.Bytes(digest));
+                Require(bytes is not null, where, $"the shard has {digest}, whose bytes are gone");
             }
 
-            Require(blob.References == world.Store.Find(shard, BlobRows.ReferencePrefix(digest)).Count(), where, $"the shard counts {blob.References} references of {digest}");
-            Require((blob.References == 0) == (blob.OrphanDue is not null), where, $"{digest} would never go, or although it is referred to");
+            var references = world.Store.Find(shard, BlobRows.ReferencePrefix(digest)).Count();
+            Require(blob.References == references, where, $"the shard counts {blob.References} references of {digest}");
+            var isDue = blob.OrphanDue is not null;
+            Require((blob.References == 0) == isDue, where, $"{digest} is due although it has references, or the reverse");
         }
     }
 

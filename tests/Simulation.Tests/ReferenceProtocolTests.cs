@@ -9,12 +9,13 @@ using Xunit.Abstractions;
 namespace Granary.Simulation.Tests;
 
 /// <summary>
-/// The reference protocol under random schedules. <c>GRANARY_SCHEDULES</c> sets how many (a long run), <c>GRANARY_SEED</c> the first seed: to see a failing one again, that seed and 1.
+/// The reference protocol under random schedules. <c>GRANARY_SCHEDULES</c> sets their number, for a long run, and <c>GRANARY_SEED</c> the
+/// first seed. To repeat a failing run, set its seed and one schedule.
 /// </summary>
 public sealed class ReferenceProtocolTests(ITestOutputHelper output)
 {
-    // Rare is what makes such bugs live for years: some are seen once in thousands of schedules. These are just before the first one that shows it, and after a change of the
-    // code as good as any.
+    // Some violations appear once in thousands of schedules. These seeds are just before the first one that shows the violation, so that
+    // the test is fast. After a change of the code that seed may be another one, and the test searches on from here.
     private static readonly Dictionary<string, int> NotBefore = new(StringComparer.Ordinal)
     {
         ["tomb"] = 10_230,
@@ -30,17 +31,18 @@ public sealed class ReferenceProtocolTests(ITestOutputHelper output)
     private static int FirstSeed { get; } = Setting("GRANARY_SEED", 0);
 
     [Fact]
-    public void Nothing_is_lost_and_nothing_is_left_whatever_happens_when()
+    public void Under_any_schedule_no_content_is_lost_and_no_garbage_is_left()
     {
         var violations = Run(FirstSeed, Schedules, rule: null, stopAtFirst: false, out var summary, out var renouncedEarly);
         output.WriteLine(summary);
         Assert.True(renouncedEarly > 0, "No object of a second uploader was renounced before its session ended.");
-        Assert.True(violations.IsEmpty, $"{violations.Count} of {Schedules} schedules: {string.Join('\n', violations.OrderBy(pair => pair.Key).Take(40))}");
+        var first = string.Join('\n', violations.OrderBy(pair => pair.Key).Take(40));
+        Assert.True(violations.IsEmpty, $"{violations.Count} of {Schedules} schedules: {first}");
     }
 
-    /// <summary>The same with SQLite and files; fewer, since each commit is one of a disk.</summary>
+    /// <summary>The same with SQLite and files. Fewer schedules, since each commit syncs a disk.</summary>
     [Fact]
-    public void The_stores_of_the_real_program_do_as_those_in_memory()
+    public void The_stores_of_the_real_program_make_the_same_runs_as_those_in_memory()
     {
         for (var seed = FirstSeed; seed < FirstSeed + Math.Max(20, Schedules / 100); seed++)
         {
@@ -80,7 +82,7 @@ public sealed class ReferenceProtocolTests(ITestOutputHelper output)
         }
     }
 
-    /// <summary>Writes down what happens in one run: <c>GRANARY_TRACE=FILE</c> with <c>GRANARY_SEED</c>.</summary>
+    /// <summary>Writes the trace of one run to a file: <c>GRANARY_TRACE=FILE</c> with <c>GRANARY_SEED</c>.</summary>
     [Fact]
     public void A_run_can_be_looked_at()
     {
@@ -101,17 +103,24 @@ public sealed class ReferenceProtocolTests(ITestOutputHelper output)
         }
     }
 
-    private static ConcurrentDictionary<int, string> Run(int firstSeed, int count, string? rule, bool stopAtFirst, out string summary, out long renouncedEarly)
+    private static ConcurrentDictionary<int, string> Run(
+        int firstSeed,
+        int count,
+        string? rule,
+        bool stopAtFirst,
+        out string summary,
+        out long renouncedEarly)
     {
         var violations = new ConcurrentDictionary<int, string>();
         long runs = 0, commits = 0, refused = 0, acknowledged = 0, early = 0;
         var next = firstSeed - 1;
 
-        // Threads of their own: a run waits for its store, whose tasks need those of the pool.
+        // Dedicated threads: a run blocks until its store answers, and the tasks of the store need the threads of the pool.
         var threads = Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new Thread(RunSome)).ToList();
         threads.ForEach(thread => thread.Start());
         threads.ForEach(thread => thread.Join());
-        summary = $"{rule ?? "all rules"}: {runs} schedules, {violations.Count} violations; {commits} commits, {refused} refused as stale, {acknowledged} manifests acknowledged, {early} duplicates renounced early";
+        summary = $"{rule ?? "all rules"}: {runs} schedules, {violations.Count} violations; {commits} commits, {refused} refused as stale, "
+            + $"{acknowledged} manifests acknowledged, {early} duplicates renounced early";
         renouncedEarly = early;
         return violations;
 
@@ -136,7 +145,7 @@ public sealed class ReferenceProtocolTests(ITestOutputHelper output)
             }
             catch (ViolationException)
             {
-                // What a rule is there for is that nothing is lost.
+                // This rule prevents losses. Garbage that is left is not its violation.
             }
 
             Interlocked.Increment(ref runs);
@@ -151,5 +160,7 @@ public sealed class ReferenceProtocolTests(ITestOutputHelper output)
         new(seed, new MemoryPartitionStore(), time => new MemoryBlobStore(time), rule) { Trace = trace };
 
     private static int Setting(string name, int otherwise) =>
-        int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : otherwise;
+        int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var value)
+            ? value
+            : otherwise;
 }

@@ -1,6 +1,6 @@
 namespace Granary.Simulation.Tests;
 
-/// <summary>Something that runs in steps and can die between any two of them: a client, an activation of a grain, a collection.</summary>
+/// <summary>A client, an activation of a grain, or a collection. It runs in steps and can die between any two of them.</summary>
 internal sealed class Actor(string name)
 {
     private readonly TaskCompletionSource _death = new();
@@ -9,15 +9,15 @@ internal sealed class Actor(string name)
 
     public bool IsDead => _death.Task.IsCompleted;
 
-    /// <summary>Ends when the actor dies: whoever waits for its answer notices.</summary>
+    /// <summary>Completes when the actor dies, so that callers that wait for its answer notice.</summary>
     public Task Death => _death.Task;
 
     public void Die() => _death.TrySetResult();
 }
 
 /// <summary>
-/// Runs real asynchronous code on one thread, one step after the other, in an order that is drawn from a seed. A step ends wherever the code waits for
-/// something of the outside: <see cref="PauseAsync"/>. The same seed makes the same run.
+/// Runs real asynchronous code on one thread, one step after the other, in an order that is drawn from a seed. A step ends where the code
+/// waits for the network, a store or a timer: <see cref="PauseAsync"/>. The same seed makes the same run.
 /// </summary>
 internal sealed class Scheduler(Random random) : SynchronizationContext
 {
@@ -25,20 +25,21 @@ internal sealed class Scheduler(Random random) : SynchronizationContext
     private readonly List<(Actor Actor, TaskCompletionSource Wake)> _paused = [];
     private readonly AsyncLocal<Actor?> _current = new();
 
-    /// <summary>A number that differs if two runs did: from all choices made so far.</summary>
+    /// <summary>A hash of all choices made so far. Two different runs have different ones.</summary>
     public long Fingerprint { get; private set; } = 17;
 
-    /// <summary>Who makes the step.</summary>
-    public string CurrentName => _current.Value?.Name ?? "nobody";
+    /// <summary>The name of the actor that makes the step.</summary>
+    public string CurrentName => _current.Value?.Name ?? "no actor";
 
     public override void Post(SendOrPostCallback d, object? state) => _ready.Enqueue((d, state));
 
-    public override void Send(SendOrPostCallback d, object? state) => throw new NotSupportedException("Nothing in here waits for a thread.");
+    public override void Send(SendOrPostCallback d, object? state) =>
+        throw new NotSupportedException("The code under simulation must not block a thread.");
 
-    /// <summary>Ends the step. The actor goes on when it is drawn, or never.</summary>
+    /// <summary>Ends the step. The actor goes on when it is drawn, or never if it dies.</summary>
     public Task PauseAsync()
     {
-        var actor = _current.Value ?? throw new InvalidOperationException("Only actors pause.");
+        var actor = _current.Value ?? throw new InvalidOperationException("Only an actor can pause.");
         var wake = new TaskCompletionSource();
         if (!actor.IsDead)
         {
@@ -48,15 +49,15 @@ internal sealed class Scheduler(Random random) : SynchronizationContext
         return wake.Task;
     }
 
-    /// <summary>Runs code as an actor; its first step is made at once.</summary>
+    /// <summary>Runs code as an actor. It makes its first step at once.</summary>
     public async Task<T> RunAsAsync<T>(Actor actor, Func<Task<T>> code)
     {
         _current.Value = actor;
         return await code();
     }
 
-    /// <summary>Makes one step of somebody; false if everybody is done.</summary>
-    /// <param name="starve">How likely it is that the one who paused last goes on, and all others have to wait.</param>
+    /// <summary>Makes one step of one actor. Returns false if no actor is left.</summary>
+    /// <param name="starve">The probability that the actor that paused last goes on, while all others wait.</param>
     public bool Step(double starve)
     {
         _paused.RemoveAll(paused => paused.Actor.IsDead);
@@ -74,7 +75,7 @@ internal sealed class Scheduler(Random random) : SynchronizationContext
         return true;
     }
 
-    /// <summary>Runs what does not have to wait.</summary>
+    /// <summary>Runs all continuations that need not wait.</summary>
     public void Drain()
     {
         while (_ready.TryDequeue(out var ready))
@@ -83,7 +84,7 @@ internal sealed class Scheduler(Random random) : SynchronizationContext
         }
     }
 
-    /// <summary>Runs code that belongs to no actor, such as a look into a real store, to its end.</summary>
+    /// <summary>Runs code that belongs to no actor, such as a read of a real store, to its end.</summary>
     public static T Outside<T>(Func<ValueTask<T>> code)
     {
         var context = Current;

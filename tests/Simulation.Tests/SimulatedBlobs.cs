@@ -5,13 +5,13 @@ using Granary.Storage.Blobs;
 
 namespace Granary.Simulation.Tests;
 
-/// <summary>A real blob store, behind pauses and faults; and which objects are in it, for the checks.</summary>
+/// <summary>A real blob store behind pauses and faults. It notes the objects for the checks.</summary>
 internal sealed class SimulatedBlobs(World world, IBlobStore inner) : IBlobStore
 {
-    /// <summary>The objects, and the digest of those that are sealed.</summary>
+    /// <summary>The objects, with the digests of the sealed ones.</summary>
     public Dictionary<ObjectId, Digest?> Objects { get; } = [];
 
-    /// <summary>Whether anything was deleted since this was last set to false.</summary>
+    /// <summary>Whether an object was deleted since this was last set to false.</summary>
     public bool HasChanged { get; set; }
 
     public async ValueTask<IBlobWriter?> OpenWriterAsync(ObjectId id, long epoch, long offset, CancellationToken cancellationToken)
@@ -51,7 +51,7 @@ internal sealed class SimulatedBlobs(World world, IBlobStore inner) : IBlobStore
             return true;
         });
 
-        // Without its digest a sealed object is not found.
+        // The name of a sealed object has its digest: a deletion without it finds nothing.
         if (Objects.TryGetValue(id, out var sealedAs) && (sealedAs is null || sealedAs == digest))
         {
             Objects.Remove(id);
@@ -62,7 +62,8 @@ internal sealed class SimulatedBlobs(World world, IBlobStore inner) : IBlobStore
         await PauseAsync();
     }
 
-    public ValueTask<IBlobReader?> OpenAsync(ObjectId id, Digest digest, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public ValueTask<IBlobReader?> OpenAsync(ObjectId id, Digest digest, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
 
     public ValueTask<IBlobReader?> OpenUnsealedAsync(ObjectId id, CancellationToken cancellationToken) => throw new NotSupportedException();
 

@@ -21,8 +21,8 @@ using Microsoft.Extensions.Options;
 namespace Granary.Simulation.Tests;
 
 /// <summary>
-/// Calls of real grains over an imagined network: a call and its answer take their time, may get lost, and may come again long after; a grain may have two
-/// activations; an activation may die in the middle.
+/// Calls of real grains over a simulated network. A call and its answer take time, may be lost, and may come again much later. A grain may
+/// have two activations. An activation may die during a call.
 /// </summary>
 internal sealed class SimulatedCluster : IGrainFactory
 {
@@ -60,7 +60,7 @@ internal sealed class SimulatedCluster : IGrainFactory
             .BuildServiceProvider();
     }
 
-    /// <summary>How many sessions' objects Renounce decided about before the sessions ended.</summary>
+    /// <summary>How often Renounce decided about the object of a session before the session expired.</summary>
     public long RenouncedEarly { get; private set; }
 
     public IReadOnlyList<Activation> Activations => [.. _activations.Values.SelectMany(list => list)];
@@ -69,7 +69,8 @@ internal sealed class SimulatedCluster : IGrainFactory
         where TGrain : IGrainWithStringKey => Reference<TGrain>(primaryKey, IdSpan.Create(primaryKey));
 
     public TGrain GetGrain<TGrain>(long primaryKey, string? grainClassNamePrefix = null)
-        where TGrain : IGrainWithIntegerKey => Reference<TGrain>(primaryKey.ToString("x"), GrainIdKeyExtensions.CreateIntegerKey(primaryKey));
+        where TGrain : IGrainWithIntegerKey =>
+        Reference<TGrain>(primaryKey.ToString("x"), GrainIdKeyExtensions.CreateIntegerKey(primaryKey));
 
     /// <summary>Ends an activation as a crash of its silo does.</summary>
     public static void Kill(Activation activation)
@@ -90,9 +91,10 @@ internal sealed class SimulatedCluster : IGrainFactory
     public async Task<object?> CallAsync(Call call)
     {
         var random = _world.Random;
-        if (_world.IsWild && (_world.Ablation?.NeedsLateCalls != true || call.Method.Name == nameof(IBlobShardGrain.Acquire)) && random.NextDouble() < _world.LateCalls)
+        var canBeLate = _world.Ablation?.NeedsLateCalls != true || call.Method.Name == nameof(IBlobShardGrain.Acquire);
+        if (_world.IsWild && canBeLate && random.NextDouble() < _world.LateCalls)
         {
-            // A copy that comes long after its caller gave up; nobody hears its answer.
+            // A copy that comes long after its caller gave up. Its answer is dropped.
             _world.Spawn("late " + call.Method.Name, async () =>
             {
                 for (var pauses = random.Next(120); pauses > 0; pauses--)
@@ -109,7 +111,7 @@ internal sealed class SimulatedCluster : IGrainFactory
         if (_world.IsWild && random.NextDouble() < _world.LostAnswers)
         {
             await _world.Scheduler.PauseAsync();
-            throw new TimeoutException("The answer got lost.");
+            throw new TimeoutException("The answer was lost.");
         }
 
         var result = await answer;
@@ -117,14 +119,15 @@ internal sealed class SimulatedCluster : IGrainFactory
         return result;
     }
 
-    /// <summary>Lets an activation answer, with nothing in between.</summary>
+    /// <summary>Delivers a call without delays of the network.</summary>
     public async Task<object?> DeliverPlainAsync(Call call)
     {
         var activation = Choose(call);
         RenouncedEarly += call.Method.Name == nameof(IUploadSessionGrain.RecordRenounced) ? 1 : 0;
         if (_world.Trace is not null)
         {
-            _world.Note($"{call.Method.Name}({string.Join(", ", call.Arguments.Where(argument => argument is not CancellationToken))}) → {activation.Actor.Name}");
+            var arguments = string.Join(", ", call.Arguments.Where(argument => argument is not CancellationToken));
+            _world.Note($"{call.Method.Name}({arguments}) → {activation.Actor.Name}");
         }
 
         var answer = _world.Scheduler.RunAsAsync(activation.Actor, async () =>
@@ -140,7 +143,8 @@ internal sealed class SimulatedCluster : IGrainFactory
         return await answer;
     }
 
-    private Task<object?> DeliverAsync(Call call) => _world.Ablation is { } ablation ? ablation.DeliverAsync(call, this) : DeliverPlainAsync(call);
+    private Task<object?> DeliverAsync(Call call) =>
+        _world.Ablation is { } ablation ? ablation.DeliverAsync(call, this) : DeliverPlainAsync(call);
 
     private Activation Choose(Call call)
     {
@@ -151,7 +155,8 @@ internal sealed class SimulatedCluster : IGrainFactory
         }
 
         activations.RemoveAll(activation => activation.IsLeaving);
-        if (activations.Count == 0 || (activations.Count == 1 && _world.IsWild && _world.Random.NextDouble() < _world.DuplicateActivations))
+        if (activations.Count == 0
+            || (activations.Count == 1 && _world.IsWild && _world.Random.NextDouble() < _world.DuplicateActivations))
         {
             activations.Add(Activate(key.Item1, call));
         }
@@ -162,7 +167,8 @@ internal sealed class SimulatedCluster : IGrainFactory
     private Activation Activate(Type type, Call call)
     {
         var actor = new Actor($"{type.Name} {call.Key} #{++_count}");
-        var hasClock = type.GetConstructors().Any(constructor => constructor.GetParameters().Any(parameter => parameter.ParameterType == typeof(TimeProvider)));
+        var parameters = type.GetConstructors().SelectMany(constructor => constructor.GetParameters());
+        var hasClock = parameters.Any(parameter => parameter.ParameterType == typeof(TimeProvider));
         var grain = (Grain)ActivatorUtilities.CreateInstance(_services, type, hasClock ? [_world.SkewedClock()] : []);
         var activation = new Activation(actor, grain);
         var context = new GrainSurroundings(GrainId.Create(GrainType.Create(type.Name), call.Id), grain, this, activation.Leave);
@@ -197,7 +203,8 @@ internal sealed class SimulatedCluster : IGrainFactory
         return (TGrain)reference;
     }
 
-    private static FieldInfo Field(string name) => typeof(Grain).GetField(name, BindingFlags.Instance | BindingFlags.NonPublic)!;
+    private static FieldInfo Field(string name) =>
+        typeof(Grain).GetField(name, BindingFlags.Instance | BindingFlags.NonPublic)!;
 
     public TGrain GetGrain<TGrain>(Guid primaryKey, string? grainClassNamePrefix = null)
         where TGrain : IGrainWithGuidKey => throw new NotSupportedException();
@@ -257,7 +264,7 @@ internal sealed class Activation(Actor actor, Grain grain)
 
     public Task<bool> Ready { get; set; } = Task.FromResult(true);
 
-    /// <summary>Whether new calls go elsewhere.</summary>
+    /// <summary>Whether new calls go to another activation.</summary>
     public bool IsLeaving { get; private set; }
 
     public void Leave() => IsLeaving = true;
@@ -280,21 +287,27 @@ internal sealed record Call(Type Interface, string Key, IdSpan Id, MethodInfo Me
         }
 
         await task;
-        return Method.ReturnType.IsGenericType ? Results.GetOrAdd(Method.ReturnType.GetGenericArguments()[0], Getter)(task) : null;
+        return Method.ReturnType.IsGenericType
+            ? Results.GetOrAdd(Method.ReturnType.GetGenericArguments()[0], Getter)(task)
+            : null;
     }
 
     private static readonly ConcurrentDictionary<Type, Func<Task, object?>> Results = new();
 
-    private static Func<Task, object?> Getter(Type type) =>
-        typeof(Call).GetMethod(nameof(Result), BindingFlags.Static | BindingFlags.NonPublic)!.MakeGenericMethod(type).CreateDelegate<Func<Task, object?>>();
+    private static Func<Task, object?> Getter(Type type) => typeof(Call)
+        .GetMethod(nameof(Result), BindingFlags.Static | BindingFlags.NonPublic)!
+        .MakeGenericMethod(type)
+        .CreateDelegate<Func<Task, object?>>();
 
     private static object? Result<T>(Task task) => ((Task<T>)task).Result;
 }
 
-/// <summary>What a caller holds of a grain. Public and open, since its type is made at run time.</summary>
+/// <summary>A reference to a grain. Public and not sealed, since a class that is made at run time derives from it.</summary>
 public class GrainProxy : DispatchProxy
 {
-    private static readonly MethodInfo Generic = typeof(GrainProxy).GetMethod(nameof(CallAsync), BindingFlags.Static | BindingFlags.NonPublic)!;
+    private static readonly MethodInfo Generic =
+        typeof(GrainProxy).GetMethod(nameof(CallAsync), BindingFlags.Static | BindingFlags.NonPublic)!;
+
     private static readonly ConcurrentDictionary<Type, Func<object, object, Task>> Callers = new();
 
     private SimulatedCluster? _cluster;
@@ -302,7 +315,8 @@ public class GrainProxy : DispatchProxy
     private string _key = "";
     private IdSpan _id;
 
-    internal void Target(SimulatedCluster cluster, Type @interface, string key, IdSpan id) => (_cluster, _interface, _key, _id) = (cluster, @interface, key, id);
+    internal void Target(SimulatedCluster cluster, Type @interface, string key, IdSpan id) =>
+        (_cluster, _interface, _key, _id) = (cluster, @interface, key, id);
 
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
     {
@@ -318,10 +332,11 @@ public class GrainProxy : DispatchProxy
         return (cluster, call) => (Task)method.Invoke(null, [cluster, call])!;
     }
 
-    private static async Task<T> CallAsync<T>(object cluster, object call) => (T)(await ((SimulatedCluster)cluster).CallAsync((Call)call))!;
+    private static async Task<T> CallAsync<T>(object cluster, object call) =>
+        (T)(await ((SimulatedCluster)cluster).CallAsync((Call)call))!;
 }
 
-/// <summary>What a grain needs of its silo.</summary>
+/// <summary>The parts of a silo that a grain uses.</summary>
 internal sealed class GrainSurroundings(GrainId id, Grain grain, IGrainFactory factory, Action leave) : IGrainContext, IGrainRuntime
 {
     public GrainId GrainId => id;
@@ -369,13 +384,15 @@ internal sealed class GrainSurroundings(GrainId id, Grain grain, IGrainFactory f
 
     public void ReceiveMessage(object message) => throw new NotSupportedException();
 
-    public void Activate(Dictionary<string, object>? requestContext, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    public void Activate(Dictionary<string, object>? requestContext, CancellationToken cancellationToken = default) =>
+        throw new NotSupportedException();
 
     public void Deactivate(DeactivationReason deactivationReason, CancellationToken cancellationToken = default) => leave();
 
     public void Rehydrate(IRehydrationContext context) => throw new NotSupportedException();
 
-    public void Migrate(Dictionary<string, object>? requestContext, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+    public void Migrate(Dictionary<string, object>? requestContext, CancellationToken cancellationToken = default) =>
+        throw new NotSupportedException();
 
     public bool Equals(IGrainContext? other) => ReferenceEquals(this, other);
 }

@@ -4,8 +4,9 @@ using Granary.Storage.Partitions;
 namespace Granary.Simulation.Tests;
 
 /// <summary>
-/// A real store, behind pauses and faults; and what is in it, for the checks. In every other world it commits in the order of arrival, as the embedded store does: what is queued together is one
-/// transaction, of which all is done or nothing, and what can wait does so until somebody hurries, or comes along.
+/// A real store behind pauses and faults. It notes the rows for the checks. In every other world it commits in the order of arrival, as the
+/// embedded store does: commits that are queued together are one transaction, and a deferred commit waits for a flush or for the next
+/// commit.
 /// </summary>
 internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPartitionStore
 {
@@ -18,14 +19,14 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
     /// <summary>The committed rows of all partitions.</summary>
     public SortedDictionary<string, SortedDictionary<string, ReadOnlyMemory<byte>>> Rows { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>Whether anything was committed since this was last set to false.</summary>
+    /// <summary>Whether a batch was committed since this was last set to false.</summary>
     public bool HasChanged { get; set; }
 
     public long Commits { get; private set; }
 
     public long Refused { get; private set; }
 
-    /// <summary>How many commits are on their way to the store.</summary>
+    /// <summary>The number of commits that are on their way to the store.</summary>
     public int Committing { get; private set; }
 
     public async ValueTask<Head> OpenAsync(PartitionKey partition, CancellationToken cancellationToken)
@@ -34,19 +35,31 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
         return Scheduler.Outside(() => inner.OpenAsync(partition, cancellationToken));
     }
 
-    public async ValueTask<IReadOnlyList<ReadOnlyMemory<byte>?>> GetAsync(PartitionKey partition, IReadOnlyList<string> keys, CancellationToken cancellationToken)
+    public async ValueTask<IReadOnlyList<ReadOnlyMemory<byte>?>> GetAsync(
+        PartitionKey partition,
+        IReadOnlyList<string> keys,
+        CancellationToken cancellationToken)
     {
         await world.Scheduler.PauseAsync();
         return Scheduler.Outside(() => inner.GetAsync(partition, keys, cancellationToken));
     }
 
-    public async ValueTask<RowPage> ScanAsync(PartitionKey partition, string prefix, string? after, int limit, CancellationToken cancellationToken)
+    public async ValueTask<RowPage> ScanAsync(
+        PartitionKey partition,
+        string prefix,
+        string? after,
+        int limit,
+        CancellationToken cancellationToken)
     {
         await world.Scheduler.PauseAsync();
         return Scheduler.Outside(() => inner.ScanAsync(partition, prefix, after, Math.Min(limit, PageRows), cancellationToken));
     }
 
-    public async ValueTask<Head> CommitAsync(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, CancellationToken cancellationToken)
+    public async ValueTask<Head> CommitAsync(
+        PartitionKey partition,
+        Head expected,
+        IReadOnlyList<Mutation> batch,
+        CancellationToken cancellationToken)
     {
         Committing++;
         await world.Scheduler.PauseAsync();
@@ -60,36 +73,41 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
         var head = Commit(partition, expected, batch);
         if (IsAfter(fault))
         {
-            throw DoneButNobodyKnows();
+            throw DoneWithoutAnswer();
         }
 
         await world.Scheduler.PauseAsync();
         return head;
     }
 
-    public QueuedCommit Queue(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, IReadOnlyCollection<CommitNumber> dependsOn, bool isDeferrable)
+    public QueuedCommit Queue(
+        PartitionKey partition,
+        Head expected,
+        IReadOnlyList<Mutation> batch,
+        IReadOnlyCollection<CommitNumber> dependsOn,
+        bool isDeferrable)
     {
         if (!world.KeepsOrder)
         {
             return dependsOn.Count == 0
                 ? new QueuedCommit(Number: null, CommitAsync(partition, expected, batch, CancellationToken.None).AsTask())
-                : throw new InvalidOperationException("Nobody was given a number.");
+                : throw new InvalidOperationException("This store numbers no commits, so none can depend on another.");
         }
 
-        var commit = new Waiting(new CommitNumber(++_lastNumber), partition, expected, batch, dependsOn) { IsHurried = !isDeferrable };
+        var commit = new Waiting(new CommitNumber(++_lastNumber), partition, expected, batch, dependsOn) { IsFlushed = !isDeferrable };
         _queue.Add(commit);
         Committing++;
 
-        // The store is not what queues in it: it goes on if that dies.
+        // The store goes on if the activation that queued the commit dies.
         world.Spawn("store", async () =>
         {
-            for (var pauses = 1 + world.Random.Next(40); pauses > 0 && !commit.IsHurried && !commit.IsSettled; pauses--)
+            for (var pauses = 1 + world.Random.Next(40); pauses > 0 && !commit.IsFlushed && !commit.IsDone; pauses--)
             {
                 await world.Scheduler.PauseAsync();
             }
 
             await world.Scheduler.PauseAsync();
-            if (!commit.IsSettled)
+            if (!commit.IsDone)
             {
                 var index = _queue.IndexOf(commit);
                 Transact(_queue[..(index + 1 + world.Random.Next(_queue.Count - index))]);
@@ -98,7 +116,7 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
         return new QueuedCommit(commit.Number, AwaitAsync(commit));
     }
 
-    public void FlushDeferred() => _queue.ForEach(commit => commit.IsHurried = true);
+    public void FlushDeferred() => _queue.ForEach(commit => commit.IsFlushed = true);
 
     public async ValueTask DropAsync(PartitionKey partition, Head expected, CancellationToken cancellationToken)
     {
@@ -114,9 +132,10 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
         await world.Scheduler.PauseAsync();
     }
 
-    public IAsyncEnumerable<PartitionKey> PartitionsAsync(string prefix, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public IAsyncEnumerable<PartitionKey> PartitionsAsync(string prefix, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
 
-    /// <summary>The rows of a partition whose key begins with a prefix.</summary>
+    /// <summary>Returns the rows of a partition whose keys begin with a prefix.</summary>
     public IEnumerable<(string Key, ReadOnlyMemory<byte> Value)> Find(string partition, string prefix) =>
         Rows.TryGetValue(partition, out var rows)
             ? rows.Where(row => row.Key.StartsWith(prefix, StringComparison.Ordinal)).Select(row => (row.Key, row.Value))
@@ -125,7 +144,7 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
     public ReadOnlyMemory<byte>? Get(string partition, string key) =>
         Rows.TryGetValue(partition, out var rows) && rows.TryGetValue(key, out var value) ? value : default(ReadOnlyMemory<byte>?);
 
-    /// <summary>Changes rows behind the grains' back, as another activation does.</summary>
+    /// <summary>Changes rows without the knowledge of the grains, as another activation does.</summary>
     public void Tamper(string partition, params Mutation[] batch)
     {
         var key = new PartitionKey(partition);
@@ -138,7 +157,7 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
     {
         var head = await commit.Outcome.Task;
 
-        // Who has died meanwhile does not hear of it.
+        // An activation that has died meanwhile gets no answer.
         await world.Scheduler.PauseAsync();
         return head is { } done ? done : throw commit.Failure!;
     }
@@ -158,14 +177,14 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
                     throw NotDone();
                 }
 
-                if (world.Ablation?.IgnoresWhatItRestsOn != true && !commit.DependsOn.All(_committed.Contains))
+                if (world.Ablation?.IgnoresDependencies != true && !commit.DependsOn.All(_committed.Contains))
                 {
-                    throw new StorageException(StorageFault.Unavailable, "What it rests on has failed.");
+                    throw new StorageException(StorageFault.Unavailable, "A commit that this one depends on has failed.");
                 }
 
                 head = Commit(commit.Partition, commit.Expected, commit.Batch);
                 _committed.Add(commit.Number);
-                commit.Failure = IsAfter(fault) ? DoneButNobodyKnows() : null;
+                commit.Failure = IsAfter(fault) ? DoneWithoutAnswer() : null;
             }
             catch (Exception e) when (Clients.IsExpected(e))
             {
@@ -177,7 +196,7 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
 
         if (IsAfter(fault))
         {
-            // Nor does the store.
+            // The store does not know the outcome either, so no later commit can depend on these.
             _committed.ExceptWith(group.Select(commit => commit.Number));
         }
     }
@@ -209,12 +228,12 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
 
     private bool IsAfter(double fault) => fault > 1 - world.FailedCommits;
 
-    /// <summary>The first row that was deleted and was not there: a store need not accept that.</summary>
-    public string? DeletedInVain { get; private set; }
+    /// <summary>The first deleted row that did not exist. A store may refuse such a commit.</summary>
+    public string? DeletedMissingRow { get; private set; }
 
     private StorageException NotDone() => new(world.Random.Next(2) == 0 ? StorageFault.Full : StorageFault.Unavailable, "Not done.");
 
-    private static StorageException DoneButNobodyKnows() => new(StorageFault.Unavailable, "Done, but nobody knows.");
+    private static StorageException DoneWithoutAnswer() => new(StorageFault.Unavailable, "Done, but the answer is lost.");
 
     private void Note(PartitionKey partition, IReadOnlyList<Mutation> batch)
     {
@@ -222,7 +241,8 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
         HasChanged = true;
         if (world.Trace is not null)
         {
-            world.Note($"commit {partition}: {string.Join(", ", batch.Select(mutation => (mutation.Value is null ? "-" : "+") + mutation.Key))}");
+            var changes = batch.Select(mutation => (mutation.Value is null ? "-" : "+") + mutation.Key);
+            world.Note($"commit {partition}: {string.Join(", ", changes)}");
         }
 
         if (!Rows.TryGetValue(partition.Value, out var rows))
@@ -238,19 +258,24 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
             }
             else if (!rows.Remove(mutation.Key))
             {
-                DeletedInVain ??= $"{partition}: {mutation.Key}";
+                DeletedMissingRow ??= $"{partition}: {mutation.Key}";
             }
         }
     }
 
-    private sealed record Waiting(CommitNumber Number, PartitionKey Partition, Head Expected, IReadOnlyList<Mutation> Batch, IReadOnlyCollection<CommitNumber> DependsOn)
+    private sealed record Waiting(
+        CommitNumber Number,
+        PartitionKey Partition,
+        Head Expected,
+        IReadOnlyList<Mutation> Batch,
+        IReadOnlyCollection<CommitNumber> DependsOn)
     {
-        /// <summary>The new head; null: it has failed, or nobody knows.</summary>
+        /// <summary>The new head; null if the commit failed, or its outcome is unknown.</summary>
         public TaskCompletionSource<Head?> Outcome { get; } = new();
 
-        public bool IsSettled => Outcome.Task.IsCompleted;
+        public bool IsDone => Outcome.Task.IsCompleted;
 
-        public bool IsHurried { get; set; }
+        public bool IsFlushed { get; set; }
 
         public Exception? Failure { get; set; }
     }

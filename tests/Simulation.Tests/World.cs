@@ -7,28 +7,29 @@ using Granary.Storage.Partitions;
 
 namespace Granary.Simulation.Tests;
 
-/// <summary>The protocol does not keep what it promises.</summary>
-/// <param name="message">Where, and what.</param>
-/// <param name="isLoss">Whether something is missing that somebody needs; else something is left that nobody needs.</param>
+/// <summary>The protocol has violated an invariant.</summary>
+/// <param name="message">The step, and the violation.</param>
+/// <param name="isLoss">Whether needed content is missing. Otherwise garbage is left.</param>
 public sealed class ViolationException(string message, bool isLoss) : Exception(message)
 {
     public bool IsLoss => isLoss;
 }
 
 /// <summary>
-/// One run: clients push, mount, tag and delete; collections run; activations die, are doubled and see other clocks; commits fail before and after they are done; calls come late or their
-/// answers not at all. After every step that changed something, everything that must always be true is checked. In the end there is peace, and everything that is garbage must go.
+/// One run. Clients push, mount, tag and delete, and collections run. Activations die, are doubled, and have clocks that differ. Commits
+/// fail before and after they take effect. Calls are late, and answers are lost. After every step that changed rows or objects, the
+/// invariants are checked. At the end nothing fails any more, and all garbage has to go.
 /// </summary>
 internal sealed class World
 {
-    // Small against the fixed hour of a seal and day of a tombstone, so that a few hundred steps see all of it.
+    // Short beside the fixed hour of a seal and the day of a tombstone, so that a few hundred steps pass all of them.
     private static readonly LifetimeOptions Lifetimes = new()
     {
         LinkGrace = TimeSpan.FromMinutes(30),
         BlobGrace = TimeSpan.FromMinutes(10),
         FirstLease = TimeSpan.FromMinutes(20),
         UploadExpiry = TimeSpan.FromMinutes(40),
-        ObjectHold = TimeSpan.FromMinutes(10),
+        DeletionDelay = TimeSpan.FromMinutes(10),
     };
 
     private static readonly int[] Jumps = [0, 0, 0, 1, 1, 5];
@@ -72,16 +73,16 @@ internal sealed class World
 
     public GarbageCollector Collector { get; }
 
-    /// <summary>The rule that is switched off; null: all are on.</summary>
+    /// <summary>The rule that is switched off; null if all are on.</summary>
     public Ablation? Ablation { get; }
 
-    /// <summary>What clients were promised, for the checks.</summary>
+    /// <summary>The clients, whose acknowledged manifests the checks need.</summary>
     public Clients Clients => _clients;
 
-    /// <summary>Whether anything may fail.</summary>
+    /// <summary>Whether calls, commits and activations may fail.</summary>
     public bool IsWild { get; private set; } = true;
 
-    /// <summary>Whether the store commits in the order of arrival, so that commits can rest on others.</summary>
+    /// <summary>Whether the store commits in the order of arrival, so that commits can depend on others.</summary>
     public bool KeepsOrder { get; }
 
     public double FailedCommits { get; }
@@ -94,7 +95,7 @@ internal sealed class World
 
     public DateTimeOffset Now => _now;
 
-    /// <summary>Takes down what happens, to understand a failing run; null: nobody reads it.</summary>
+    /// <summary>Records what happens, to understand a failing run; null if it is not recorded.</summary>
     public List<string>? Trace { get; init; }
 
     public void Note(string what) => Trace?.Add($"{_now:MM-dd HH:mm} {Scheduler.CurrentName}: {what}");
@@ -105,12 +106,12 @@ internal sealed class World
 
     public static IReadOnlyList<string> Repositories { get; } = ["a/one", "b/two"];
 
-    /// <summary>A clock that goes wrong by as much as the ones of real machines, and more.</summary>
+    /// <summary>Returns a clock that differs as much as those of real machines do, or more.</summary>
     public TimeProvider SkewedClock() => Clock(TimeSpan.FromMinutes(IsWild ? Skews[Random.Next(Skews.Length)] : 0));
 
     public TimeProvider Clock(TimeSpan skew) => new SimulatedClock(this, skew);
 
-    /// <summary>Starts something that runs beside everything else.</summary>
+    /// <summary>Starts an actor that runs beside all others.</summary>
     public Actor Spawn(string name, Func<Task> code)
     {
         var actor = new Actor(name);
@@ -122,7 +123,7 @@ internal sealed class World
             }
             catch (Exception e) when (IsWild && Clients.IsExpected(e))
             {
-                // It is told to try again, and does not.
+                // The actor is told to retry, and gives up.
             }
             catch (Exception e)
             {
@@ -138,7 +139,7 @@ internal sealed class World
     private Exception? _failure;
 
     /// <summary>Makes the run.</summary>
-    /// <exception cref="ViolationException">A promise was broken.</exception>
+    /// <exception cref="ViolationException">An invariant was violated.</exception>
     public void Run()
     {
         var before = SynchronizationContext.Current;
@@ -162,9 +163,10 @@ internal sealed class World
         {
             if (Random.Next(8) == 0)
             {
-                // A commit takes a while, but no hours (LifetimeOptions.BeginMargin).
+                // A commit takes some time, but not hours (LifetimeOptions.BeginMargin).
                 var (jumps, rarity) = Ablation?.NeedsLateCalls == true ? (JumpsWithinDeadline, 6) : (LongJumps, 25);
-                _now += TimeSpan.FromMinutes(Random.Next(rarity) == 0 && Store.Committing == 0 ? jumps[Random.Next(jumps.Length)] : Jumps[Random.Next(Jumps.Length)]);
+                var isLong = Random.Next(rarity) == 0 && Store.Committing == 0;
+                _now += TimeSpan.FromMinutes(isLong ? jumps[Random.Next(jumps.Length)] : Jumps[Random.Next(Jumps.Length)]);
             }
 
             actors.RemoveAll(actor => actor.IsDead);
@@ -177,7 +179,7 @@ internal sealed class World
             Scheduler.Step(starve);
             if (Random.NextDouble() < deaths)
             {
-                KillSomebody(actors);
+                KillOne(actors);
             }
 
             Check($"step {step}");
@@ -185,7 +187,7 @@ internal sealed class World
 
         if (Random.Next(2) == 0)
         {
-            // The whole cluster dies, or just everybody who was at work.
+            // All callers die, and in half of these runs the whole cluster.
             actors.ForEach(actor => actor.Die());
             if (Random.Next(2) == 0)
             {
@@ -196,7 +198,7 @@ internal sealed class World
         Finish("end");
     }
 
-    /// <summary>Nothing fails any more and nobody comes; time goes on, and collections run.</summary>
+    /// <summary>Nothing fails any more and no client comes. Time goes on, and collections run.</summary>
     private void RunInPeace()
     {
         IsWild = false;
@@ -211,7 +213,7 @@ internal sealed class World
         _invariants.CheckNothingIsLeft();
     }
 
-    private void KillSomebody(List<Actor> actors)
+    private void KillOne(List<Actor> actors)
     {
         var activations = Cluster.Activations;
         if (Random.Next(3) == 0 && activations.Count > 0)
@@ -234,7 +236,7 @@ internal sealed class World
             Check(where);
             if (steps > 200_000)
             {
-                throw new ViolationException($"{where}: it never ends.", isLoss: false);
+                throw new ViolationException($"{where}: the run does not end.", isLoss: false);
             }
         }
 
@@ -271,7 +273,7 @@ internal sealed class World
         }
     }
 
-    /// <summary>Lets contexts flow again for a moment.</summary>
+    /// <summary>Restores the flow of execution contexts until it is disposed.</summary>
     private sealed class AnyContext : IDisposable
     {
         public AnyContext() => ExecutionContext.RestoreFlow();
@@ -279,7 +281,7 @@ internal sealed class World
         public void Dispose() => ExecutionContext.SuppressFlow();
     }
 
-    /// <summary>A timer that is never changed and comes although it was stopped, as one that was stopped too late.</summary>
+    /// <summary>A timer that cannot be changed, and fires although it was stopped, as one that was stopped too late.</summary>
     private sealed class StartedTimer : ITimer
     {
         public bool Change(TimeSpan dueTime, TimeSpan period) => true;
@@ -295,17 +297,17 @@ internal sealed class World
     {
         public override DateTimeOffset GetUtcNow()
         {
-            // No two moments are the same.
+            // Each reading differs from all before.
             world._now += TimeSpan.FromTicks(1);
             return world._now + skew;
         }
 
         public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
         {
-            // Whoever waits for a timer keeps its own context from it, and an actor needs one.
+            // Code that waits for a timer suppresses the flow of its context, but the actor of the timer needs one.
             using var context = ExecutionContext.IsFlowSuppressed() ? new AnyContext() : null;
 
-            // It comes sometime: what is meant to take a moment may take long.
+            // The timer fires after any number of steps: a short delay may take long.
             world.Spawn("timer", async () =>
             {
                 for (var pauses = world.Random.Next(60); pauses > 0; pauses--)

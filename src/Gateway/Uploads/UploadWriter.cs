@@ -88,7 +88,7 @@ internal sealed class UploadWriter : IAsyncDisposable
             return false;
         }
 
-        var isCounted = await GrainCalls.RetryOnceAsync(() => _session.Advance(_hold.Epoch, _writer.Length, release: true, CancellationToken.None));
+        var isCounted = await GrainCalls.RetryOnceAsync(() => _session.Advance(_hold.Epoch, _writer.Length, endClaim: true, CancellationToken.None));
         _isOver = true;
         if (!isCounted)
         {
@@ -111,7 +111,7 @@ internal sealed class UploadWriter : IAsyncDisposable
     public async Task LetGoAsync()
     {
         _isOver = true;
-        await GrainCalls.RetryOnceAsync(() => _session.Advance(_hold.Epoch, _hold.Offset, release: true, CancellationToken.None));
+        await GrainCalls.RetryOnceAsync(() => _session.Advance(_hold.Epoch, _hold.Offset, endClaim: true, CancellationToken.None));
     }
 
     /// <summary>The digest of the whole content; what was not hashed on its way here is read back.</summary>

@@ -2,12 +2,12 @@ using Granary.Protocol;
 
 namespace Granary.Grains.Interfaces.Blobs;
 
-/// <summary>Where the bytes of a blob are: in an object of the blob store, or right here.</summary>
+/// <summary>The bytes of a blob: in an object of the blob store, or in the message itself.</summary>
 [GenerateSerializer, Immutable, Alias("granary.blob-content")]
 public abstract record BlobContent
 {
     /// <summary>
-    /// The largest content that is kept in rows and may be in a message, in bytes. Creating a file costs more than all else that a small push does
+    /// The largest content, in bytes, that rows keep and messages carry. To create a file costs more than all other work of a small push
     /// (docs/architecture.md, "Bytes"), and most blobs by number are smaller than this.
     /// </summary>
     public const int MaxInlineSize = 32 * 1024;
@@ -16,13 +16,13 @@ public abstract record BlobContent
     {
     }
 
-    /// <summary>Bytes.</summary>
+    /// <summary>The size in bytes.</summary>
     public abstract long Size { get; }
 }
 
 /// <summary>A blob in an object of its own.</summary>
 /// <param name="Object">The object, sealed under the blob's digest.</param>
-/// <param name="ObjectSize">Bytes.</param>
+/// <param name="ObjectSize">Its size in bytes.</param>
 [GenerateSerializer, Immutable, Alias("granary.object-content")]
 public sealed record ObjectContent([property: Id(0)] ObjectId Object, [property: Id(1)] long ObjectSize) : BlobContent
 {
@@ -31,7 +31,7 @@ public sealed record ObjectContent([property: Id(0)] ObjectId Object, [property:
 }
 
 /// <summary>A small blob.</summary>
-/// <param name="Bytes">The content, at most <see cref="BlobContent.MaxInlineSize"/> bytes. Nobody writes to them.</param>
+/// <param name="Bytes">The content, at most <see cref="BlobContent.MaxInlineSize"/> bytes. It is never changed.</param>
 [GenerateSerializer, Immutable, Alias("granary.inline-content")]
 public sealed record InlineContent([property: Id(0)] byte[] Bytes) : BlobContent
 {

@@ -1,4 +1,5 @@
 using Granary.Grains.Interfaces.Blobs;
+using Granary.Grains.Leases;
 using Granary.Grains.Partitions;
 using Granary.Protocol;
 using Granary.Storage.Partitions;
@@ -14,7 +15,7 @@ internal sealed class BlobShardGrain(
     TimeProvider time,
     ILogger<BlobShardGrain> logger) : PartitionGrain(store, logger), IBlobShardGrain
 {
-    // Named in an explanation; more would not help who reads it.
+    // An explanation names so many. More would not help its reader.
     private const int NamedRepositories = 20;
 
     private readonly LifetimeOptions _lifetimes = lifetimeOptions.Value;
@@ -26,12 +27,17 @@ internal sealed class BlobShardGrain(
     public async Task<AcquireAnswer> Acquire(AcquireBlob command, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
+        var reference = BlobRows.Reference(command.Digest, command.Repository);
         string[] needs = command.Content is ObjectContent { Object: var id }
-            ? [BlobRows.Blob(command.Digest), BlobRows.Reference(command.Digest, command.Repository), BlobRows.Tombstone(id), BlobRows.Doom(id)]
-            : [BlobRows.Blob(command.Digest), BlobRows.Reference(command.Digest, command.Repository)];
+            ? [BlobRows.Blob(command.Digest), reference, BlobRows.Tombstone(id), BlobRows.Doom(id)]
+            : [BlobRows.Blob(command.Digest), reference];
 
-        // A refusal waits: what it was refused for may have been decided with it, and fail yet.
-        var (answer, ticket) = await Rows.DecideEarlyAsync(needs, rows => BlobRules.Acquire(rows, command, now, _lifetimes), answer => answer is Acquired, cancellationToken);
+        // A refusal waits for the commit: its reason may be in the same batch, which can still fail.
+        var (answer, ticket) = await Rows.DecideEarlyAsync(
+            needs,
+            rows => AcquireRules.Acquire(rows, command, now, _lifetimes),
+            isEarly: answer => answer is Acquired,
+            cancellationToken);
         return answer is Acquired acquired ? acquired with { DependsOn = ticket } : answer;
     }
 
@@ -44,18 +50,22 @@ internal sealed class BlobShardGrain(
             .. references.Select(released => BlobRows.Blob(released.Digest)),
             .. references.Select(released => BlobRows.Reference(released.Digest, released.Repository)),
         ];
-        return Rows.DecideAsync(needs, rows => BlobRules.Release(rows, references, now, _lifetimes), cancellationToken);
+        return Rows.DecideAsync(needs, rows => ReferenceRules.Release(rows, references, now, _lifetimes), cancellationToken);
     }
 
     /// <inheritdoc/>
     public Task<RenounceAnswer> Renounce(Digest digest, ObjectId @object, DateTimeOffset deadline, CancellationToken cancellationToken) =>
         Rows.DecideAsync(
             [BlobRows.Blob(digest), BlobRows.Tombstone(@object), BlobRows.Doom(@object)],
-            rows => BlobRules.Renounce(rows, digest, @object, deadline),
+            rows => RenounceRules.Renounce(rows, digest, @object, deadline),
             cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<RepositoryName[]> FindRepositories(Digest digest, RepositoryName? after, int limit, CancellationToken cancellationToken) =>
+    public async Task<RepositoryName[]> FindRepositories(
+        Digest digest,
+        RepositoryName? after,
+        int limit,
+        CancellationToken cancellationToken) =>
         (await Rows.ListAsync(BlobRows.ReferencePrefix(digest), after?.Value, limit, RepositoryName.Parse, cancellationToken)).Items;
 
     /// <inheritdoc/>
@@ -80,7 +90,7 @@ internal sealed class BlobShardGrain(
             }
         }
 
-        return await Rows.ReadAsync([], rows => Gather(rows, entries, now, more), cancellationToken);
+        return await Rows.ReadAsync([], rows => DueRules.Gather(rows, entries, now, more), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -89,14 +99,14 @@ internal sealed class BlobShardGrain(
         var now = time.GetUtcNow();
         string[] needs =
         [
-            .. settlement.Held.Concat(settlement.Dropped).Select(due => BlobRows.Reference(due.Digest, due.Repository)),
-            .. settlement.Dropped.Select(due => BlobRows.Blob(due.Digest)),
+            .. settlement.Confirmed.Concat(settlement.Denied).Select(due => BlobRows.Reference(due.Digest, due.Repository)),
+            .. settlement.Denied.Select(due => BlobRows.Blob(due.Digest)),
             .. settlement.Orphans.Select(orphan => BlobRows.Blob(orphan.Digest)),
             .. settlement.Deleted.Select(doomed => BlobRows.Doom(doomed.Object)),
-            .. settlement.Remembered.Select(BlobRows.Doom),
-            .. settlement.Remembered.Select(BlobRows.Tombstone),
+            .. settlement.Tombstones.Select(BlobRows.Doom),
+            .. settlement.Tombstones.Select(BlobRows.Tombstone),
         ];
-        return Rows.DecideAsync(needs, rows => BlobRules.Settle(rows, settlement, now, _lifetimes), cancellationToken);
+        return Rows.DecideAsync(needs, rows => SettleRules.Settle(rows, settlement, now, _lifetimes), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -111,8 +121,8 @@ internal sealed class BlobShardGrain(
                 break;
             }
 
-            var reference = ReferenceRow.Decode(row.Value);
-            leases.Add(new DueReference(digest, RepositoryName.Parse(row.Key[prefix.Length..]), reference.Sequence, reference.LeaseUntil));
+            var reference = LeaseRow.Decode(row.Value);
+            leases.Add(new DueReference(digest, RepositoryName.Parse(row.Key[prefix.Length..]), reference.Sequence, reference.Until));
         }
 
         return await Rows.ReadAsync(
@@ -153,14 +163,16 @@ internal sealed class BlobShardGrain(
         cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<bool> IsClaimed(Digest digest, RepositoryName repository, ObjectId? @object, CancellationToken cancellationToken)
+    public async Task<bool> IsReferenced(Digest digest, RepositoryName repository, ObjectId? @object, CancellationToken cancellationToken)
     {
         string[] needs = [BlobRows.Blob(digest), BlobRows.Reference(digest, repository)];
 
-        // A link that rests on a promise of this grain can be seen a moment before what was promised: a no is decided behind it.
+        // After an early answer of Acquire, a link can be visible before this cache has its reference. A negative answer goes through the
+        // commit queue, or the scrub would report a reference as missing that is about to be committed.
         return await Rows.ReadAsync(needs, Read, cancellationToken) || await Rows.DecideAsync(needs, Read, cancellationToken);
 
-        bool Read(RowView rows) => BlobRow.Find(rows, digest) is { } blob && blob.Object == @object && ReferenceRow.Find(rows, digest, repository) is not null;
+        bool Read(RowView rows) => BlobRow.Find(rows, digest) is { } blob && blob.Object == @object
+            && LeaseRow.Find(rows, new ReferenceLease(digest, repository)) is not null;
     }
 
     /// <inheritdoc/>
@@ -173,7 +185,7 @@ internal sealed class BlobShardGrain(
     public Task<bool> MarkDamaged(Digest digest, ObjectId? @object, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        return Rows.DecideAsync([BlobRows.Blob(digest)], rows => BlobRules.MarkDamaged(rows, digest, @object, now), cancellationToken);
+        return Rows.DecideAsync([BlobRows.Blob(digest)], rows => DamageRules.MarkDamaged(rows, digest, @object, now), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -181,85 +193,20 @@ internal sealed class BlobShardGrain(
     {
         var now = time.GetUtcNow();
         string[] needs = [BlobRows.Blob(digest), BlobRows.Tombstone(found.Object), BlobRows.Doom(found.Object)];
-        return Rows.DecideAsync(needs, rows => BlobRules.Adopt(rows, digest, found, now, _lifetimes), cancellationToken);
+        return Rows.DecideAsync(needs, rows => DamageRules.Adopt(rows, digest, found, now, _lifetimes), cancellationToken);
     }
 
     /// <inheritdoc/>
     public async Task<bool> Repair(Digest digest, CancellationToken cancellationToken)
     {
-        // Nothing can change them meanwhile: whoever does has to read the row.
-        var references = await Rows.ScanAsync(BlobRows.ReferencePrefix(digest), after: null, cancellationToken).CountAsync(cancellationToken);
+        // No command can change the references meanwhile: each of them reads the row, and fails.
+        var prefix = BlobRows.ReferencePrefix(digest);
+        var references = await Rows.ScanAsync(prefix, after: null, cancellationToken).CountAsync(cancellationToken);
         var now = time.GetUtcNow();
-        return await Rows.DecideAsync([BlobRows.Blob(digest)], rows => BlobRules.Repair(rows, digest, references, now, _lifetimes), cancellationToken);
-    }
-
-    /// <summary>What the entries of the schedule are about, as far as it still is as they say.</summary>
-    private static ShardDue Gather(RowView rows, List<DueEntry> entries, DateTimeOffset now, bool more)
-    {
-        var (references, orphans, corrections) = (new List<DueReference>(), new List<Orphan>(), new List<Correction>());
-        var (doomed, remembered) = (new List<DoomedObject>(), new List<ObjectId>());
-        foreach (var (due, kind, subject) in entries)
-        {
-            switch (kind)
-            {
-                case "ref":
-                    var slash = subject.IndexOf('/', StringComparison.Ordinal);
-                    var (held, repository) = (Digest.Parse(subject[..slash]), RepositoryName.Parse(subject[(slash + 1)..]));
-                    if (Readable(() => ReferenceRow.Find(rows, held, repository)) is { } reference && reference.LeaseUntil <= now && Readable(() => BlobRow.Find(rows, held)) is not null)
-                    {
-                        references.Add(new DueReference(held, repository, reference.Sequence, reference.LeaseUntil));
-                    }
-
-                    break;
-
-                case "orphan":
-                    var orphan = Digest.Parse(subject);
-                    if (Readable(() => BlobRow.Find(rows, orphan)) is { } blob && blob.OrphanDue == due)
-                    {
-                        orphans.Add(new Orphan(orphan, blob.Size, due));
-                    }
-
-                    break;
-
-                case "doom":
-                    var id = ObjectId.Parse(subject);
-                    if (Readable(() => DoomRow.Find(rows, id)) is { IsDeleted: false } doom)
-                    {
-                        doomed.Add(new DoomedObject(id, doom.Digest));
-                    }
-
-                    break;
-
-                case "tell":
-                    var corrected = Digest.Parse(subject);
-                    if (Readable(() => new Correction(corrected, due, BlobRules.Content(rows, corrected), BlobRow.Find(rows, corrected) is { IsDamaged: true })) is { } correction)
-                    {
-                        corrections.Add(correction);
-                    }
-
-                    break;
-
-                default:
-                    remembered.Add(ObjectId.Parse(subject));
-                    break;
-            }
-        }
-
-        return new ShardDue([.. references], [.. orphans], [.. doomed], [.. remembered], [.. corrections], more);
-    }
-
-    /// <summary>A row, or null if it cannot be read: one damaged row must not keep the others from being seen to. The scrub tells of it.</summary>
-    private static T? Readable<T>(Func<T?> find)
-        where T : class
-    {
-        try
-        {
-            return find();
-        }
-        catch (FormatException)
-        {
-            return null;
-        }
+        return await Rows.DecideAsync(
+            [BlobRows.Blob(digest)],
+            rows => DamageRules.Repair(rows, digest, references, now, _lifetimes),
+            cancellationToken);
     }
 
     private static ShardBlob Describe(Digest digest, BlobRow blob, DueReference[] leases) =>

@@ -9,7 +9,7 @@ namespace Granary.Grains.Cluster;
 /// <summary>
 /// The grain of the partition <c>cluster</c>:
 /// <code>
-/// key/upload     the key that upload sessions' ids are proved with
+/// key/upload     the key that gateways sign the ids of upload sessions with
 /// </code>
 /// </summary>
 internal sealed class ClusterGrain(IPartitionStore store, ILogger<ClusterGrain> logger) : PartitionGrain(store, logger), IClusterGrain
@@ -25,7 +25,7 @@ internal sealed class ClusterGrain(IPartitionStore store, ILogger<ClusterGrain> 
     /// <inheritdoc/>
     public async Task<byte[]> GetUploadKey(CancellationToken cancellationToken)
     {
-        var fresh = RandomNumberGenerator.GetBytes(UploadKeyBytes);
+        var newKey = RandomNumberGenerator.GetBytes(UploadKeyBytes);
         return await Rows.DecideAsync(
             [UploadKey],
             rows =>
@@ -35,8 +35,8 @@ internal sealed class ClusterGrain(IPartitionStore store, ILogger<ClusterGrain> 
                     return new RowReader(value, 1).Rest.ToArray();
                 }
 
-                rows.Put(UploadKey, new RowWriter(1).Bytes(fresh).ToValue());
-                return fresh;
+                rows.Put(UploadKey, new RowWriter(1).Bytes(newKey).ToValue());
+                return newKey;
             },
             cancellationToken);
     }

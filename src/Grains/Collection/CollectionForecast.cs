@@ -2,6 +2,7 @@ using Granary.Grains.Blobs;
 using Granary.Grains.Interfaces.Catalog;
 using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Interfaces.Uploads;
+using Granary.Grains.Leases;
 using Granary.Grains.Partitions;
 using Granary.Grains.Repositories;
 using Granary.Grains.Uploads;
@@ -43,7 +44,7 @@ internal sealed class CollectionForecast(
 
     private bool BlobsGoAtOnce => (grace ?? lifetimes.BlobGrace) <= TimeSpan.Zero;
 
-    private bool ObjectsGoAtOnce => lifetimes.ObjectHold <= TimeSpan.Zero;
+    private bool ObjectsGoAtOnce => lifetimes.DeletionDelay <= TimeSpan.Zero;
 
     /// <summary>Counts uploads whose time has come, and duplicates that Renounce would give up.</summary>
     public async Task CountUploadsAsync(CancellationToken cancellationToken)
@@ -168,7 +169,7 @@ internal sealed class CollectionForecast(
                 var shard = await OpenAsync(BlobRows.Partition(upload.Digest.FirstByte), cancellationToken);
                 var isAdopted = await shard.ReadAsync(
                     [BlobRows.Blob(upload.Digest), BlobRows.Doom(upload.Object)],
-                    view => BlobRules.IsAdopted(view, upload.Digest, upload.Object),
+                    view => RenounceRules.IsAdopted(view, upload.Digest, upload.Object),
                     cancellationToken);
                 Counts.ObjectsDeleted += isAdopted ? 0 : 1;
                 break;
@@ -223,10 +224,10 @@ internal sealed class CollectionForecast(
 
             var digest = Digest.Parse(what);
             var shard = await OpenAsync(BlobRows.Partition(digest.FirstByte), cancellationToken);
-            var reference = await shard.ReadAsync([BlobRows.Reference(digest, name)], view => ReferenceRow.Find(view, digest, name), cancellationToken);
+            var reference = await shard.ReadAsync([BlobRows.Reference(digest, name)], view => LeaseRow.Find(view, new ReferenceLease(digest, name)), cancellationToken);
 
             // One whose lease has ended is counted where leases are.
-            if (reference is not null && reference.Sequence <= version && reference.LeaseUntil > _now)
+            if (reference is not null && reference.Sequence <= version && reference.Until > _now)
             {
                 Release(_released[digest.FirstByte], digest);
             }

@@ -155,7 +155,7 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
         }
 
         // :: Step 4: all of it in one commit of the shard.
-        await shard.Settle(new ShardSettlement([.. byAnswer[true]], dropped, due.Orphans, due.Doomed, due.Remembered, due.Corrections), cancellationToken);
+        await shard.Settle(new ShardSettlement([.. byAnswer[true]], dropped, due.Orphans, due.Doomed, due.Tombstones, due.Corrections), cancellationToken);
         counts.Add(new CollectionCounts
         {
             ReferencesAsked = due.References.Length,
@@ -223,7 +223,7 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
                     counts.Add(new CollectionCounts { ObjectsDeleted = 1 });
                 }
 
-                await session.Forget(cancellationToken);
+                await session.Remove(cancellationToken);
                 counts.Add(new CollectionCounts { UploadsExpired = 1 });
                 break;
 
@@ -241,11 +241,11 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
                     return keepUntil;
                 }
 
-                await session.Forget(cancellationToken);
+                await session.Remove(cancellationToken);
                 break;
 
             case ExpireRenounced:
-                await session.Forget(cancellationToken);
+                await session.Remove(cancellationToken);
                 break;
         }
 

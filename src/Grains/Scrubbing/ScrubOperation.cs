@@ -195,7 +195,7 @@ public sealed class ScrubOperation(
             foreach (var link in links)
             {
                 var shard = grains.GetGrain<IBlobShardGrain>(link.Digest.FirstByte);
-                if (!await shard.IsClaimed(link.Digest, name, link.Object, cancellationToken) && await repository.RestoreReference(link.Digest, cancellationToken))
+                if (!await shard.IsReferenced(link.Digest, name, link.Object, cancellationToken) && await repository.RestoreReference(link.Digest, cancellationToken))
                 {
                     run.Add("pinned", 1);
                     run.Find($"{name}: the registry's rows of blob {link.Digest} were lost or damaged; they were made again from the repository's.");

@@ -3,9 +3,9 @@ using Granary.Protocol;
 
 namespace Granary.Grains.Uploads;
 
-/// <summary>Where the names of new objects come from. Nobody can guess one, and none comes twice.</summary>
+/// <summary>Makes the names of new objects: random, so that no client can guess one, and never the same twice.</summary>
 public class ObjectIdSource
 {
-    /// <summary>A name that no object has ever had.</summary>
+    /// <summary>Returns a name that no object has ever had.</summary>
     public virtual ObjectId Next() => ObjectId.FromRandom(RandomNumberGenerator.GetBytes(16));
 }

@@ -8,15 +8,16 @@ namespace Granary.Grains.Uploads;
 /// <summary>The state machine of an upload session, as pure decisions over its row.</summary>
 internal static class UploadRules
 {
+    /// <summary>Returns what a client learns of a session.</summary>
     public static UploadStatus Status(SessionRow? session) => session switch
     {
         null => new UploadUnstored(),
         { State: SessionState.Open } => new UploadOpen(session.Epoch, session.Offset, session.Object!.Value, session.Algorithm),
-        { State: SessionState.Sealed or SessionState.Orphaned or SessionState.Renounced } => Seal(session),
+        { State: SessionState.Sealed or SessionState.Orphaned or SessionState.Renounced } => ToSealed(session),
         _ => new CancelledUpload(session.Object),
     };
 
-    /// <summary>Gives the tail to a new holder, unless <paramref name="isClaimed"/> says that the last one is still at work.</summary>
+    /// <summary>Gives the claim to a request, unless <paramref name="isClaimed"/> says that another one has it.</summary>
     public static BeginAnswer Begin(
         RowBatch rows,
         BeginUpload command,
@@ -28,21 +29,11 @@ internal static class UploadRules
         var stored = SessionRow.Find(rows);
         if (stored is null && now > command.IssuedAt + expiry)
         {
-            // What would look for it has come and gone, or will find nothing any more.
+            // The sweep may have handled the due row of this id already, and would never find a session that is stored now.
             return new UploadOver();
         }
 
-        var session = stored ?? new SessionRow
-        {
-            State = SessionState.Open,
-            Object = newObject,
-            Epoch = 0,
-            Held = false,
-            Offset = 0,
-            Algorithm = command.Algorithm,
-            IssuedAt = command.IssuedAt,
-            Touched = now,
-        };
+        var session = stored ?? NewSession(command.IssuedAt, command.Algorithm, newObject, now);
         if (session.State != SessionState.Open)
         {
             return new UploadOver();
@@ -53,50 +44,53 @@ internal static class UploadRules
             return new UploadOffsetMismatch(session.Offset);
         }
 
-        session = session with { Epoch = session.Epoch + 1, Held = true, Touched = now };
+        session = session with { Epoch = session.Epoch + 1, IsClaimed = true, Touched = now };
         rows.Put(UploadRows.Session, session.Encode());
         return new UploadBegun(session.Epoch, session.Object!.Value, session.Offset);
     }
 
-    /// <summary>Records durable bytes; false under an epoch that is over.</summary>
-    public static bool Advance(RowBatch rows, long epoch, long offset, bool release, DateTimeOffset now)
+    /// <summary>Records durable bytes. Returns false if a newer claim has replaced this one, or if the session is over.</summary>
+    public static bool Advance(RowBatch rows, long epoch, long offset, bool endClaim, DateTimeOffset now)
     {
         if (SessionRow.Find(rows) is not { State: SessionState.Open } session || session.Epoch != epoch)
         {
             return false;
         }
 
-        rows.Put(UploadRows.Session, (session with { Offset = offset, Held = session.Held && !release, Touched = now }).Encode());
+        var advanced = session with { Offset = offset, IsClaimed = session.IsClaimed && !endClaim, Touched = now };
+        rows.Put(UploadRows.Session, advanced.Encode());
         return true;
     }
 
-    /// <summary>Rule 2; null under an epoch that is over, or if the session is.</summary>
+    /// <summary>
+    /// Closes a session over its content (<c>seal</c>). Returns null if a newer claim has replaced this one, or if the session is over.
+    /// </summary>
     public static SealedUpload? Seal(RowBatch rows, long epoch, Digest digest, long size, DateTimeOffset now)
     {
         switch (SessionRow.Find(rows))
         {
             case { State: SessionState.Sealed or SessionState.Orphaned or SessionState.Renounced } session when session.Digest == digest:
-                return Seal(session);
+                return ToSealed(session);
 
             case { State: SessionState.Open } session when session.Epoch == epoch:
                 session = session with
                 {
                     State = SessionState.Sealed,
-                    Held = false,
+                    IsClaimed = false,
                     Offset = size,
                     Digest = digest,
                     Deadline = now + LifetimeOptions.SealDeadline,
                     Touched = now,
                 };
                 rows.Put(UploadRows.Session, session.Encode());
-                return Seal(session);
+                return ToSealed(session);
 
             default:
                 return null;
         }
     }
 
-    /// <summary>Gives an open session up, or one that was never stored; null if it is over already.</summary>
+    /// <summary>Cancels a session that is open or was never stored. Returns null if it is over already.</summary>
     public static CancelledUpload? Cancel(RowBatch rows, DateTimeOffset issuedAt, DateTimeOffset now, TimeSpan expiry)
     {
         var session = SessionRow.Find(rows);
@@ -106,25 +100,16 @@ internal static class UploadRules
         }
 
         var cancelled = session is null
-            ? new SessionRow
-            {
-                State = SessionState.Cancelled,
-                Object = null,
-                Epoch = 0,
-                Held = false,
-                Offset = 0,
-                Algorithm = DigestAlgorithm.Sha256,
-                IssuedAt = issuedAt,
-                Touched = now,
-            }
-            : session with { State = SessionState.Cancelled, Held = false, Touched = now };
+            ? NewSession(issuedAt, DigestAlgorithm.Sha256, id: null, now) with { State = SessionState.Cancelled }
+            : session with { State = SessionState.Cancelled, IsClaimed = false, Touched = now };
         rows.Put(UploadRows.Session, cancelled.Encode());
         return new CancelledUpload(cancelled.Object);
     }
 
     /// <summary>
-    /// Records that a closed session's object is an orphan: nothing but the hint to ask Renounce at once. Answers whether Renounce has still to be asked, which a repeat hears again: the first
-    /// command may have died before it scheduled that.
+    /// Records that the object of a sealed session is an orphan. That only says when to ask Renounce, not what it answers (<c>hint</c>).
+    /// Returns whether Renounce has not decided yet. A repeat gets the same answer, since the first call may have died before it scheduled
+    /// the session.
     /// </summary>
     public static bool Orphan(RowBatch rows)
     {
@@ -141,7 +126,9 @@ internal static class UploadRules
         return true;
     }
 
-    /// <summary>Records that Renounce has decided about a closed session's object. A sweep that was overtaken may say so of a session that is over.</summary>
+    /// <summary>
+    /// Records that Renounce has decided about a session's object. Returns false if another sweep has recorded it, or removed the session.
+    /// </summary>
     public static bool RecordRenounced(RowBatch rows)
     {
         if (SessionRow.Find(rows) is not { State: SessionState.Sealed or SessionState.Orphaned } session)
@@ -153,20 +140,22 @@ internal static class UploadRules
         return true;
     }
 
-    /// <summary>Rule 8, the session's part: an open one is given up when nothing came for long enough, a closed one is left to Renounce.</summary>
+    /// <summary>
+    /// Cancels an open session that has expired. Returns what the sweep has to do: a sealed session is for Renounce (<c>ren</c>).
+    /// </summary>
     public static ExpireAnswer Expire(RowBatch rows, Func<SessionRow, bool> isClaimed, DateTimeOffset now, TimeSpan expiry)
     {
         var session = SessionRow.Find(rows);
         var answer = FindExpired(session, isClaimed, now, expiry);
         if (answer is ExpireOpen && session is { State: SessionState.Open })
         {
-            rows.Put(UploadRows.Session, (session with { State = SessionState.Cancelled, Held = false }).Encode());
+            rows.Put(UploadRows.Session, (session with { State = SessionState.Cancelled, IsClaimed = false }).Encode());
         }
 
         return answer;
     }
 
-    /// <summary>Returns what <see cref="Expire"/> answers, and changes nothing.</summary>
+    /// <summary>Returns the answer of <see cref="Expire"/>, and changes nothing.</summary>
     public static ExpireAnswer FindExpired(SessionRow? session, Func<SessionRow, bool> isClaimed, DateTimeOffset now, TimeSpan expiry)
     {
         if (session is null)
@@ -174,14 +163,15 @@ internal static class UploadRules
             return new ExpireNothing();
         }
 
-        // As long as its id proves itself the row has to stay, or the session would begin again.
+        // The row stays while its id is valid. Without it the same id would begin a new session.
         var idEnd = session.IssuedAt + expiry;
         var due = session.State switch
         {
             SessionState.Open => Later(idEnd, isClaimed(session) ? now + expiry : session.Touched + expiry),
             SessionState.Sealed => Later(idEnd, session.Deadline),
 
-            // Its push has its blob, and needs the object no longer. Acquires that are still under way find the tombstone, which stays for as long as they can come.
+            // Its push has its blob and no longer needs the object. A delayed Acquire finds the tombstone, which stays as long as one can
+            // come.
             SessionState.Orphaned => now,
             _ => idEnd,
         };
@@ -199,8 +189,20 @@ internal static class UploadRules
         };
     }
 
+    private static SessionRow NewSession(DateTimeOffset issuedAt, DigestAlgorithm algorithm, ObjectId? id, DateTimeOffset now) => new()
+    {
+        State = SessionState.Open,
+        Object = id,
+        Epoch = 0,
+        IsClaimed = false,
+        Offset = 0,
+        Algorithm = algorithm,
+        IssuedAt = issuedAt,
+        Touched = now,
+    };
+
     private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset other) => one > other ? one : other;
 
-    private static SealedUpload Seal(SessionRow session) =>
+    private static SealedUpload ToSealed(SessionRow session) =>
         new(session.Digest!.Value, new ObjectContent(session.Object!.Value, session.Offset), session.Deadline);
 }

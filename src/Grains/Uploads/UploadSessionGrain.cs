@@ -22,8 +22,9 @@ internal sealed class UploadSessionGrain(
     private readonly LifetimeOptions _lifetimes = lifetimeOptions.Value;
     private string _id = "";
 
-    // Who holds the tail, and until when without a further word. Not durable: after a restart anybody may take the tail, since a newer epoch fences the old.
-    private (long Epoch, DateTimeOffset Until) _hold;
+    // The claim, and the time at which it ends unless it is renewed. It is not durable: after a restart any request can claim the session,
+    // since a newer epoch fences the writer of the older one.
+    private (long Epoch, DateTimeOffset Until) _claim;
 
     /// <inheritdoc/>
     protected override PartitionKey PartitionKey => UploadRows.Partition(_id);
@@ -44,12 +45,12 @@ internal sealed class UploadSessionGrain(
             Needs,
             rows =>
             {
-                // The time of the decision: an id that has become too old since the call must not begin.
+                // The time of the decision, not of the call: an id that has expired meanwhile must not begin a session.
                 var now = time.GetUtcNow();
                 var answer = UploadRules.Begin(rows, command, newObject, IsClaimed, now, _lifetimes.UploadExpiry);
                 if (answer is UploadBegun begun)
                 {
-                    _hold = (begun.Epoch, now + UploadClaim.Timeout);
+                    _claim = (begun.Epoch, now + UploadClaim.Timeout);
                 }
 
                 return answer;
@@ -61,20 +62,20 @@ internal sealed class UploadSessionGrain(
     /// <inheritdoc/>
     public async Task<bool> Renew(long epoch, CancellationToken cancellationToken)
     {
-        if (await Find(cancellationToken) is not { State: SessionState.Open, Held: true } session || session.Epoch != epoch)
+        if (await Find(cancellationToken) is not { State: SessionState.Open, IsClaimed: true } session || session.Epoch != epoch)
         {
             return false;
         }
 
-        _hold = (epoch, time.GetUtcNow() + UploadClaim.Timeout);
+        _claim = (epoch, time.GetUtcNow() + UploadClaim.Timeout);
         return true;
     }
 
     /// <inheritdoc/>
-    public Task<bool> Advance(long epoch, long offset, bool release, CancellationToken cancellationToken)
+    public Task<bool> Advance(long epoch, long offset, bool endClaim, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        return Rows.DecideAsync(Needs, rows => UploadRules.Advance(rows, epoch, offset, release, now), cancellationToken);
+        return Rows.DecideAsync(Needs, rows => UploadRules.Advance(rows, epoch, offset, endClaim, now), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -84,7 +85,7 @@ internal sealed class UploadSessionGrain(
         var answer = await Rows.DecideAsync(Needs, rows => UploadRules.Seal(rows, epoch, digest, size, now), cancellationToken);
         if (answer is not null)
         {
-            // Nothing more will come: its memory need not wait until it has been idle for long.
+            // No other request is expected. The memory is free at once, and not only when the activation has been idle for long.
             DeactivateOnIdle();
         }
 
@@ -95,17 +96,24 @@ internal sealed class UploadSessionGrain(
     public async Task<CancelledUpload?> Cancel(DateTimeOffset issuedAt, CancellationToken cancellationToken)
     {
         var scheduled = await ScheduleFirst(issuedAt, cancellationToken);
-        return await Rows.DecideAsync(Needs, rows => UploadRules.Cancel(rows, issuedAt, time.GetUtcNow(), _lifetimes.UploadExpiry), dependsOn: [scheduled], cancellationToken);
+        return await Rows.DecideAsync(
+            Needs,
+            rows => UploadRules.Cancel(rows, issuedAt, time.GetUtcNow(), _lifetimes.UploadExpiry),
+            dependsOn: [scheduled],
+            cancellationToken);
     }
 
     /// <inheritdoc/>
     public async Task<ExpireAnswer> Expire(CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        var answer = await Rows.DecideAsync(Needs, rows => UploadRules.Expire(rows, IsClaimed, now, _lifetimes.UploadExpiry), cancellationToken);
+        var answer = await Rows.DecideAsync(
+            Needs,
+            rows => UploadRules.Expire(rows, IsClaimed, now, _lifetimes.UploadExpiry),
+            cancellationToken);
         if (answer is ExpireNothing)
         {
-            // Nobody will look again: that there is nothing has to be true, and not what a stale activation believes.
+            // fence: the sweep removes the due row after this answer and never asks again. A stale activation must not give it.
             await Rows.ProveCurrentAsync(cancellationToken);
         }
 
@@ -120,24 +128,29 @@ internal sealed class UploadSessionGrain(
             return;
         }
 
-        // After the row, unlike rule 1: a sweep that found the entry first would put the session off until its end. If this grain dies in between, the entry of that end is there.
+        // The due row comes after the session's row, unlike at the beginning of a session. A sweep that found the due row first would put
+        // the session off until its end. If this grain dies in between, the due row of that end is still there.
         await GrainFactory.GetGrain<IScheduleGrain>(Schedules.OfUpload(_id)).Schedule(_id, time.GetUtcNow(), cancellationToken);
 
-        // Nothing more will come: its memory need not wait until it has been idle for long.
+        // No other request is expected, as after Seal.
         DeactivateOnIdle();
     }
 
     /// <inheritdoc/>
-    public Task RecordRenounced(CancellationToken cancellationToken) => Rows.DecideAsync(Needs, UploadRules.RecordRenounced, cancellationToken);
+    public Task RecordRenounced(CancellationToken cancellationToken) =>
+        Rows.DecideAsync(Needs, UploadRules.RecordRenounced, cancellationToken);
 
     /// <inheritdoc/>
-    public Task Forget(CancellationToken cancellationToken) => Drop(cancellationToken);
+    public Task Remove(CancellationToken cancellationToken) => Drop(cancellationToken);
 
     private ValueTask<SessionRow?> Find(CancellationToken cancellationToken) => Rows.ReadAsync(Needs, SessionRow.Find, cancellationToken);
 
-    private bool IsClaimed(SessionRow session) => session.Held && _hold.Epoch == session.Epoch && time.GetUtcNow() < _hold.Until;
+    private bool IsClaimed(SessionRow session) => session.IsClaimed && _claim.Epoch == session.Epoch && time.GetUtcNow() < _claim.Until;
 
-    /// <summary>Rule 1: before a session is stored, somebody knows when to look for it. Answers what the session then rests on.</summary>
+    /// <summary>
+    /// Schedules a session before it is stored, so that the sweep finds it. Returns the commit that the session's own commit depends on
+    /// (<c>rest</c>); null if it is stored already.
+    /// </summary>
     private async ValueTask<CommitTicket?> ScheduleFirst(DateTimeOffset issuedAt, CancellationToken cancellationToken)
     {
         if (await Find(cancellationToken) is not null)

@@ -7,7 +7,9 @@ using Orleans.Concurrency;
 namespace Granary.Grains.Uploads;
 
 /// <inheritdoc cref="IUploadStatusGrain"/>
-/// <remarks>It keeps nothing, so that any number of it, anywhere, say the same: what a session's grain has acknowledged is in the store.</remarks>
+/// <remarks>
+/// It keeps no state, so that all its activations answer the same: whatever the session's grain has acknowledged is in the store.
+/// </remarks>
 [StatelessWorker]
 internal sealed class UploadStatusGrain(IPartitionStore store) : Grain, IUploadStatusGrain
 {

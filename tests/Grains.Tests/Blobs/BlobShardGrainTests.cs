@@ -4,7 +4,7 @@ using Granary.Protocol;
 
 namespace Granary.Grains.Tests.Blobs;
 
-/// <summary>The rules of docs/architecture.md, "Blob references", one by one.</summary>
+/// <summary>The rules of docs/architecture.md, "Blob references", one by one, through the grain.</summary>
 public sealed class BlobShardGrainTests : GrainTest
 {
     private static readonly Digest Blob = Commands.DigestOf("blob");
@@ -18,7 +18,7 @@ public sealed class BlobShardGrainTests : GrainTest
     private static string Partition => $"blobs/{Blob.FirstByte:x2}";
 
     [Fact]
-    public async Task The_first_object_is_the_blob_for_everybody()
+    public async Task The_object_of_the_first_upload_is_the_blob_of_all_repositories()
     {
         var first = await AcquireAsync(One, 1, new ObjectContent(First, 10));
         var second = await AcquireAsync(Two, 1, new ObjectContent(Second, 10));
@@ -29,11 +29,12 @@ public sealed class BlobShardGrainTests : GrainTest
             Assert.Equal(new ObjectContent(First, 10), Assert.IsType<Acquired>(answer).Content);
         }
 
-        Assert.Equal([One, RepositoryName.Parse("three"), Two], (await Shard.FindRepositories(Blob, null, 10, default)).OrderBy(name => name.Value));
+        var repositories = await Shard.FindRepositories(Blob, null, 10, default);
+        Assert.Equal([One, RepositoryName.Parse("three"), Two], repositories.OrderBy(name => name.Value));
     }
 
     [Fact]
-    public async Task A_small_blob_is_its_bytes()
+    public async Task A_mount_of_a_small_blob_returns_its_bytes()
     {
         await AcquireAsync(One, 1, new InlineContent([1, 2, 3]));
 
@@ -43,7 +44,8 @@ public sealed class BlobShardGrainTests : GrainTest
     }
 
     [Fact]
-    public async Task A_blob_that_nobody_has_cannot_be_mounted() => Assert.IsType<AcquireUnknown>(await AcquireAsync(One, 1, content: null));
+    public async Task A_blob_that_no_repository_has_cannot_be_mounted() =>
+        Assert.IsType<AcquireUnknown>(await AcquireAsync(One, 1, content: null));
 
     [Fact]
     public async Task A_release_that_is_older_than_the_reference_removes_nothing()
@@ -58,7 +60,7 @@ public sealed class BlobShardGrainTests : GrainTest
     }
 
     [Fact]
-    public async Task An_acquire_that_is_older_than_the_reference_does_not_age_it()
+    public async Task An_acquire_that_is_older_than_the_reference_keeps_its_newer_sequence()
     {
         await AcquireAsync(One, 5, new ObjectContent(First, 10));
         await AcquireAsync(One, 3, new ObjectContent(First, 10));
@@ -69,7 +71,7 @@ public sealed class BlobShardGrainTests : GrainTest
     }
 
     [Fact]
-    public async Task A_blob_without_references_is_due_until_somebody_acquires_it_again()
+    public async Task A_blob_without_references_is_due_until_a_repository_acquires_it_again()
     {
         await AcquireAsync(One, 1, new ObjectContent(First, 10));
         await AcquireAsync(Two, 1, content: null);
@@ -96,7 +98,7 @@ public sealed class BlobShardGrainTests : GrainTest
     }
 
     [Fact]
-    public async Task Renounce_keeps_the_object_of_the_blob_and_gives_up_any_other_for_ever()
+    public async Task Renounce_keeps_the_object_of_the_blob_and_writes_a_tombstone_for_any_other()
     {
         await AcquireAsync(One, 1, new ObjectContent(First, 10));
         var deadline = Time.GetUtcNow() + TimeSpan.FromHours(1);
@@ -109,7 +111,7 @@ public sealed class BlobShardGrainTests : GrainTest
     }
 
     [Fact]
-    public async Task An_acquire_that_was_delayed_past_its_deadline_is_refused()
+    public async Task An_acquire_that_comes_after_its_deadline_is_refused()
     {
         var command = new AcquireBlob(Blob, new ObjectContent(First, 10), One, 1, Time.GetUtcNow() + TimeSpan.FromHours(1));
         Time.Advance(TimeSpan.FromHours(2));

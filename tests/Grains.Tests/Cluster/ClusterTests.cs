@@ -13,7 +13,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Grains.Tests.Cluster;
 
-/// <summary>What was acknowledged stays true, whatever happens to silos, activations and commits.</summary>
+/// <summary>Acknowledged writes stay, whatever happens to silos, activations and commits.</summary>
 public sealed class ClusterTests
 {
     private const int Repositories = 12;
@@ -42,7 +42,7 @@ public sealed class ClusterTests
     }
 
     [Fact]
-    public async Task Two_clusters_over_one_store_lose_nothing_that_either_acknowledged()
+    public async Task Two_clusters_over_one_store_lose_no_acknowledged_write()
     {
         var store = new MemoryPartitionStore();
         await using var one = await GrainCluster.StartAsync(store);
@@ -58,12 +58,12 @@ public sealed class ClusterTests
         await Task.WhenAll(writers);
 
         await AssertAllThereAsync(one, acknowledged);
-        await using var fresh = await GrainCluster.StartAsync(store);
-        await AssertAllThereAsync(fresh, acknowledged);
+        await using var later = await GrainCluster.StartAsync(store);
+        await AssertAllThereAsync(later, acknowledged);
     }
 
     [Fact]
-    public async Task A_cluster_does_not_say_that_a_manifest_is_there_which_another_one_has_deleted()
+    public async Task A_cluster_does_not_confirm_a_manifest_that_another_cluster_has_deleted()
     {
         var store = new MemoryPartitionStore();
         await using var one = await GrainCluster.StartAsync(store);
@@ -76,12 +76,12 @@ public sealed class ClusterTests
         await Assert.ThrowsAsync<PartitionUnavailableException>(() => one.Repository("app").PutManifest(command, CancellationToken.None));
         await GrainCluster.PersistAsync(() => one.Repository("app").PutManifest(command, CancellationToken.None));
 
-        await using var fresh = await GrainCluster.StartAsync(store);
-        Assert.NotNull(await fresh.Repository("app").FindTagged(Tag.Parse("v1"), withBody: false, CancellationToken.None));
+        await using var later = await GrainCluster.StartAsync(store);
+        Assert.NotNull(await later.Repository("app").FindTagged(Tag.Parse("v1"), withBody: false, CancellationToken.None));
     }
 
     [Fact]
-    public async Task An_activation_that_ends_leaves_nothing_promised_behind()
+    public async Task An_activation_commits_its_early_answers_before_it_ends()
     {
         using var directory = new TemporaryDirectory();
         using var store = new SqlitePartitionStore(directory.Combine("rows.db"), new FakeTimeProvider());
@@ -99,7 +99,7 @@ public sealed class ClusterTests
     }
 
     [Fact]
-    public async Task Of_two_clusters_that_create_a_tag_one_is_told_yes()
+    public async Task One_of_two_clusters_that_create_a_tag_succeeds()
     {
         var store = new MemoryPartitionStore();
         await using var one = await GrainCluster.StartAsync(store);
@@ -122,7 +122,7 @@ public sealed class ClusterTests
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public async Task Commits_that_fail_before_or_after_they_are_done_make_no_acknowledgement_untrue(int seed)
+    public async Task No_acknowledged_write_is_lost_if_commits_fail_before_or_after_they_take_effect(int seed)
     {
         var store = new FaultyPartitionStore(new MemoryPartitionStore());
         await using var cluster = await GrainCluster.StartAsync(store);
@@ -147,7 +147,7 @@ public sealed class ClusterTests
     }
 
     [Fact]
-    public async Task A_conditional_push_that_was_committed_without_an_answer_is_answered_the_same_when_repeated()
+    public async Task A_repeated_conditional_push_succeeds_if_its_first_commit_took_effect_without_an_answer()
     {
         var store = new FaultyPartitionStore(new MemoryPartitionStore());
         await using var cluster = await GrainCluster.StartAsync(store);
@@ -167,7 +167,7 @@ public sealed class ClusterTests
         Assert.IsType<ConditionFailed>(another);
     }
 
-    /// <summary>Links blobs and pushes manifests that use them, under tags of its own, until it is stopped.</summary>
+    /// <summary>Links blobs, and pushes manifests that name them under tags of this writer, until it is stopped.</summary>
     private static async Task WriteAsync(
         GrainCluster cluster,
         ConcurrentDictionary<(string Repository, Tag Tag), Digest> acknowledged,
@@ -188,23 +188,29 @@ public sealed class ClusterTests
         }
     }
 
-    private static async Task AssertAllThereAsync(GrainCluster cluster, ConcurrentDictionary<(string Repository, Tag Tag), Digest> acknowledged)
+    private static async Task AssertAllThereAsync(
+        GrainCluster cluster,
+        ConcurrentDictionary<(string Repository, Tag Tag), Digest> acknowledged)
     {
         foreach (var ((repository, tag), digest) in acknowledged)
         {
-            var found = await GrainCluster.PersistAsync(() => cluster.Repository(repository).FindTagged(tag, withBody: true, CancellationToken.None));
+            var found = await GrainCluster.PersistAsync(
+                () => cluster.Repository(repository).FindTagged(tag, withBody: true, CancellationToken.None));
             Assert.Equal(digest, found?.Digest);
             Assert.Equal(digest, Digest.Compute(DigestAlgorithm.Sha256, found!.Body));
         }
 
         foreach (var group in acknowledged.GroupBy(pair => pair.Key.Repository))
         {
-            var page = await GrainCluster.PersistAsync(() => cluster.Repository(group.Key).ListTags(after: null, limit: 10_000, CancellationToken.None));
+            var page = await GrainCluster.PersistAsync(
+                () => cluster.Repository(group.Key).ListTags(after: null, limit: 10_000, CancellationToken.None));
             Assert.Superset(group.Select(pair => pair.Key.Tag).ToHashSet(), page!.Tags.ToHashSet());
         }
 
-        var catalog = await GrainCluster.PersistAsync(() => cluster.Grains.GetGrain<ICatalogGrain>(0).List(after: null, limit: 1000, CancellationToken.None));
-        Assert.Superset(acknowledged.Keys.Select(key => key.Repository).ToHashSet(), catalog.Repositories.Select(name => name.Value).ToHashSet());
+        var catalog = await GrainCluster.PersistAsync(
+            () => cluster.Grains.GetGrain<ICatalogGrain>(0).List(after: null, limit: 1000, CancellationToken.None));
+        var listed = catalog.Repositories.Select(name => name.Value).ToHashSet();
+        Assert.Superset(acknowledged.Keys.Select(key => key.Repository).ToHashSet(), listed);
     }
 
     private static async Task UntilAsync(Func<bool> condition)
@@ -215,6 +221,6 @@ public sealed class ClusterTests
             await timer.WaitForNextTickAsync();
         }
 
-        Assert.True(condition(), "It never happened.");
+        Assert.True(condition(), "The condition did not become true.");
     }
 }

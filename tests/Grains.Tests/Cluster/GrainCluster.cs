@@ -12,7 +12,7 @@ using Orleans.TestingHost;
 
 namespace Granary.Grains.Tests.Cluster;
 
-/// <summary>Several silos in the test's process, over a store that the test holds. Two of these over one store are a split brain.</summary>
+/// <summary>Several silos in the test's process, over a store of the test. Two such clusters over one store are a split brain.</summary>
 internal sealed class GrainCluster : IAsyncDisposable
 {
     private readonly InProcessTestCluster _cluster;
@@ -23,7 +23,12 @@ internal sealed class GrainCluster : IAsyncDisposable
 
     public IReadOnlyList<InProcessSiloHandle> Silos => [.. _cluster.Silos];
 
-    public static async Task<GrainCluster> StartAsync(IPartitionStore store, short silos = 1, TimeProvider? time = null, LifetimeOptions? lifetimes = null, CollectionOptions? collection = null)
+    public static async Task<GrainCluster> StartAsync(
+        IPartitionStore store,
+        short silos = 1,
+        TimeProvider? time = null,
+        LifetimeOptions? lifetimes = null,
+        CollectionOptions? collection = null)
     {
         var builder = new InProcessTestClusterBuilder(silos);
         builder.ConfigureSilo((_, silo) =>
@@ -39,7 +44,7 @@ internal sealed class GrainCluster : IAsyncDisposable
             silo.AddGranaryGrains();
             silo.Configure<ClusterMembershipOptions>(options =>
             {
-                // Killed silos shall be noticed within a test's patience.
+                // The others have to notice a killed silo before a test times out.
                 options.ProbeTimeout = TimeSpan.FromMilliseconds(500);
                 options.NumMissedProbesLimit = 2;
                 options.NumVotesForDeathDeclaration = 1;
@@ -55,18 +60,18 @@ internal sealed class GrainCluster : IAsyncDisposable
 
     public IRepositoryMaintenanceGrain Maintenance(string name) => Grains.GetGrain<IRepositoryMaintenanceGrain>(name);
 
-    /// <summary>What the repositories of the first silo have answered.</summary>
+    /// <summary>The pull cache of the first silo.</summary>
     public IPullCache Answers => Silos[0].ServiceProvider.GetRequiredService<IPullCache>();
 
-    /// <summary>Ends a silo without a word to the others.</summary>
+    /// <summary>Ends a silo that does not tell the others.</summary>
     public Task KillAsync(InProcessSiloHandle silo) => _cluster.KillSiloAsync(silo);
 
-    /// <summary>Ends all silos in good order.</summary>
+    /// <summary>Stops all silos in order.</summary>
     public Task StopAsync() => _cluster.StopAllSilosAsync();
 
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
 
-    /// <summary>Calls until there is an answer: what a client does that tries again.</summary>
+    /// <summary>Repeats a call until it is answered, as a client that retries.</summary>
     public static async Task<T> PersistAsync<T>(Func<Task<T>> call)
     {
         using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
@@ -76,14 +81,22 @@ internal sealed class GrainCluster : IAsyncDisposable
             {
                 return await call();
             }
-            catch (Exception e) when (attempt < 2000 && e is PartitionUnavailableException or SiloUnavailableException or OrleansMessageRejectionException or ConnectionFailedException or TimeoutException)
+            catch (Exception e) when (attempt < 2000 && IsRetried(e))
             {
                 await pause.WaitForNextTickAsync();
             }
         }
     }
 
+    private static bool IsRetried(Exception exception) => exception
+        is PartitionUnavailableException or SiloUnavailableException or OrleansMessageRejectionException
+        or ConnectionFailedException or TimeoutException;
+
     /// <summary>Links a small blob.</summary>
     public static Task<LinkAnswer> LinkAsync(IRepositoryGrain repository, byte[] content) =>
-        repository.LinkBlob(Digest.Compute(DigestAlgorithm.Sha256, content), new InlineContent(content), deadline: default, CancellationToken.None);
+        repository.LinkBlob(
+            Digest.Compute(DigestAlgorithm.Sha256, content),
+            new InlineContent(content),
+            deadline: default,
+            CancellationToken.None);
 }

@@ -6,7 +6,7 @@ using Granary.Testing;
 
 namespace Granary.Grains.Tests.Cluster;
 
-/// <summary>One silo over a store in memory, whose rows the test can look at, and a clock that it can move.</summary>
+/// <summary>One silo over a store in memory. The test can read its rows and move its clock.</summary>
 public abstract class GrainTest : IAsyncLifetime
 {
     private GrainCluster? _cluster;
@@ -21,14 +21,14 @@ public abstract class GrainTest : IAsyncLifetime
 
     protected GrainTest() => Store = new FaultyPartitionStore(Rows);
 
-    /// <summary>What counts as garbage.</summary>
+    /// <summary>The settings of collections.</summary>
     protected CollectionOptions Collection { get; } = new();
 
     public async Task InitializeAsync() => _cluster = await GrainCluster.StartAsync(Store, time: Time, collection: Collection);
 
     public async Task DisposeAsync() => await _cluster!.DisposeAsync();
 
-    /// <summary>The keys of a partition that begin with a prefix.</summary>
+    /// <summary>Returns the keys of a partition that begin with a prefix.</summary>
     protected async Task<List<string>> KeysAsync(string partition, string prefix)
     {
         var keys = new List<string>();
@@ -40,7 +40,8 @@ public abstract class GrainTest : IAsyncLifetime
         return keys;
     }
 
-    protected async Task<long> VersionAsync(string partition) => (await Rows.OpenAsync(new PartitionKey(partition), CancellationToken.None)).Version;
+    protected async Task<long> VersionAsync(string partition) =>
+        (await Rows.OpenAsync(new PartitionKey(partition), CancellationToken.None)).Version;
 
     protected static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
 
@@ -57,6 +58,6 @@ public abstract class GrainTest : IAsyncLifetime
             await timer.WaitForNextTickAsync();
         }
 
-        Assert.Fail("It never happened.");
+        Assert.Fail("The condition did not become true.");
     }
 }

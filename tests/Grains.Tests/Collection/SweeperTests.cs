@@ -172,7 +172,7 @@ public sealed class SweeperTests : CollectionTest
         }
 
         await SweepAfterAsync(Lifetimes.UploadExpiry - TimeSpan.FromHours(1));
-        await session.Advance(begun.Epoch, 10, release: true, default);
+        await session.Advance(begun.Epoch, 10, endClaim: true, default);
         await SweepAfterAsync(TimeSpan.FromHours(2));
         Assert.IsType<UploadOpen>(await Cluster.Grains.GetGrain<IUploadStatusGrain>(0).Find("slow", default));
 

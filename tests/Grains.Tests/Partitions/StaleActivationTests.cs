@@ -1,6 +1,7 @@
 using Granary.Grains.Blobs;
 using Granary.Grains.Interfaces;
 using Granary.Grains.Interfaces.Blobs;
+using Granary.Grains.Leases;
 using Granary.Grains.Partitions;
 using Granary.Protocol;
 using Granary.Storage.Partitions;
@@ -34,7 +35,7 @@ public sealed class StaleActivationTests
             {
                 // Object 1 is gone, and the content was pushed again, by who now also asks the stale one.
                 rows.Put(BlobRows.Blob(Blob), new BlobRow(Object(2), 10, References: 1, OrphanDue: null).Encode());
-                rows.Put(BlobRows.Reference(Blob, One), new ReferenceRow(5, Now, Renewals: 0).Encode());
+                rows.Put(BlobRows.Reference(Blob, One), new LeaseRow(5, Now, Renewals: 0).Encode());
                 return true;
             },
             CancellationToken.None);
@@ -67,7 +68,7 @@ public sealed class StaleActivationTests
 
     private static Task<AcquireAnswer> AcquireAsync(Partition shard, RepositoryName repository, long sequence, BlobContent? content) => shard.DecideAsync(
         [],
-        rows => BlobRules.Acquire(rows, new AcquireBlob(Blob, content, repository, sequence, Now), Now, Lifetimes),
+        rows => AcquireRules.Acquire(rows, new AcquireBlob(Blob, content, repository, sequence, Now), Now, Lifetimes),
         CancellationToken.None);
 
     private static ObjectId Object(byte number) => ObjectId.FromRandom([.. Enumerable.Repeat(number, 16)]);

@@ -15,12 +15,13 @@ public sealed class UploadSessionGrainTests : GrainTest
     private Task<UploadStatus> StatusAsync() => Cluster.Grains.GetGrain<IUploadStatusGrain>(0).Find("session-1", default);
 
     [Fact]
-    public async Task A_session_is_stored_with_its_first_writer_and_known_to_the_expiry_before()
+    public async Task A_session_is_scheduled_before_its_first_claim_stores_it()
     {
         Assert.IsType<UploadUnstored>(await StatusAsync());
 
-        // The session's own commit fails: the entry that finds it later is there all the same.
-        Store.OnCommit = partition => partition.Value.StartsWith("upload/", StringComparison.Ordinal) ? CommitFault.Before : CommitFault.None;
+        // The session's own commit fails. The due row that was committed before it stays.
+        Store.OnCommit = partition =>
+            partition.Value.StartsWith("upload/", StringComparison.Ordinal) ? CommitFault.Before : CommitFault.None;
         await Assert.ThrowsAnyAsync<Exception>(() => BeginAsync(0));
         Store.OnCommit = _ => CommitFault.None;
 
@@ -29,28 +30,28 @@ public sealed class UploadSessionGrainTests : GrainTest
     }
 
     [Fact]
-    public async Task Bytes_are_counted_when_the_holder_says_so()
+    public async Task Bytes_count_once_the_request_with_the_claim_has_recorded_them()
     {
         var begun = Assert.IsType<UploadBegun>(await BeginAsync(0));
 
-        Assert.True(await Session.Advance(begun.Epoch, 100, release: true, default));
+        Assert.True(await Session.Advance(begun.Epoch, 100, endClaim: true, default));
 
         Assert.Equal(100, Assert.IsType<UploadOpen>(await StatusAsync()).Offset);
         Assert.Equal(100, Assert.IsType<UploadBegun>(await BeginAsync(null)).Offset);
     }
 
     [Fact]
-    public async Task Bytes_that_do_not_start_at_the_end_are_sent_away()
+    public async Task Bytes_that_do_not_start_at_the_offset_of_the_session_are_refused()
     {
         var begun = Assert.IsType<UploadBegun>(await BeginAsync(0));
-        await Session.Advance(begun.Epoch, 100, release: true, default);
+        await Session.Advance(begun.Epoch, 100, endClaim: true, default);
 
         Assert.Equal(100, Assert.IsType<UploadOffsetMismatch>(await BeginAsync(99)).Offset);
         Assert.Equal(100, Assert.IsType<UploadOffsetMismatch>(await BeginAsync(101)).Offset);
     }
 
     [Fact]
-    public async Task The_tail_has_one_holder_until_it_is_silent_for_too_long()
+    public async Task One_request_has_the_claim_until_it_fails_to_renew_it_in_time()
     {
         var first = Assert.IsType<UploadBegun>(await BeginAsync(0));
         Assert.IsType<UploadOffsetMismatch>(await BeginAsync(0));
@@ -65,13 +66,13 @@ public sealed class UploadSessionGrainTests : GrainTest
 
         Assert.True(second.Epoch > first.Epoch);
         Assert.False(await Session.Renew(first.Epoch, default));
-        Assert.False(await Session.Advance(first.Epoch, 50, release: true, default));
+        Assert.False(await Session.Advance(first.Epoch, 50, endClaim: true, default));
         Assert.Null(await Session.Seal(first.Epoch, Content, 50, default));
-        Assert.True(await Session.Advance(second.Epoch, 60, release: true, default));
+        Assert.True(await Session.Advance(second.Epoch, 60, endClaim: true, default));
     }
 
     [Fact]
-    public async Task A_sealed_session_takes_nothing_more_and_says_the_same_again()
+    public async Task A_sealed_session_refuses_bytes_and_answers_a_repeated_seal_the_same()
     {
         var begun = Assert.IsType<UploadBegun>(await BeginAsync(0));
 
@@ -82,7 +83,7 @@ public sealed class UploadSessionGrainTests : GrainTest
         Assert.Equal(begun.Object, first!.Content.Object);
         Assert.Null(await Session.Seal(begun.Epoch, Commands.DigestOf("other"), 100, default));
         Assert.IsType<UploadOver>(await BeginAsync(100));
-        Assert.False(await Session.Advance(begun.Epoch, 200, release: true, default));
+        Assert.False(await Session.Advance(begun.Epoch, 200, endClaim: true, default));
         Assert.Null(await Session.Cancel(Time.GetUtcNow(), default));
         Assert.IsType<SealedUpload>(await StatusAsync());
     }
@@ -90,7 +91,7 @@ public sealed class UploadSessionGrainTests : GrainTest
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_cancelled_session_stays_cancelled_stored_or_not(bool stored)
+    public async Task A_cancelled_session_stays_cancelled_whether_it_was_stored_or_not(bool stored)
     {
         var expected = stored ? Assert.IsType<UploadBegun>(await BeginAsync(0)).Object : (ObjectId?)null;
 
@@ -103,7 +104,8 @@ public sealed class UploadSessionGrainTests : GrainTest
         Assert.Single(await DueAsync(TimeSpan.FromHours(25)));
     }
 
-    private Task<BeginAnswer> BeginAsync(long? offset) => Session.Begin(new BeginUpload(Time.GetUtcNow(), offset, DigestAlgorithm.Sha256), default);
+    private Task<BeginAnswer> BeginAsync(long? offset) =>
+        Session.Begin(new BeginUpload(Time.GetUtcNow(), offset, DigestAlgorithm.Sha256), default);
 
     private async Task<List<ScheduledItem>> DueAsync(TimeSpan later)
     {
