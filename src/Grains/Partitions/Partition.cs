@@ -69,7 +69,7 @@ internal sealed class Partition
 
     /// <summary>
     /// Queues a decision and, if the store keeps the order of commits, answers before the commit is durable, with its ticket. The caller
-    /// has to make a commit of its own depend on the ticket, and must not answer anybody before that one is durable.
+    /// has to make a commit of its own depend on the ticket, and must send no answer before that one is durable.
     /// </summary>
     /// <param name="needs">As above.</param>
     /// <param name="decide">The decision.</param>
