@@ -111,7 +111,7 @@ internal sealed class Ablation(World world, string rule)
         {
             if (activation.Grain is RepositoryGrain repository)
             {
-                repository.Guard.Forget(what => (what == RepositoryRows.CatalogEntry) == (rule == "catalog-guard"));
+                repository.Guard.RemoveDenials(what => (what == RepositoryRows.CatalogEntry) == (rule == "catalog-guard"));
             }
         }
     }

@@ -22,7 +22,8 @@ internal sealed class ListReferrers(IGrainFactory grains) : IRegistryEndpoint
         var artifactType = query["artifactType"] is { Length: > 0 } type ? type : null;
         Digest? after = Digest.TryParse(query["last"], out var last) ? last : null;
         var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
-        var page = await GrainCalls.RetryOnceAsync(() => repository.ListReferrers(subject, artifactType, after, request.Aborted));
+        var found = await GrainCalls.RetryOnceAsync(() => repository.ListReferrers(subject, artifactType, after, request.Aborted));
+        var page = ReferrerPageLimit.Cut(found);
 
         var headers = request.Http.Response.Headers;
         if (artifactType is not null)

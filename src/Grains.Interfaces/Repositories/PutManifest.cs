@@ -2,11 +2,13 @@ using Granary.Protocol;
 
 namespace Granary.Grains.Interfaces.Repositories;
 
-/// <summary>A manifest that was read and checked by itself; what is left to check is what it needs of the repository.</summary>
+/// <summary>
+/// A push of a manifest. The gateway has parsed and checked the manifest; the repository checks that it has the content that it names.
+/// </summary>
 [GenerateSerializer, Immutable, Alias("granary.put-manifest")]
 public sealed record PutManifest
 {
-    /// <summary>The digest of <see cref="Body"/>, by which the manifest will be known.</summary>
+    /// <summary>The digest of <see cref="Body"/>.</summary>
     [Id(0)]
     public required Digest Digest { get; init; }
 
@@ -14,19 +16,22 @@ public sealed record PutManifest
     [Id(1)]
     public required string MediaType { get; init; }
 
-    /// <summary>The bytes exactly as pushed, at most <see cref="Manifest.MaxSize"/>. Nobody writes to them.</summary>
+    /// <summary>The bytes as pushed, at most <see cref="Manifest.MaxSize"/>. No caller may write to them.</summary>
     [Id(2)]
     public required byte[] Body { get; init; }
 
-    /// <summary>The tags that shall point at it: all or none. May be empty.</summary>
+    /// <summary>The tags to point at it, all in one commit. May be empty.</summary>
     [Id(3)]
     public required Tag[] Tags { get; init; }
 
-    /// <summary>What has to be true of the one tag of <see cref="Tags"/>.</summary>
+    /// <summary>The condition on the only tag of <see cref="Tags"/>.</summary>
     [Id(4)]
     public TagCondition? Condition { get; init; }
 
-    /// <summary>Made for each request of a client, kept by the tags it moves: a repeat of a conditional push answers as the first did.</summary>
+    /// <summary>
+    /// The id of the client's request. The tags that it moves store the id, so that a retry of a conditional push gets the answer of the
+    /// first attempt.
+    /// </summary>
     [Id(5)]
     public required Guid RequestId { get; init; }
 
@@ -34,11 +39,11 @@ public sealed record PutManifest
     [Id(6)]
     public required bool Sparse { get; init; }
 
-    /// <summary>The blobs it names that have to be here: configuration and layers, each once.</summary>
+    /// <summary>The blobs that the repository must have: configuration and layers, each once.</summary>
     [Id(7)]
     public required Digest[] Blobs { get; init; }
 
-    /// <summary>The blobs it names that may be elsewhere: foreign layers, each once.</summary>
+    /// <summary>The blobs that the repository need not have: foreign layers, each once.</summary>
     [Id(8)]
     public required Digest[] ForeignBlobs { get; init; }
 
@@ -46,20 +51,20 @@ public sealed record PutManifest
     [Id(9)]
     public required Digest[] Children { get; init; }
 
-    /// <summary>The manifest that it refers to, which need not exist.</summary>
+    /// <summary>The subject. The repository need not have it.</summary>
     [Id(10)]
     public Digest? Subject { get; init; }
 
-    /// <summary>The type under which it is listed as a referrer of <see cref="Subject"/>.</summary>
+    /// <summary>The artifact type in the list of referrers of <see cref="Subject"/>.</summary>
     [Id(11)]
     public string? ArtifactType { get; init; }
 
-    /// <summary>Its annotations, for the same list.</summary>
+    /// <summary>The annotations in the same list.</summary>
     [Id(12)]
     public required IReadOnlyDictionary<string, string> Annotations { get; init; }
 }
 
-/// <summary>What has to be true of a tag for a conditional push (RFC 9110, section 13, with digests as entity tags).</summary>
+/// <summary>The condition of a conditional push on its tag (RFC 9110, section 13, with digests as entity tags).</summary>
 [GenerateSerializer, Immutable, Alias("granary.tag-condition")]
 public abstract record TagCondition
 {
@@ -68,17 +73,17 @@ public abstract record TagCondition
     }
 }
 
-/// <summary><c>If-None-Match: *</c>, or with digests: the tag does not exist, or points at none of them.</summary>
-/// <param name="Digests">Null for <c>*</c>.</param>
+/// <summary><c>If-None-Match</c>: the tag does not exist, or points at none of these digests.</summary>
+/// <param name="Digests">The digests; null for <c>*</c>: the tag must not exist.</param>
 [GenerateSerializer, Immutable, Alias("granary.tag-is-none-of")]
 public sealed record TagIsNoneOf([property: Id(0)] Digest[]? Digests) : TagCondition;
 
-/// <summary><c>If-Match</c>: the tag points at one of these digests, or for <c>*</c> just exists.</summary>
-/// <param name="Digests">Null for <c>*</c>.</param>
+/// <summary><c>If-Match</c>: the tag points at one of these digests.</summary>
+/// <param name="Digests">The digests; null for <c>*</c>: the tag must exist.</param>
 [GenerateSerializer, Immutable, Alias("granary.tag-is-one-of")]
 public sealed record TagIsOneOf([property: Id(0)] Digest[]? Digests) : TagCondition;
 
-/// <summary>What became of a <see cref="PutManifest"/>.</summary>
+/// <summary>The answer to a <see cref="PutManifest"/>.</summary>
 [GenerateSerializer, Immutable, Alias("granary.put-manifest-answer")]
 public abstract record PutManifestAnswer
 {
@@ -87,16 +92,16 @@ public abstract record PutManifestAnswer
     }
 }
 
-/// <summary>The manifest is here, and all tags point at it.</summary>
+/// <summary>The repository has the manifest, and all tags point at it.</summary>
 [GenerateSerializer, Immutable, Alias("granary.manifest-stored")]
 public sealed record ManifestStored : PutManifestAnswer;
 
 /// <summary>The manifest names content that this repository does not have. Nothing was stored.</summary>
-/// <param name="Digests">All that is missing, in the manifest's order.</param>
+/// <param name="Digests">The digests of all missing content, in the manifest's order.</param>
 [GenerateSerializer, Immutable, Alias("granary.references-missing")]
 public sealed record ReferencesMissing([property: Id(0)] Digest[] Digests) : PutManifestAnswer;
 
-/// <summary>The condition does not hold. Nothing was stored.</summary>
-/// <param name="Current">What the tag points at; null if it does not exist.</param>
+/// <summary>The tag does not meet the condition. Nothing was stored.</summary>
+/// <param name="Current">The manifest that the tag points at; null if there is no such tag.</param>
 [GenerateSerializer, Immutable, Alias("granary.condition-failed")]
 public sealed record ConditionFailed([property: Id(0)] Digest? Current) : PutManifestAnswer;

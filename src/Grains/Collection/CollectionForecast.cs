@@ -5,6 +5,7 @@ using Granary.Grains.Interfaces.Uploads;
 using Granary.Grains.Leases;
 using Granary.Grains.Partitions;
 using Granary.Grains.Repositories;
+using Granary.Grains.Repositories.Maintenance;
 using Granary.Grains.Uploads;
 using Granary.Protocol;
 using Granary.Storage.Partitions;

@@ -20,7 +20,8 @@ internal sealed class CommitLoop(
     ValidityTracker validity,
     Action<Exception> onLost)
 {
-    // A batch takes no more decisions from here on. A commit of 1 MiB takes a few milliseconds; the first caller should not wait longer for others.
+    // A batch takes no more decisions from here on. A commit of 1 MiB takes a few milliseconds; the first caller should not wait longer for
+    // others.
     private const int MaxBatchBytes = 1024 * 1024;
 
     private readonly Queue<QueuedDecision> _queue = new();
@@ -76,8 +77,8 @@ internal sealed class CommitLoop(
     public void Close(Exception reason) => _closed ??= reason;
 
     /// <summary>
-    /// Gives the partition up: whether the last commit took effect is not known, or another activation has committed, so what this activation has in
-    /// memory may be wrong. Everything queued fails, and the grain deactivates.
+    /// Gives the partition up: whether the last commit took effect is not known, or another activation has committed, so what this
+    /// activation has in memory may be wrong. Everything queued fails, and the grain deactivates.
     /// </summary>
     public void Lose(Exception reason) => Lose(reason, members: []);
 

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Granary.Grains.Partitions;
 
-/// <summary>Times and versions in keys: 16 hexadecimal digits, so that the order of keys is the order of time.</summary>
+/// <summary>Writes and reads times and versions in keys: 16 hexadecimal digits, so that the order of keys is the order of time.</summary>
 internal static class KeyTime
 {
     public static string Text(DateTimeOffset time) => Text(time.UtcTicks);

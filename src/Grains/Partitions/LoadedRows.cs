@@ -2,7 +2,9 @@ using Granary.Storage.Partitions;
 
 namespace Granary.Grains.Partitions;
 
-/// <summary>The rows that are loaded for one read or one batch, beside the cache. It notes the keys and prefixes that a rule asked for in vain.</summary>
+/// <summary>
+/// The rows that are loaded for one read or one batch, beside the cache. It notes the keys and prefixes that a rule asked for in vain.
+/// </summary>
 internal sealed class LoadedRows(RowCache cache)
 {
     private readonly Dictionary<string, ReadOnlyMemory<byte>?> _rows = new(StringComparer.Ordinal);
@@ -51,7 +53,9 @@ internal sealed class LoadedRows(RowCache cache)
         }
     }
 
-    /// <summary>Runs a rule over a view of these rows. Returns false if it asked for rows that are not in memory, whatever it answered or threw.</summary>
+    /// <summary>
+    /// Runs a rule over a view of these rows. Returns false if it asked for rows that are not in memory, whatever it answered or threw.
+    /// </summary>
     public bool TryRun<TView, T>(Func<TView, T> rule, TView view, out T answer)
     {
         _missing.Clear();

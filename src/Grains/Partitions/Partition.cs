@@ -6,7 +6,8 @@ namespace Granary.Grains.Partitions;
 
 /// <summary>
 /// The partition of a grain: decisions that change its rows, and reads of them. <see cref="CommitLoop"/> merges and commits decisions,
-/// <see cref="PartitionReader"/> reads; the README of this folder states the law of both. Not thread safe: it lives in the turns of one grain.
+/// <see cref="PartitionReader"/> reads; the README of this folder states the law of both. Not thread safe: it lives in the turns of one
+/// grain.
 /// </summary>
 internal sealed class Partition
 {
@@ -18,7 +19,9 @@ internal sealed class Partition
 
     /// <param name="store">The store of the rows.</param>
     /// <param name="key">The partition.</param>
-    /// <param name="onLost">Called when the activation has lost the partition: a commit failed, or another activation has committed.</param>
+    /// <param name="onLost">
+    /// Called when the activation has lost the partition: a commit failed, or another activation has committed.
+    /// </param>
     public Partition(IPartitionStore store, PartitionKey key, Action<Exception> onLost)
     {
         var cache = new RowCache();
@@ -41,8 +44,8 @@ internal sealed class Partition
     /// (<see cref="RowView"/>). If it throws, only its caller fails.
     /// </summary>
     /// <param name="needs">
-    /// Keys, and prefixes with the slash at their end, that the decision will ask for, as far as its caller knows them. The loop loads them for all
-    /// queued decisions at once.
+    /// Keys, and prefixes with the slash at their end, that the decision will ask for, as far as its caller knows them. The loop loads them
+    /// for all queued decisions at once.
     /// </param>
     /// <param name="decide">The decision.</param>
     /// <param name="cancellationToken">Ends the caller's wait. The decision may be committed all the same.</param>
@@ -53,7 +56,9 @@ internal sealed class Partition
     /// <summary>Queues a decision whose commit depends on commits of other grains.</summary>
     /// <param name="needs">As above.</param>
     /// <param name="decide">The decision.</param>
-    /// <param name="dependsOn">The tickets of those commits; null where one is durable already. If one of them fails, this commit fails.</param>
+    /// <param name="dependsOn">
+    /// The tickets of those commits; null where one is durable already. If one of them fails, this commit fails.
+    /// </param>
     /// <param name="cancellationToken">Ends the caller's wait.</param>
     public Task<T> DecideAsync<T>(
         IReadOnlyList<string> needs,
@@ -63,8 +68,8 @@ internal sealed class Partition
         _loop.EnqueueAsync(new QueuedDecision<T>(needs, decide, dependsOn, isEarly: null), cancellationToken);
 
     /// <summary>
-    /// Queues a decision and, if the store keeps the order of commits, answers before the commit is durable, with its ticket. The caller has to make a
-    /// commit of its own depend on the ticket, and must not answer anybody before that one is durable.
+    /// Queues a decision and, if the store keeps the order of commits, answers before the commit is durable, with its ticket. The caller
+    /// has to make a commit of its own depend on the ticket, and must send no answer before that one is durable.
     /// </summary>
     /// <param name="needs">As above.</param>
     /// <param name="decide">The decision.</param>
@@ -101,7 +106,8 @@ internal sealed class Partition
         CancellationToken cancellationToken) => _reader.ListAsync(prefix, after, limit, parse, cancellationToken);
 
     /// <summary>
-    /// Proves that no other activation has committed to the partition until now: for an answer that is not a commit, and on which others rely.
+    /// Proves that no other activation has committed to the partition until now: for an answer that is not a commit, and on which others
+    /// rely.
     /// </summary>
     /// <exception cref="PartitionUnavailableException">Another activation has committed. This one has lost the partition.</exception>
     public async Task ProveCurrentAsync(CancellationToken cancellationToken)
@@ -125,7 +131,8 @@ internal sealed class Partition
     }
 
     /// <summary>
-    /// Ends all read validities, and waits for commits that are under way, so that the next activation finds them in the store. Never throws.
+    /// Ends all read validities, and waits for commits that are under way, so that the next activation finds them in the store. Never
+    /// throws.
     /// </summary>
     public Task StopAsync()
     {

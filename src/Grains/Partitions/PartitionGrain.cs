@@ -4,15 +4,15 @@ using Microsoft.Extensions.Logging;
 
 namespace Granary.Grains.Partitions;
 
-/// <summary>A grain that owns one partition: opens it on activation, and deactivates when it has lost it.</summary>
+/// <summary>A grain that owns one partition. It opens the partition on activation, and deactivates when it has lost it.</summary>
 internal abstract partial class PartitionGrain(IPartitionStore store, ILogger logger) : Grain
 {
     private Partition? _partition;
 
-    /// <summary>The partition; there once the grain is active.</summary>
+    /// <summary>The partition. Only an active grain may use it.</summary>
     protected Partition Rows => _partition!;
 
-    /// <summary>The name of the partition, made of the grain's key.</summary>
+    /// <summary>The key of the partition, derived from the grain's key.</summary>
     protected abstract PartitionKey PartitionKey { get; }
 
     /// <inheritdoc/>
@@ -26,7 +26,7 @@ internal abstract partial class PartitionGrain(IPartitionStore store, ILogger lo
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) =>
         _partition?.StopAsync().WaitAsync(cancellationToken) ?? Task.CompletedTask;
 
-    /// <summary>Removes the partition with its head, and makes place for an activation that knows nothing of it.</summary>
+    /// <summary>Removes the partition with its head, and deactivates, so that the next activation begins with no rows.</summary>
     protected async Task Drop(CancellationToken cancellationToken)
     {
         await Rows.DropAsync(cancellationToken);
@@ -51,12 +51,18 @@ internal abstract partial class PartitionGrain(IPartitionStore store, ILogger lo
         DeactivateOnIdle();
     }
 
-    [LoggerMessage(1001, LogLevel.Information, "Another activation commits to {Partition}; this one gives way")]
+    [LoggerMessage(1001, LogLevel.Information, "Another activation commits to {Partition}, so this one ends. Nothing is lost")]
     private static partial void LogStale(ILogger logger, string partition);
 
-    [LoggerMessage(1003, LogLevel.Error, "A commit to {Partition} failed, and its callers were told to try again: {Reason}")]
+    [LoggerMessage(
+        1003,
+        LogLevel.Error,
+        "A commit to {Partition} failed. Its callers get an error and may retry. Mend the storage: {Reason}")]
     private static partial void LogStorageFailed(ILogger logger, string partition, string reason);
 
-    [LoggerMessage(1002, LogLevel.Error, "A commit to {Partition} failed; its callers were told to try again, and the partition will be read again")]
+    [LoggerMessage(
+        1002,
+        LogLevel.Error,
+        "A commit to {Partition} failed. Its callers get an error and may retry; the next activation reads the partition again")]
     private static partial void LogCommitFailed(ILogger logger, Exception exception, string partition);
 }

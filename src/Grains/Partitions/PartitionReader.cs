@@ -5,7 +5,8 @@ using Granary.Storage.Partitions;
 namespace Granary.Grains.Partitions;
 
 /// <summary>
-/// Reads the rows of a partition. A read sees committed rows of one version only: it starts again if a commit is published while it loads rows.
+/// Reads the rows of a partition. A read sees committed rows of one version only: it starts again if a commit is published while it loads
+/// rows.
 /// </summary>
 internal sealed class PartitionReader(IPartitionStore store, PartitionKey key, RowCache cache, ValidityTracker validity)
 {

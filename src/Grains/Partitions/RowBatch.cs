@@ -4,31 +4,31 @@ using Granary.Storage.Partitions;
 namespace Granary.Grains.Partitions;
 
 /// <summary>
-/// What a decision sees and writes: the committed rows, what earlier decisions of the same batch did to them, and its own changes, which count only if it runs
-/// to its end.
+/// The rows that a decision reads and writes: the committed rows, the changes of earlier decisions in the same batch, and its own changes.
+/// Its own changes count only if it returns.
 /// </summary>
 internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
 {
     private readonly Dictionary<string, ReadOnlyMemory<byte>?> _accepted = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ReadOnlyMemory<byte>?> _current = new(StringComparer.Ordinal);
     private readonly HashSet<string> _deleted = new(StringComparer.Ordinal);
-    private readonly List<string> _deletedNow = [];
-    private readonly HashSet<CommitNumber> _restsOn = [];
-    private bool _currentFences;
+    private readonly List<string> _currentDeleted = [];
+    private readonly HashSet<CommitNumber> _dependsOn = [];
+    private bool _isCurrentFence;
 
     /// <summary>The version that the partition will have when this batch is committed.</summary>
     public long Version => version;
 
-    /// <summary>Whether there is anything to commit.</summary>
+    /// <summary>Whether the loop has to commit the batch.</summary>
     public bool IsDue { get; private set; }
 
-    /// <summary>Whether the decision that runs has changed anything.</summary>
+    /// <summary>Whether the running decision has put or deleted rows.</summary>
     public bool HasChanges => _current.Count > 0;
 
-    /// <summary>The commits without which this one must not become true.</summary>
-    public IReadOnlyCollection<CommitNumber> DependsOn => _restsOn;
+    /// <summary>The commits that this commit depends on.</summary>
+    public IReadOnlyCollection<CommitNumber> DependsOn => _dependsOn;
 
-    /// <summary>The size of what was accepted so far, in bytes.</summary>
+    /// <summary>The size of the accepted changes, in bytes.</summary>
     public int Bytes { get; private set; }
 
     public override ReadOnlyMemory<byte>? Get(string key) =>
@@ -53,34 +53,37 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
         return [.. merged.Select(row => new Row(row.Key, row.Value))];
     }
 
-    /// <summary>Sets a row.</summary>
+    /// <summary>Puts a row.</summary>
     public void Put(string key, ReadOnlyMemory<byte> value) => _current[key] = value;
 
-    /// <summary>Removes a row that is there, which a rule may know from another row.</summary>
+    /// <summary>Deletes a row. The row must exist; a rule may know that from another row.</summary>
     public void Delete(string key)
     {
-        // A row that only this batch made is not in the store: a delete of it must not get there either.
-        var isOurs = _current.ContainsKey(key) || _accepted.ContainsKey(key);
-        if (!isOurs || loaded.Get(key) is not null)
+        // The store may refuse a commit that deletes an absent row, so a row that only this batch has put must not be deleted there.
+        var isInBatch = _current.ContainsKey(key) || _accepted.ContainsKey(key);
+        if (!isInBatch || loaded.Get(key) is not null)
         {
-            _deletedNow.Add(key);
+            _currentDeleted.Add(key);
         }
 
         _current[key] = null;
     }
 
-    /// <summary>Commits even if nothing changes: whoever is stale finds out (rule 7, <c>fence</c>).</summary>
-    public void Fence() => _currentFences = true;
+    /// <summary>Commits the batch even if no row changes (<c>fence</c>): the commit of a stale activation fails.</summary>
+    public void Fence() => _isCurrentFence = true;
 
-    /// <summary>The decision ran to its end: its changes count.</summary>
-    /// <param name="dependsOn">What others have begun to commit for it, in the same store. Its answer is worth nothing without them, even if it changes nothing itself.</param>
+    /// <summary>Accepts the changes of the decision that has returned.</summary>
+    /// <param name="dependsOn">
+    /// The commits that the decision depends on. They make the batch due even if the decision changes no row: its answer is false if they
+    /// fail.
+    /// </param>
     public void AcceptCurrent(ReadOnlySpan<CommitTicket?> dependsOn)
     {
         foreach (var ticket in dependsOn)
         {
             if (ticket is { Number: var number })
             {
-                _restsOn.Add(new CommitNumber(number));
+                _dependsOn.Add(new CommitNumber(number));
                 IsDue = true;
             }
         }
@@ -91,17 +94,18 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
             _accepted[key] = value;
         }
 
-        foreach (var key in _deletedNow)
+        foreach (var key in _currentDeleted)
         {
             _deleted.Add(key);
         }
 
-        IsDue |= _currentFences || _current.Count > 0;
+        IsDue |= _isCurrentFence || _current.Count > 0;
         DropCurrent();
     }
 
     /// <summary>
-    /// The decision failed: its changes never were. The commit is due all the same, since a stale activation, which mixes what it remembers with what it reads, takes what is whole for damaged.
+    /// Drops the changes of the decision that has thrown. The batch is due all the same: a stale activation mixes cached rows with rows
+    /// that another has written and can take them for damaged, and its commit shows that it is stale.
     /// </summary>
     public void FailCurrent()
     {
@@ -109,15 +113,15 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
         IsDue = true;
     }
 
-    /// <summary>The decision has to be run again: its changes never were.</summary>
+    /// <summary>Drops the changes of the current decision, which runs again.</summary>
     public void DropCurrent()
     {
         _current.Clear();
-        _deletedNow.Clear();
-        _currentFences = false;
+        _currentDeleted.Clear();
+        _isCurrentFence = false;
     }
 
-    /// <summary>The batch for the store: each key once, and no delete of a row that only this batch made.</summary>
+    /// <summary>Returns the changes for the store: each key once, and no delete of a row that only this batch has put.</summary>
     public IReadOnlyList<Mutation> ToMutations()
     {
         var mutations = new List<Mutation>(_accepted.Count);
@@ -133,8 +137,8 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
     }
 
     /// <summary>
-    /// Brings the cache up to what was committed. Rows that no decision asked for before it wrote them, such as lines of history and due times, are not remembered: they are read by scans, if at
-    /// all, and would push out what is asked for.
+    /// Updates the cached rows that the commit has changed. Rows that no rule has asked for, such as history and due times, do not enter
+    /// the cache: only scans read them, and they would evict rows that pulls ask for.
     /// </summary>
     public void Publish(RowCache cache)
     {
@@ -160,7 +164,10 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
         return false;
     }
 
-    private static void Overlay(SortedDictionary<string, ReadOnlyMemory<byte>> rows, Dictionary<string, ReadOnlyMemory<byte>?> overlay, string prefix)
+    private static void Overlay(
+        SortedDictionary<string, ReadOnlyMemory<byte>> rows,
+        Dictionary<string, ReadOnlyMemory<byte>?> overlay,
+        string prefix)
     {
         foreach (var (key, value) in overlay)
         {

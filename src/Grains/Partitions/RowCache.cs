@@ -1,8 +1,8 @@
 namespace Granary.Grains.Partitions;
 
 /// <summary>
-/// The rows of one partition that were read or written lately, absent ones included. They are true: the partition has one writer. Two generations bound
-/// their bytes: when the young one holds half of the limit, it becomes the old one, and the old one is dropped.
+/// The rows of one partition that were read or written lately, absent ones included. They are true: the partition has one writer. Two
+/// generations bound their bytes: when the young one holds half of the limit, it becomes the old one, and the old one is dropped.
 /// </summary>
 internal sealed class RowCache
 {

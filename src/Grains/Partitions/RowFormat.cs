@@ -4,15 +4,15 @@ using System.Text;
 namespace Granary.Grains.Partitions;
 
 /// <summary>
-/// Writes a row's value: a version first, then fields in a fixed order. This is the registry's own format, not that of the Orleans wire: rows
-/// outlive every release.
+/// Writes the value of a row: a version, then fields in a fixed order. The format is the registry's own and not that of the Orleans wire:
+/// later releases read rows of earlier ones.
 /// </summary>
 internal struct RowWriter
 {
     private byte[] _buffer;
     private int _length;
 
-    /// <summary>Begins a value of the given version of its kind of row.</summary>
+    /// <summary>Begins a value. Each kind of row counts its own versions.</summary>
     public RowWriter(byte version, int capacity = 160)
     {
         _buffer = new byte[capacity];
@@ -34,7 +34,7 @@ internal struct RowWriter
         return this;
     }
 
-    /// <summary>A text, or null.</summary>
+    /// <summary>Writes a text, or null.</summary>
     public RowWriter Text(string? value)
     {
         if (value is null)
@@ -55,7 +55,7 @@ internal struct RowWriter
         return this;
     }
 
-    /// <summary>The rest of the value.</summary>
+    /// <summary>Writes the last field: bytes up to the end of the value.</summary>
     public RowWriter Bytes(ReadOnlySpan<byte> value)
     {
         value.CopyTo(Reserve(value.Length));
@@ -77,19 +77,21 @@ internal struct RowWriter
     }
 }
 
-/// <summary>Reads what <see cref="RowWriter"/> wrote.</summary>
+/// <summary>Reads a value that <see cref="RowWriter"/> has written.</summary>
 internal ref struct RowReader
 {
     private const long MaxTicks = 3155378975999999999;
 
     private ReadOnlySpan<byte> _rest;
 
-    /// <exception cref="FormatException">The row is of a newer version: it was written by a newer release, or is damaged.</exception>
+    /// <exception cref="FormatException">The version is newer: a newer release has written the row, or the row is damaged.</exception>
     public RowReader(ReadOnlyMemory<byte> value, byte newest)
     {
         if (value.Length == 0 || value.Span[0] == 0 || value.Span[0] > newest)
         {
-            throw new FormatException($"A row of version {newest} or older was expected, not {(value.Length == 0 ? "an empty one" : value.Span[0])}.");
+            var found = value.Length == 0 ? "is empty" : $"has version {value.Span[0]}";
+            throw new FormatException(
+                $"The value of a row {found}, but this release reads versions 1 to {newest}: a newer release wrote it, or it is damaged.");
         }
 
         Version = value.Span[0];
@@ -101,9 +103,11 @@ internal ref struct RowReader
 
     public long Number() => BinaryPrimitives.ReadInt64LittleEndian(Take(sizeof(long)));
 
-    public DateTimeOffset Time() => Number() is >= 0 and <= MaxTicks and var ticks ? new DateTimeOffset(ticks, TimeSpan.Zero) : throw new FormatException("A row has a time that is none.");
+    public DateTimeOffset Time() => Number() is >= 0 and <= MaxTicks and var ticks
+        ? new DateTimeOffset(ticks, TimeSpan.Zero)
+        : throw new FormatException("The value of a row has an invalid time; the row is damaged.");
 
-    /// <summary>A time, or null where there is none (0).</summary>
+    /// <summary>Reads a time; null if it is 0.</summary>
     public DateTimeOffset? TimeOrNull() => Time() is { Ticks: > 0 } time ? time : null;
 
     public bool Flag() => Take(1)[0] != 0;
@@ -114,7 +118,10 @@ internal ref struct RowReader
         return length < 0 ? null : Encoding.UTF8.GetString(Take(length));
     }
 
-    /// <summary>The same, for a text that many rows share: if it says the same, the string of the row before is taken again instead of making another.</summary>
+    /// <summary>
+    /// Reads a text that many rows share. Returns <paramref name="before"/>, the string of the row before, if the text is equal, and
+    /// allocates nothing then.
+    /// </summary>
     public string? Text(string? before)
     {
         var length = BinaryPrimitives.ReadInt32LittleEndian(Take(sizeof(int)));
@@ -135,7 +142,7 @@ internal ref struct RowReader
     {
         if (count > _rest.Length)
         {
-            throw new FormatException("A row ends early.");
+            throw new FormatException("The value of a row is too short; the row is damaged.");
         }
 
         var taken = _rest[..count];

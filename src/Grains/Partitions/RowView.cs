@@ -3,16 +3,18 @@ using Granary.Storage.Partitions;
 namespace Granary.Grains.Partitions;
 
 /// <summary>
-/// The rows of a partition, as a rule sees them. A rule is a synchronous function over this view. It may ask for any row. If a row is not in memory, the
-/// view answers "absent", the engine discards the rule's answer, loads the row, and runs the rule again. So a rule reads as if all rows were in memory.
-/// The README of this folder says which side effects a rule may have.
+/// The rows of a partition, as a rule sees them. A rule is a synchronous function over this view. It may ask for any row. If a row is not
+/// in memory, the view answers "absent", the engine discards the rule's answer, loads the row, and runs the rule again. So a rule reads as
+/// if all rows were in memory. The README of this folder says which side effects a rule may have.
 /// </summary>
 internal abstract class RowView
 {
     /// <summary>Returns the value of a row; null if there is no such row.</summary>
     public abstract ReadOnlyMemory<byte>? Get(string key);
 
-    /// <summary>Returns the rows whose keys begin with <paramref name="prefix"/>, in ordinal order. For prefixes of a bounded number of rows.</summary>
+    /// <summary>
+    /// Returns the rows whose keys begin with <paramref name="prefix"/>, in ordinal order. For prefixes of a bounded number of rows.
+    /// </summary>
     public abstract IReadOnlyList<Row> Scan(string prefix);
 
     /// <summary>Whether there is such a row.</summary>

@@ -1,7 +1,8 @@
 namespace Granary.Grains.Partitions;
 
 /// <summary>
-/// Says how long rows that an activation has read stay true: until its next commit is published, or until it may no longer speak for the partition.
+/// Says how long rows that an activation has read stay true: until its next commit is published, or until it may no longer speak for the
+/// partition.
 /// </summary>
 internal sealed class ValidityTracker
 {

@@ -4,7 +4,10 @@ using Granary.Grains.Operations;
 
 namespace Granary.Grains.Repositories;
 
-/// <summary>Removes a repository with all that it has. Its blobs go with the next collections, unless other repositories have them.</summary>
+/// <summary>
+/// The operation that deletes a repository with its tags, manifests and links. Later collections delete its blobs, unless other
+/// repositories refer to them.
+/// </summary>
 public sealed class DeletionOperation(IGrainFactory grains) : IOperation
 {
     private const int StepSize = 100;

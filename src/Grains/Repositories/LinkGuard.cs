@@ -3,9 +3,9 @@ using Granary.Grains.Partitions;
 namespace Granary.Grains.Repositories;
 
 /// <summary>
-/// Rule 4, <c>guard</c>: a link (or a first entry in the catalog or a schedule) is committed only if nothing since the call to Acquire unlinked it or denied it. What was
-/// denied matters only to calls that are on their way, or that begin before the denial is committed: those get the same sequence. Older denials are
-/// forgotten; activations that are stale are stopped by the compare-and-swap.
+/// The rule <c>guard</c>: the repository commits a link, or a registration, only if no decision since the call to Acquire has unlinked or
+/// denied it. A denial concerns only commands that are under way, or that begin before the denial is committed: those have the same
+/// sequence. Older denials are dropped. A stale activation is stopped by the compare-and-swap of its commit.
 /// </summary>
 internal sealed class LinkGuard
 {
@@ -13,71 +13,82 @@ internal sealed class LinkGuard
     private long _newest;
     private int _underWay;
 
-    /// <summary>A command begins that will call Acquire. Dispose the answer when it is over.</summary>
-    public IDisposable Enter()
+    /// <summary>Begins a command that will call Acquire. The caller disposes the result when the command ends.</summary>
+    public IDisposable BeginAcquire()
     {
         _underWay++;
-        return new Flight(this);
+        return new PendingAcquire(this);
     }
 
-    /// <summary>Notes that a decision of the batch that will have <paramref name="version"/> unlinked something or said that it is not held.</summary>
-    public void Deny(string what, long version)
+    /// <summary>Records that a decision of the batch with this version has unlinked or denied a key.</summary>
+    public void Deny(string key, long version)
     {
-        // Batches are committed one after the other: whoever begins from now on has a sequence above all earlier ones.
+        // Batches are committed one after the other, so a command that begins from now on has a sequence above all earlier denials.
         if (_underWay == 0 && version > _newest)
         {
             _denied.Clear();
         }
 
-        _denied[what] = version;
+        _denied[key] = version;
         _newest = Math.Max(_newest, version);
     }
 
-    /// <summary>Whether what was acquired with <paramref name="sequence"/> may be committed.</summary>
-    public bool Allows(string what, long sequence) => !_denied.TryGetValue(what, out var version) || version < sequence;
-
-    /// <summary>Records in a row that another grain knows the repository; false if that has ended since it was told, and it has to be told again.</summary>
-    /// <param name="rows">The batch.</param>
-    /// <param name="row">The row: if it is there already, there is nothing to do.</param>
-    /// <param name="what">As what it is denied.</param>
-    /// <param name="announced">When the grain was told, if it was.</param>
-    public bool Confirm(RowBatch rows, string row, string what, PendingRegistration? announced)
+    /// <summary>
+    /// Denies a key to another grain: commits at least a fence (<c>fence</c>), and refuses what was acquired before it. Returns false, the
+    /// denial.
+    /// </summary>
+    public bool Refuse(RowBatch batch, string key)
     {
-        if (rows.Has(row))
+        Deny(key, batch.Version);
+        batch.Fence();
+        return false;
+    }
+
+    /// <summary>Returns whether the repository may commit what it has acquired with this sequence.</summary>
+    public bool Allows(string key, long sequence) => !_denied.TryGetValue(key, out var version) || version < sequence;
+
+    /// <summary>
+    /// Records a registration in a row. Returns false if there is none or it was denied since: the caller has to register again.
+    /// </summary>
+    /// <param name="batch">The batch.</param>
+    /// <param name="row">The row that records the registration. If it exists, the repository is registered already.</param>
+    /// <param name="key">The key under which the registration is denied.</param>
+    /// <param name="pending">The registration that the other grain has made; null if there is none.</param>
+    public bool Register(RowBatch batch, string row, string key, PendingRegistration? pending)
+    {
+        if (batch.Has(row))
         {
             return true;
         }
 
-        if (announced is not { } known || !Allows(what, known.Sequence))
+        if (pending is not { } made || !Allows(key, made.Sequence))
         {
             return false;
         }
 
-        rows.Put(row, RepositoryRows.Mark);
+        batch.Put(row, RepositoryRows.Mark);
         return true;
     }
 
-    /// <summary>Forgets what was denied, as if it had not been: for tests that show what the rule is good for.</summary>
-    internal void Forget(Func<string, bool> which)
+    /// <summary>Removes denials, for tests that show what fails without the rule.</summary>
+    internal void RemoveDenials(Func<string, bool> which)
     {
-        foreach (var what in _denied.Keys.Where(which).ToArray())
+        foreach (var key in _denied.Keys.Where(which).ToArray())
         {
-            _denied.Remove(what);
+            _denied.Remove(key);
         }
     }
 
-    private void Leave() => _underWay--;
-
-    private sealed class Flight(LinkGuard guard) : IDisposable
+    private sealed class PendingAcquire(LinkGuard guard) : IDisposable
     {
-        private bool _over;
+        private bool _isOver;
 
         public void Dispose()
         {
-            if (!_over)
+            if (!_isOver)
             {
-                _over = true;
-                guard.Leave();
+                _isOver = true;
+                guard._underWay--;
             }
         }
     }

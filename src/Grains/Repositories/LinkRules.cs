@@ -1,14 +1,13 @@
 using Granary.Grains.Interfaces.Blobs;
-using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Partitions;
 using Granary.Protocol;
 
 namespace Granary.Grains.Repositories;
 
-/// <summary>The rules about a repository's blobs. A link has a <c>due/</c> row exactly while no manifest uses it.</summary>
+/// <summary>The rules about a repository's links. A link has a <c>due/</c> row exactly while no manifest uses its blob.</summary>
 internal static class LinkRules
 {
-    /// <summary>Where the blob's bytes are; null if there is no such blob here.</summary>
+    /// <summary>Returns the content of a blob; null if the repository has no such blob, or it is in quarantine.</summary>
     public static BlobContent? Content(RowView rows, Digest digest) => LinkRow.Find(rows, digest) switch
     {
         null or { IsDamaged: true } => null,
@@ -16,17 +15,18 @@ internal static class LinkRules
         _ => rows.Get(RepositoryRows.Bytes(digest)) is { } bytes ? BytesRow.Decode(bytes) : null,
     };
 
-    /// <summary>Whether a link has to be renewed before a client is told that it exists (rule 5).</summary>
+    /// <summary>Returns whether the repository has to renew a link before it tells a client that the blob exists.</summary>
     public static bool NeedsRenewal(LinkRow link, DateTimeOffset now, LifetimeOptions lifetimes) =>
         now > RenewalDue(link, lifetimes);
 
-    /// <summary>Until when a client may be told that a link exists without renewing it; null for as long as a manifest uses it.</summary>
-    public static DateTimeOffset? RenewalDue(LinkRow link, LifetimeOptions lifetimes) => link.Uses == 0 ? link.Renewed + lifetimes.RenewalInterval : null;
+    /// <summary>Returns the time from which on a link needs renewal; null while a manifest uses the blob.</summary>
+    public static DateTimeOffset? RenewalDue(LinkRow link, LifetimeOptions lifetimes) =>
+        link.Uses == 0 ? link.Renewed + lifetimes.RenewalInterval : null;
 
-    /// <summary>Whether the repository has the blob, and nobody knows it to be damaged.</summary>
-    public static bool IsHere(RowView rows, Digest digest) => LinkRow.Find(rows, digest) is { IsDamaged: false };
+    /// <summary>Returns whether the repository has the blob, and it is not in quarantine.</summary>
+    public static bool IsAvailable(RowView rows, Digest digest) => LinkRow.Find(rows, digest) is { IsDamaged: false };
 
-    /// <summary>Renews a link; false if there is none that is whole.</summary>
+    /// <summary>Renews a link, if it needs renewal. Returns false if the blob is not available.</summary>
     public static bool Renew(RowBatch rows, Digest digest, DateTimeOffset now, LifetimeOptions lifetimes)
     {
         if (LinkRow.Find(rows, digest) is not { IsDamaged: false } link)
@@ -42,7 +42,7 @@ internal static class LinkRules
         return true;
     }
 
-    /// <summary>Makes an acquired blob a blob of the repository.</summary>
+    /// <summary>Links a blob whose reference was acquired, or renews its link.</summary>
     public static void Link(RowBatch rows, Digest digest, BlobContent content, DateTimeOffset now, LifetimeOptions lifetimes)
     {
         if (Renew(rows, digest, now, lifetimes) || Correct(rows, digest, content, isDamaged: false))
@@ -50,7 +50,7 @@ internal static class LinkRules
             return;
         }
 
-        // Sparse manifests and foreign layers may have named it before it came.
+        // Sparse manifests and manifests with foreign layers may name a blob before it is linked.
         var uses = UnlinkedUsesRow.Count(rows, digest);
         UnlinkedUsesRow.Set(rows, digest, 0);
         var link = new LinkRow((content as ObjectContent)?.Object, content.Size, uses, now, uses == 0 ? now + lifetimes.LinkGrace : null);
@@ -61,7 +61,9 @@ internal static class LinkRules
         }
     }
 
-    /// <summary>Sets which content of a blob counts, or that it is damaged; false if the repository has no such blob.</summary>
+    /// <summary>
+    /// Sets the content of a linked blob, and whether it is in quarantine. Returns false if the repository has no such blob.
+    /// </summary>
     public static bool Correct(RowBatch rows, Digest digest, BlobContent content, bool isDamaged)
     {
         if (LinkRow.Find(rows, digest) is not { } link)
@@ -88,8 +90,8 @@ internal static class LinkRules
         return true;
     }
 
-    /// <summary>A manifest names the content from now on.</summary>
-    public static void Use(RowBatch rows, Digest digest)
+    /// <summary>Counts one more manifest that names the content.</summary>
+    public static void AddUse(RowBatch rows, Digest digest)
     {
         if (LinkRow.Find(rows, digest) is { } link)
         {
@@ -101,11 +103,11 @@ internal static class LinkRules
         }
     }
 
-    /// <summary>How many manifests name the content.</summary>
-    public static int Uses(RowView rows, Digest digest) => LinkRow.Find(rows, digest)?.Uses ?? UnlinkedUsesRow.Count(rows, digest);
+    /// <summary>Returns how many manifests name the content.</summary>
+    public static int CountUses(RowView rows, Digest digest) => LinkRow.Find(rows, digest)?.Uses ?? UnlinkedUsesRow.Count(rows, digest);
 
-    /// <summary>A manifest no longer names the content.</summary>
-    public static void EndUse(RowBatch rows, Digest digest, DateTimeOffset now, LifetimeOptions lifetimes)
+    /// <summary>Counts one manifest less. The grace period of an unused blob begins now.</summary>
+    public static void RemoveUse(RowBatch rows, Digest digest, DateTimeOffset now, LifetimeOptions lifetimes)
     {
         if (LinkRow.Find(rows, digest) is not { } link)
         {
@@ -118,29 +120,34 @@ internal static class LinkRules
             : link with { Uses = 0, Renewed = now, Due = now + lifetimes.LinkGrace });
     }
 
-    /// <summary>Removes a link, and leaves word that its reference is to be released (rule 6).</summary>
-    public static DeleteBlobAnswer Delete(RowBatch rows, Digest digest, bool evenIfUsed)
+    /// <summary>Removes a link if the repository has it, and no manifest uses the blob.</summary>
+    /// <param name="rows">The batch.</param>
+    /// <param name="digest">The blob.</param>
+    /// <param name="evenIfUsed">Whether to remove the link even if manifests use the blob.</param>
+    public static UnlinkOutcome TryUnlink(RowBatch rows, Digest digest, bool evenIfUsed)
     {
         if (LinkRow.Find(rows, digest) is not { } link)
         {
-            return new BlobNotThere();
+            return UnlinkOutcome.NotFound;
         }
 
         if (link.Uses > 0 && !evenIfUsed)
         {
-            // By whom, only a walk over the manifests tells: who answers the client finds out.
-            return new BlobInUse([]);
+            return UnlinkOutcome.InUse;
         }
 
         Unlink(rows, digest, link);
-        return new BlobDeleted();
+        return UnlinkOutcome.Unlinked;
     }
 
-    /// <summary>Whether a link has not been used for the grace: one that was asked for, or that of the setting, which its <c>due/</c> row knows.</summary>
+    /// <summary>
+    /// Returns whether a blob was unused for the grace period. Without a grace period of the caller, the time in the <c>due/</c> row
+    /// counts.
+    /// </summary>
     public static bool IsUnused(LinkRow link, DateTimeOffset now, TimeSpan? grace) =>
         link is { Uses: 0, Due: { } due } && (grace is { } asked ? link.Renewed + asked <= now : due <= now);
 
-    /// <summary>Removes a link, with word that its reference is to be released.</summary>
+    /// <summary>Removes a link, and puts an <c>out/</c> row so that its reference is released.</summary>
     public static void Unlink(RowBatch rows, Digest digest, LinkRow link)
     {
         rows.Delete(RepositoryRows.Link(digest));

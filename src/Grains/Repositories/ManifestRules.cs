@@ -4,10 +4,10 @@ using Granary.Protocol;
 
 namespace Granary.Grains.Repositories;
 
-/// <summary>The rules about manifests: what they need of the repository, and the rows that they are.</summary>
+/// <summary>The rules about manifests: what a push needs of the repository, and the rows of a manifest.</summary>
 internal static class ManifestRules
 {
-    /// <summary>The rows that <see cref="Store"/> will ask for.</summary>
+    /// <summary>Returns the keys of the rows that <see cref="Check"/> and <see cref="Store"/> ask for.</summary>
     public static IReadOnlyList<string> Needs(PutManifest command) =>
     [
         RepositoryRows.Meta,
@@ -19,7 +19,7 @@ internal static class ManifestRules
         .. command.Children.Select(RepositoryRows.Link),
     ];
 
-    /// <summary>The rows that <see cref="Delete"/> will ask for; null if there is no such manifest.</summary>
+    /// <summary>Returns the keys of the rows that <see cref="Delete"/> asks for; null if there is no such manifest.</summary>
     public static IReadOnlyList<string>? DeletionNeeds(RowView rows, Digest digest) => ManifestRow.Find(rows, digest) is { } row
         ?
         [
@@ -30,7 +30,7 @@ internal static class ManifestRules
         ]
         : null;
 
-    /// <summary>What is in the way of a push; null if nothing.</summary>
+    /// <summary>Returns the refusal of a push; null if the repository can store it.</summary>
     public static PutManifestAnswer? Check(RowView rows, PutManifest command)
     {
         if (TagRules.Check(rows, command) is { } failed)
@@ -41,19 +41,17 @@ internal static class ManifestRules
         return !command.Sparse && Missing(rows, command) is { Length: > 0 } missing ? new ReferencesMissing(missing) : null;
     }
 
-    /// <summary>Stores a checked manifest and points its tags at it.</summary>
-    public static PutManifestAnswer Store(RowBatch rows, PutManifest command, DateTimeOffset timestamp)
+    /// <summary>Stores a checked manifest, and points its tags at it.</summary>
+    public static void Store(RowBatch rows, PutManifest command, DateTimeOffset timestamp)
     {
         StoreManifest(rows, command, timestamp);
         foreach (var tag in command.Tags)
         {
             TagRules.Point(rows, tag, command.Digest, command.RequestId, timestamp);
         }
-
-        return new ManifestStored();
     }
 
-    /// <summary>Sets the rows that hold what a manifest names, and its bytes.</summary>
+    /// <summary>Puts the rows of a manifest: what it names, followed by its bytes, in pieces.</summary>
     public static void StoreContent(RowBatch rows, Digest digest, ManifestRow row, ManifestNames names, ReadOnlySpan<byte> body)
     {
         ReadOnlyMemory<byte> encoded = names.Encode();
@@ -65,21 +63,22 @@ internal static class ManifestRules
         for (var offset = RepositoryRows.PieceSize; offset < content.Length; offset += RepositoryRows.PieceSize)
         {
             var piece = content.AsSpan(offset, Math.Min(RepositoryRows.PieceSize, content.Length - offset));
-            rows.Put(RepositoryRows.Body(digest, offset / RepositoryRows.PieceSize), new RowWriter(1, 1 + piece.Length).Bytes(piece).ToValue());
+            var key = RepositoryRows.Body(digest, offset / RepositoryRows.PieceSize);
+            rows.Put(key, new RowWriter(1, 1 + piece.Length).Bytes(piece).ToValue());
         }
     }
 
-    /// <summary>A manifest as a pull needs it; null if there is none.</summary>
+    /// <summary>Returns a manifest for a pull; null if there is no such manifest.</summary>
     public static FoundManifest? Find(RowView rows, Digest digest, bool withBody) =>
         ManifestRow.Find(rows, digest) is { } row
             ? new FoundManifest(digest, row.MediaType, row.Size, withBody ? Body(rows, digest, row) : null)
             : null;
 
-    /// <summary>Removes a manifest with its tags; false if there is none.</summary>
-    /// <param name="rows">The rows.</param>
+    /// <summary>Removes a manifest with its tags. Returns false if there is no such manifest.</summary>
+    /// <param name="rows">The batch.</param>
     /// <param name="digest">The manifest.</param>
-    /// <param name="timestamp">When.</param>
-    /// <param name="lifetimes">How long what it alone has used is kept.</param>
+    /// <param name="timestamp">The time of the removal.</param>
+    /// <param name="lifetimes">The grace periods of the blobs that it was the last to name, and of its referrers.</param>
     public static bool Delete(RowBatch rows, Digest digest, DateTimeOffset timestamp, LifetimeOptions lifetimes)
     {
         if (ManifestRow.Find(rows, digest) is not { } row)
@@ -90,7 +89,7 @@ internal static class ManifestRules
         var names = Names(rows, digest, row);
         foreach (var named in names.All)
         {
-            LinkRules.EndUse(rows, named, timestamp, lifetimes);
+            LinkRules.RemoveUse(rows, named, timestamp, lifetimes);
         }
 
         foreach (var child in names.Children)
@@ -113,32 +112,39 @@ internal static class ManifestRules
             rows.Delete(piece);
         }
 
-        // Its referrers have a grace, as its blobs have: pushing it again keeps them.
+        // Its referrers have a grace period, like its blobs: if a client pushes the manifest again within it, they stay.
         rows.Put(RepositoryRows.DueSubject(timestamp + lifetimes.LinkGrace, digest), RepositoryRows.Mark);
         rows.Delete(RepositoryRows.Manifest(digest));
         return true;
     }
 
-    /// <summary>Whether a tag points at a manifest, or another manifest names it.</summary>
+    /// <summary>Returns whether a tag points at a manifest, or another manifest names it.</summary>
     public static bool IsNamed(RowView rows, Digest digest) =>
         rows.Scan(RepositoryRows.TaggedPrefix(digest)).Count > 0 || rows.Scan(RepositoryRows.UsePrefix(digest)).Count > 0;
 
-    /// <summary>The manifest's bytes.</summary>
+    /// <summary>Returns the bytes of a manifest.</summary>
     public static byte[] Body(RowView rows, Digest digest, ManifestRow row) => Content(rows, digest, row)[row.NamesSize..].ToArray();
 
-    /// <summary>Whether a manifest's rows hold the bytes that its digest says, and it is counted wherever its deletion would take back what it counts for.</summary>
+    /// <summary>
+    /// Returns whether the bytes of a manifest match its digest, and the uses of all that it names are counted. Otherwise its deletion
+    /// would lower a count that it has not raised.
+    /// </summary>
     public static bool IsWhole(RowView rows, Digest digest, ManifestRow row)
     {
-        // All are looked at, so that rows that are not in memory are loaded at once, and the bytes are hashed when they are.
-        var uncounted = Names(rows, digest, row).All.Count(named => LinkRules.Uses(rows, named) == 0);
+        // Count asks for all rows before the bytes are hashed, so that one load brings them all.
+        var uncounted = Names(rows, digest, row).All.Count(named => LinkRules.CountUses(rows, named) == 0);
         return uncounted == 0 && Digest.Compute(digest.Algorithm, Body(rows, digest, row)) == digest;
     }
 
-    /// <summary>Whether a manifest whose row was read a moment ago names some content.</summary>
-    public static bool DoesName(RowView rows, Digest digest, ReadOnlyMemory<byte> read, Digest content)
+    /// <summary>Returns whether a manifest names some content.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="digest">The manifest.</param>
+    /// <param name="value">The value of its row, from a scan.</param>
+    /// <param name="content">The content.</param>
+    public static bool DoesName(RowView rows, Digest digest, ReadOnlyMemory<byte> value, Digest content)
     {
-        // Only of one that names hundreds the row does not say it all; and its other rows may have gone with it meanwhile.
-        var row = ManifestRow.Decode(read);
+        // A manifest that names hundreds has the rest of its names in other rows, which may have been deleted since the scan.
+        var row = ManifestRow.Decode(value);
         return (row.HasAllNames || (row = ManifestRow.Find(rows, digest)) is not null) && Names(rows, digest, row).All.Contains(content);
     }
 
@@ -146,7 +152,7 @@ internal static class ManifestRules
     public static ManifestNames Names(RowView rows, Digest digest, ManifestRow row) =>
         ManifestNames.Decode((row.HasAllNames ? row.First : Content(rows, digest, row))[..row.NamesSize]);
 
-    /// <summary>What the manifest names, and then its bytes.</summary>
+    /// <summary>Returns what the manifest names, followed by its bytes.</summary>
     private static ReadOnlyMemory<byte> Content(RowView rows, Digest digest, ManifestRow row)
     {
         if (row.Pieces == 1)
@@ -158,7 +164,7 @@ internal static class ManifestRules
         row.First.CopyTo(content);
         for (var piece = 1; piece < row.Pieces; piece++)
         {
-            // An absent piece is one that is not loaded yet: this run does not count.
+            // If a piece is absent, it is not loaded yet, and the engine discards the result of this run.
             if (rows.Get(RepositoryRows.Body(digest, piece)) is { } value)
             {
                 new RowReader(value, 1).Rest.CopyTo(content.AsSpan(piece * RepositoryRows.PieceSize));
@@ -173,7 +179,7 @@ internal static class ManifestRules
         var missing = new List<Digest>();
         foreach (var blob in command.Blobs)
         {
-            if (!LinkRules.IsHere(rows, blob))
+            if (!LinkRules.IsAvailable(rows, blob))
             {
                 missing.Add(blob);
             }
@@ -181,8 +187,8 @@ internal static class ManifestRules
 
         foreach (var child in command.Children)
         {
-            // Older build caches list layers in an index: a child may be a blob.
-            if (!rows.Has(RepositoryRows.Manifest(child)) && !LinkRules.IsHere(rows, child))
+            // A child may be a blob: older build caches list layers in an index.
+            if (!rows.Has(RepositoryRows.Manifest(child)) && !LinkRules.IsAvailable(rows, child))
             {
                 missing.Add(child);
             }
@@ -204,7 +210,7 @@ internal static class ManifestRules
             rows.Put(RepositoryRows.Sub(subject, command.Digest), ReferrerRow.Of(command).Encode());
         }
 
-        // The same bytes pushed under another media type: all else is there.
+        // The client has pushed the same bytes under another media type. All other rows exist.
         if (before is not null)
         {
             rows.Put(RepositoryRows.Manifest(command.Digest), (before with { MediaType = command.MediaType }).Encode());
@@ -214,7 +220,7 @@ internal static class ManifestRules
         var names = ManifestNames.Of(command);
         foreach (var named in names.All)
         {
-            LinkRules.Use(rows, named);
+            LinkRules.AddUse(rows, named);
         }
 
         foreach (var child in names.Children)
@@ -222,6 +228,7 @@ internal static class ManifestRules
             rows.Put(RepositoryRows.Use(child, command.Digest), RepositoryRows.Mark);
         }
 
-        StoreContent(rows, command.Digest, new ManifestRow(command.MediaType, command.Body.Length, command.Subject, timestamp), names, command.Body);
+        var row = new ManifestRow(command.MediaType, command.Body.Length, command.Subject, timestamp);
+        StoreContent(rows, command.Digest, row, names, command.Body);
     }
 }

@@ -2,7 +2,9 @@ using Granary.Grains.Interfaces;
 
 namespace Granary.Grains.Repositories;
 
-/// <summary>That a repository has told another grain of itself, ahead of what will be in it.</summary>
-/// <param name="Sequence">The version of the repository from which on that counts.</param>
-/// <param name="DependsOn">What is to be true with what the repository commits then; null: it is.</param>
+/// <summary>
+/// A registration that another grain has made for a repository, before the repository has committed the row that records it.
+/// </summary>
+/// <param name="Sequence">The version of the repository from which on the registration counts.</param>
+/// <param name="DependsOn">The commit of the other grain that the repository's commit depends on; null if it is durable.</param>
 internal readonly record struct PendingRegistration(long Sequence, CommitTicket? DependsOn);

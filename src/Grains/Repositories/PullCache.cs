@@ -6,30 +6,34 @@ using Microsoft.Extensions.Caching.Memory;
 namespace Granary.Grains.Repositories;
 
 /// <inheritdoc cref="IPullCache"/>
-/// <remarks>One for all repositories of a silo, so that what is pulled most has the memory. An answer that is over stays until it is pushed out or replaced.</remarks>
+/// <remarks>
+/// All repositories of a silo share one cache, so that the most pulled content gets the memory. An answer whose validity has ended stays
+/// until it is evicted or replaced.
+/// </remarks>
 internal sealed class PullCache(ClientActivity clients, TimeProvider time) : IPullCache, IDisposable
 {
-    // Some thousand manifests or places of layers.
+    // Some thousand manifests or objects of layers.
     private const int MaxBytes = 3 * 1024 * 1024;
 
-    // An answer that would push out most others is cheaper to make again.
+    // A larger answer would evict most others; asking the grain again costs less.
     private const int MaxAnswerBytes = MaxBytes / 8;
 
-    // The question, the answer, and what the cache keeps of each.
+    // The key, the answer, and the cache's own entry.
     private const int Overhead = 600;
 
-    // A repository that is pulled from has to be asked now and then: so that it stays active, and so that the answers of an activation do not last of which the cluster no longer knows.
+    // A pulled repository has to get a call from time to time, so that its grain stays active. The limit also ends answers of an activation
+    // that the cluster no longer knows.
     private static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(10);
 
     private readonly MemoryCache _answers = new(new MemoryCacheOptions { SizeLimit = MaxBytes, CompactionPercentage = 0.25 });
 
     /// <inheritdoc/>
-    public bool TryFind<T>(PullCacheKey question, [NotNullWhen(true)] out T? answer)
+    public bool TryFind<T>(PullCacheKey key, [NotNullWhen(true)] out T? answer)
     {
-        if (_answers.TryGetValue(question, out var kept) && kept is Kept<T> { Answer: { } good } found && !found.ReadValidity.IsOver && time.GetUtcNow() < found.Until)
+        if (_answers.TryGetValue(key, out var cached) && cached is Entry<T> { Answer: { } found } entry && IsValid(entry))
         {
             clients.Note();
-            answer = good;
+            answer = found;
             return true;
         }
 
@@ -37,23 +41,28 @@ internal sealed class PullCache(ClientActivity clients, TimeProvider time) : IPu
         return false;
     }
 
-    /// <summary>Keeps an answer for as long as it is true.</summary>
-    /// <param name="moment">The partition's moment from before the answer was read.</param>
-    /// <param name="question">The question.</param>
+    /// <summary>Caches an answer while it is valid.</summary>
+    /// <param name="key">The key.</param>
     /// <param name="answer">The answer.</param>
-    /// <param name="bytes">The size of what it holds in memory.</param>
-    /// <param name="until">From when on the grain has to be asked again although nothing has changed; null if that is all the same.</param>
-    public void Remember<T>(ReadValidity moment, PullCacheKey question, T answer, int bytes = 0, DateTimeOffset? until = null)
+    /// <param name="validity">The partition's validity from before the answer was read.</param>
+    /// <param name="bytes">The bytes that the answer holds in memory.</param>
+    /// <param name="until">The time at which the grain has to be asked again even if no row has changed; null if there is none.</param>
+    public void Add<T>(PullCacheKey key, T answer, ReadValidity validity, int bytes = 0, DateTimeOffset? until = null)
     {
-        if (!moment.IsOver && bytes <= MaxAnswerBytes)
+        if (validity.IsOver || bytes > MaxAnswerBytes)
         {
-            var latest = time.GetUtcNow() + MaxAge;
-            _answers.Set(question, new Kept<T>(moment, answer, until < latest ? until.Value : latest), new MemoryCacheEntryOptions { Size = bytes + Overhead });
+            return;
         }
+
+        var latest = time.GetUtcNow() + MaxAge;
+        var entry = new Entry<T>(answer, validity, until < latest ? until.Value : latest);
+        _answers.Set(key, entry, new MemoryCacheEntryOptions { Size = bytes + Overhead });
     }
 
     /// <inheritdoc/>
     public void Dispose() => _answers.Dispose();
 
-    private sealed record Kept<T>(ReadValidity ReadValidity, T Answer, DateTimeOffset Until);
+    private bool IsValid<T>(Entry<T> entry) => !entry.Validity.IsOver && time.GetUtcNow() < entry.Until;
+
+    private sealed record Entry<T>(T Answer, ReadValidity Validity, DateTimeOffset Until);
 }

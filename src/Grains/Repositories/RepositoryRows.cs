@@ -7,23 +7,23 @@ using Granary.Storage.Partitions;
 namespace Granary.Grains.Repositories;
 
 /// <summary>
-/// Every row of a repository's partition, <c>repository/&lt;name&gt;</c>:
+/// The keys of all rows of a repository's partition, <c>repository/&lt;name&gt;</c>:
 /// <code>
-/// meta                              the repository exists: it is in the catalog
-/// tag/&lt;tag&gt;                         what the tag points at, since when, by which request
-/// tagged/&lt;digest&gt;/&lt;tag&gt;             the tags of a manifest, without reading all tags
-/// man/&lt;digest&gt;                      a manifest: media type, size, subject, what it names, its bytes
-/// body/&lt;digest&gt;/&lt;piece&gt;             what of that is more than 48 KiB, from piece 1 on
-/// sub/&lt;subject&gt;/&lt;manifest&gt;          a referrer, as it is listed
+/// meta                              the repository is registered in the catalog
+/// tag/&lt;tag&gt;                         the manifest that the tag points at, since when, by which request
+/// tagged/&lt;digest&gt;/&lt;tag&gt;             a tag of a manifest, so that a deletion need not read all tags
+/// man/&lt;digest&gt;                      a manifest: media type, size, subject, what it names, its bytes up to 48 KiB
+/// body/&lt;digest&gt;/&lt;piece&gt;             the rest of a manifest in pieces of 48 KiB, from piece 1 on
+/// sub/&lt;subject&gt;/&lt;manifest&gt;          a referrer: its entry in the list of referrers
 /// use/&lt;digest&gt;/&lt;index&gt;              an index names this content
 /// named/&lt;digest&gt;                    how many manifests name content that is not linked here
-/// link/&lt;digest&gt;                     a blob of this repository: where it is, how many manifests name it
-/// bytes/&lt;digest&gt;                    a small blob's content
-/// his/&lt;time&gt;/&lt;tag&gt;                  who moved which tag from where to where
-/// out/&lt;version&gt;/&lt;digest&gt;            a reference to a blob that is to be released; out/&lt;version&gt;/catalog: the catalog's entry
-/// due/&lt;time&gt;/&lt;digest&gt;               when a link that no manifest uses goes
-/// due/&lt;time&gt;/subject/&lt;digest&gt;       when the referrers of a manifest that was deleted go
-/// sweep                             a schedule knows when to look for due links; there whenever a due/ row is
+/// link/&lt;digest&gt;                     a link: the object of the blob, and how many manifests name it
+/// bytes/&lt;digest&gt;                    the content of a small blob
+/// his/&lt;time&gt;/&lt;tag&gt;                  a move of a tag: from which manifest to which
+/// out/&lt;version&gt;/&lt;digest&gt;            a reference to release; out/&lt;version&gt;/catalog: the registration in the catalog
+/// due/&lt;time&gt;/&lt;digest&gt;               when a collection may unlink an unused blob
+/// due/&lt;time&gt;/subject/&lt;digest&gt;       when a collection may remove the referrers of a deleted manifest
+/// sweep                             the repository is registered in a schedule; exists whenever a due/ row does
 /// </code>
 /// Times and versions are 16 hexadecimal digits. The order of keys is the order in which tags are listed.
 /// </summary>
@@ -39,10 +39,10 @@ internal static class RepositoryRows
     public const string HistoryPrefix = "his/";
     public const string OutPrefix = "out/";
 
-    /// <summary>What stands for the catalog where else a digest is released.</summary>
+    /// <summary>Stands for the registration in the catalog in an <c>out/</c> row and in denials, in place of a digest.</summary>
     public const string CatalogEntry = "catalog";
 
-    /// <summary>A piece of a manifest: below the stores' 64 KiB with room for what they add, and for the rest of its row.</summary>
+    /// <summary>The size of a piece of a manifest: below the limit of 64 KiB for a row, with room for the other fields.</summary>
     public const int PieceSize = 48 * 1024;
 
     private const string SubjectMark = "subject/";
@@ -83,7 +83,9 @@ internal static class RepositoryRows
 
     public static string DueSubject(DateTimeOffset time, Digest subject) => $"due/{KeyTime.Text(time)}/{SubjectMark}{subject.Value}";
 
-    /// <summary>The time and the digest of a <c>due/</c> row, and whether it is about a subject's referrers and not about a link.</summary>
+    /// <summary>
+    /// Reads the key of a <c>due/</c> row: its time, its digest, and whether the digest is a deleted subject and not an unused blob.
+    /// </summary>
     public static (DateTimeOffset Time, Digest Digest, bool IsSubject) ParseDue(string key)
     {
         var time = KeyTime.Time(key.AsSpan(DuePrefix.Length, 16));
@@ -93,24 +95,27 @@ internal static class RepositoryRows
             : (time, Protocol.Digest.Parse(what), false);
     }
 
-    /// <summary>The value of a row that says everything by being there.</summary>
+    /// <summary>The value of a row whose key says everything.</summary>
     public static ReadOnlyMemory<byte> Mark => Present;
 
-    /// <summary>The version and the subject of an <c>out/</c> row.</summary>
+    /// <summary>Reads the key of an <c>out/</c> row: its version, and the digest or <see cref="CatalogEntry"/>.</summary>
     public static (long Version, string What) ParseOut(string key)
     {
         var rest = key.AsSpan(OutPrefix.Length);
         return (KeyTime.Number(rest[..16]), rest[17..].ToString());
     }
 
-    /// <summary>The last part of a key such as <c>use/…/&lt;manifest&gt;</c> or <c>tagged/…/&lt;tag&gt;</c>.</summary>
+    /// <summary>Returns the last part of a key such as <c>use/…/&lt;manifest&gt;</c> or <c>tagged/…/&lt;tag&gt;</c>.</summary>
     public static string LastPart(string key) => key[(key.LastIndexOf('/') + 1)..];
+
+    /// <summary>Returns the last part of a key such as <c>use/…/&lt;manifest&gt;</c> as a digest.</summary>
+    public static Digest LastDigest(string key) => Protocol.Digest.Parse(LastPart(key));
 }
 
 /// <summary>The row of a tag.</summary>
 /// <param name="Digest">The manifest.</param>
-/// <param name="Since">When the tag was pointed at it.</param>
-/// <param name="RequestId">By which request.</param>
+/// <param name="Since">When the tag was moved to it.</param>
+/// <param name="RequestId">The request that moved it.</param>
 internal sealed record TagRow(Digest Digest, DateTimeOffset Since, Guid RequestId)
 {
     public ReadOnlyMemory<byte> Encode() => new RowWriter(1).Text(Digest.Value).Time(Since).Id(RequestId).ToValue();
@@ -124,9 +129,9 @@ internal sealed record TagRow(Digest Digest, DateTimeOffset Since, Guid RequestI
     public static TagRow? Find(RowView rows, Tag tag) => rows.Get(RepositoryRows.Tag(tag)) is { } value ? Decode(value) : null;
 }
 
-/// <summary>The row of a tag's move.</summary>
-/// <param name="From">What it pointed at; null if it was new.</param>
-/// <param name="To">What it points at now; null if it was removed.</param>
+/// <summary>The row of a move of a tag.</summary>
+/// <param name="From">The manifest before the move; null if the tag was new.</param>
+/// <param name="To">The manifest after the move; null if the tag was removed.</param>
 internal sealed record HistoryRow(Digest? From, Digest? To)
 {
     public ReadOnlyMemory<byte> Encode() => new RowWriter(1).Text(From?.Value).Text(To?.Value).ToValue();
@@ -140,53 +145,61 @@ internal sealed record HistoryRow(Digest? From, Digest? To)
 }
 
 /// <summary>The row of a manifest.</summary>
-/// <param name="MediaType">The type it is served with.</param>
-/// <param name="Size">Bytes.</param>
-/// <param name="Subject">What it refers to.</param>
+/// <param name="MediaType">The media type of the last push.</param>
+/// <param name="Size">The size in bytes.</param>
+/// <param name="Subject">The subject; null if it has none.</param>
 /// <param name="Pushed">When it was first pushed.</param>
 internal sealed record ManifestRow(string MediaType, int Size, Digest? Subject, DateTimeOffset Pushed)
 {
-    // 1 was that of data format 2 (RepositoryUpgrade).
+    // Data format 2 has version 1 (RepositoryUpgrade).
     private const byte Version = 2;
 
-    /// <summary>Bytes of <see cref="ManifestNames"/>, which come before those of the manifest.</summary>
+    /// <summary>The size of the encoded <see cref="ManifestNames"/>, which precede the bytes of the manifest.</summary>
     public int NamesSize { get; init; }
 
-    /// <summary>The first piece of both.</summary>
+    /// <summary>The first piece of names and bytes.</summary>
     public ReadOnlyMemory<byte> First { get; init; }
 
-    /// <summary>Whether the first piece holds all names.</summary>
+    /// <summary>Whether the first piece has all names.</summary>
     public bool HasAllNames => NamesSize <= First.Length;
 
-    /// <summary>How many pieces there are, with the first.</summary>
+    /// <summary>How many pieces there are, the first one included.</summary>
     public int Pieces => Math.Max(1, (NamesSize + Size + RepositoryRows.PieceSize - 1) / RepositoryRows.PieceSize);
 
-    /// <summary>The keys of the others.</summary>
-    public IEnumerable<string> Rest(Digest digest) => Enumerable.Range(1, Pieces - 1).Select(piece => RepositoryRows.Body(digest, piece));
+    /// <summary>Returns the keys of the other pieces.</summary>
+    public IEnumerable<string> Rest(Digest digest) =>
+        Enumerable.Range(1, Pieces - 1).Select(piece => RepositoryRows.Body(digest, piece));
 
-    public ReadOnlyMemory<byte> Encode() =>
-        new RowWriter(Version, 256 + First.Length).Text(MediaType).Number(Size).Text(Subject?.Value).Time(Pushed).Number(NamesSize).Bytes(First.Span).ToValue();
+    public ReadOnlyMemory<byte> Encode() => new RowWriter(Version, 256 + First.Length)
+        .Text(MediaType).Number(Size).Text(Subject?.Value).Time(Pushed).Number(NamesSize).Bytes(First.Span).ToValue();
 
     public static ManifestRow Decode(ReadOnlyMemory<byte> value)
     {
         var reader = new RowReader(value, Version);
         if (reader.Version < Version)
         {
-            throw new FormatException("A manifest could not be brought to the format of this release.");
+            throw new FormatException(
+                "A manifest is still in the format of an earlier release: the upgrade could not read it. Push it again.");
         }
 
         var (mediaType, size, subject) = (reader.Text()!, (int)reader.Number(), reader.Text());
         var (pushed, names) = (reader.Time(), (int)reader.Number());
-        return new ManifestRow(mediaType, size, subject is null ? null : Digest.Parse(subject), pushed) { NamesSize = names, First = value[^reader.Rest.Length..] };
+        return new ManifestRow(mediaType, size, subject is null ? null : Digest.Parse(subject), pushed)
+        {
+            NamesSize = names,
+            First = value[^reader.Rest.Length..],
+        };
     }
 
-    public static ManifestRow? Find(RowView rows, Digest digest) => rows.Get(RepositoryRows.Manifest(digest)) is { } value ? Decode(value) : null;
+    public static ManifestRow? Find(RowView rows, Digest digest) =>
+        rows.Get(RepositoryRows.Manifest(digest)) is { } value ? Decode(value) : null;
 }
 
 /// <summary>
-/// What a manifest was found to name when it was pushed. All of this counts it as a user; it is written down, so that no later reading of the manifest takes back what was never given.
+/// The content that a manifest named when it was pushed. Its push raised the count of uses of each. They are stored, so that the deletion
+/// lowers the same counts even if a later release parses the manifest in another way.
 /// </summary>
-/// <param name="Blobs">Its configuration and layers, each once.</param>
+/// <param name="Blobs">The configuration and the layers, each once.</param>
 /// <param name="Children">The children of an index, each once.</param>
 internal sealed record ManifestNames(Digest[] Blobs, Digest[] Children)
 {
@@ -223,13 +236,13 @@ internal sealed record ManifestNames(Digest[] Blobs, Digest[] Children)
     }
 }
 
-/// <summary>The row of content that manifests name and that is not linked: what its link would count.</summary>
+/// <summary>The row that counts the manifests which name content that is not linked. A link takes the count over.</summary>
 internal static class UnlinkedUsesRow
 {
     public static int Count(RowView rows, Digest digest) =>
         rows.Get(RepositoryRows.Named(digest)) is { } value ? (int)new RowReader(value, 1).Number() : 0;
 
-    /// <summary>Sets the number; of 0 there is no row.</summary>
+    /// <summary>Sets the count. A count of 0 has no row.</summary>
     public static void Set(RowBatch rows, Digest digest, int count)
     {
         var key = RepositoryRows.Named(digest);
@@ -244,13 +257,13 @@ internal static class UnlinkedUsesRow
     }
 }
 
-/// <summary>The row of a blob of the repository.</summary>
-/// <param name="Object">The object that holds it; null for a small blob, whose content is in a row.</param>
-/// <param name="Size">Bytes.</param>
-/// <param name="Uses">How many manifests name it.</param>
-/// <param name="Renewed">When somebody last said that it will be needed.</param>
-/// <param name="Due">When it goes, as its <c>due/</c> row says; null while manifests use it.</param>
-/// <param name="IsDamaged">Whether its bytes are known to be damaged: it is as good as absent until they are pushed again.</param>
+/// <summary>The row of a link: a blob of the repository.</summary>
+/// <param name="Object">The object that holds the blob; null for a small blob, whose content is in a row.</param>
+/// <param name="Size">The size in bytes.</param>
+/// <param name="Uses">How many manifests name the blob.</param>
+/// <param name="Renewed">When the link was last made or renewed.</param>
+/// <param name="Due">The time of its <c>due/</c> row; null while manifests use the blob.</param>
+/// <param name="IsDamaged">Whether the blob is in quarantine: the repository answers 404 until a client pushes it again.</param>
 internal sealed record LinkRow(ObjectId? Object, long Size, int Uses, DateTimeOffset Renewed, DateTimeOffset? Due, bool IsDamaged = false)
 {
     public ReadOnlyMemory<byte> Encode() =>
@@ -259,7 +272,8 @@ internal sealed record LinkRow(ObjectId? Object, long Size, int Uses, DateTimeOf
     public static LinkRow Decode(ReadOnlyMemory<byte> value)
     {
         var reader = new RowReader(value, 2);
-        var (@object, size, uses, renewed, due) = (reader.Text(), reader.Number(), (int)reader.Number(), reader.Time(), reader.TimeOrNull());
+        var (@object, size, uses) = (reader.Text(), reader.Number(), (int)reader.Number());
+        var (renewed, due) = (reader.Time(), reader.TimeOrNull());
         return new LinkRow(
             @object is null ? null : ObjectId.Parse(@object),
             size,
@@ -272,10 +286,11 @@ internal sealed record LinkRow(ObjectId? Object, long Size, int Uses, DateTimeOf
     public static LinkRow? Find(RowView rows, Digest digest) => rows.Get(RepositoryRows.Link(digest)) is { } value ? Decode(value) : null;
 }
 
-/// <summary>The row of a small blob's content.</summary>
+/// <summary>The row of the content of a small blob.</summary>
 internal static class BytesRow
 {
-    public static ReadOnlyMemory<byte> Encode(InlineContent content) => new RowWriter(1, 1 + content.Bytes.Length).Bytes(content.Bytes).ToValue();
+    public static ReadOnlyMemory<byte> Encode(InlineContent content) =>
+        new RowWriter(1, 1 + content.Bytes.Length).Bytes(content.Bytes).ToValue();
 
     public static InlineContent Decode(ReadOnlyMemory<byte> value) => new(new RowReader(value, 1).Rest.ToArray());
 }

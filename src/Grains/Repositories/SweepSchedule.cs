@@ -6,34 +6,45 @@ using Granary.Protocol;
 namespace Granary.Grains.Repositories;
 
 /// <summary>
-/// Sees to it that a schedule knows a repository before it has <c>due/</c> rows: whatever dies in between, somebody will look. The row <c>sweep</c> says that one does.
+/// Registers a repository in a schedule before the repository has <c>due/</c> rows, so that a crash between the two leaves no due row that
+/// the sweep does not find. The row <c>sweep</c> records the registration.
 /// </summary>
-internal sealed class SweepSchedule(Partition rows, RepositoryName name, LinkGuard guard, IGrainFactory grains, LifetimeOptions lifetimes, TimeProvider time)
+internal sealed class SweepSchedule(
+    Partition partition,
+    RepositoryName name,
+    LinkGuard guard,
+    IGrainFactory grains,
+    LifetimeOptions lifetimes,
+    TimeProvider time)
 {
-    // The sweep ends a schedule when nothing is due; that it does so between the two steps of one command, again and again, is no coincidence but a defect.
+    // A sweep unregisters the repository when nothing is due. So many sweeps between the steps of one command are a defect.
     private const int MaxAttempts = 16;
 
-    /// <summary>Tells the schedule, if none knows the repository. Answers from when on that counts, or null if one did already.</summary>
-    public async ValueTask<PendingRegistration?> RegisterAsync(CancellationToken cancellationToken)
+    /// <summary>Registers the repository in its schedule. Returns null if the row <c>sweep</c> records a registration already.</summary>
+    public async ValueTask<PendingRegistration?> PrepareAsync(CancellationToken cancellationToken)
     {
-        if (await rows.ReadAsync([RepositoryRows.Sweep], view => view.Has(RepositoryRows.Sweep), cancellationToken))
+        if (await partition.ReadAsync([RepositoryRows.Sweep], rows => rows.Has(RepositoryRows.Sweep), cancellationToken))
         {
             return null;
         }
 
-        var sequence = rows.NextVersion;
-        return new PendingRegistration(
-            sequence,
-            await grains.GetGrain<IScheduleGrain>(Schedules.OfRepository(name)).ScheduleEarly(name.Value, time.GetUtcNow() + lifetimes.LinkGrace, cancellationToken));
+        var sequence = partition.NextVersion;
+        var schedule = grains.GetGrain<IScheduleGrain>(Schedules.OfRepository(name));
+        var ticket = await schedule.ScheduleEarly(name.Value, time.GetUtcNow() + lifetimes.LinkGrace, cancellationToken);
+        return new PendingRegistration(sequence, ticket);
     }
 
-    /// <summary>Records that a schedule knows the repository; false if the sweep has come and gone since it was announced.</summary>
-    public bool Confirm(RowBatch batch, PendingRegistration? announced) => guard.Confirm(batch, RepositoryRows.Sweep, RepositoryRows.Sweep, announced);
+    /// <summary>
+    /// Records the registration. Returns false if a sweep has unregistered the repository since: the caller has to prepare again.
+    /// </summary>
+    public bool Register(RowBatch batch, PendingRegistration? pending) =>
+        guard.Register(batch, RepositoryRows.Sweep, RepositoryRows.Sweep, pending);
 
     /// <summary>
-    /// Records that no schedule needs to know the repository: nothing is due. As every no on which others rely, that is a commit, and refuses whoever announced before it.
+    /// Removes the registration: nothing is due. This is a commit even if no row changes (<c>fence</c>), and it refuses registrations that
+    /// were prepared before it (<c>guard</c>).
     /// </summary>
-    public void End(RowBatch batch)
+    public void Unregister(RowBatch batch)
     {
         guard.Deny(RepositoryRows.Sweep, batch.Version);
         batch.Fence();
@@ -43,24 +54,26 @@ internal sealed class SweepSchedule(Partition rows, RepositoryName name, LinkGua
         }
     }
 
-    /// <summary>A decision that makes <c>due/</c> rows.</summary>
+    /// <summary>Runs a decision that puts <c>due/</c> rows, and registers the repository in the same commit.</summary>
     public async Task<T> DecideAsync<T>(IReadOnlyList<string> needs, Func<RowBatch, T> decide, CancellationToken cancellationToken)
     {
-        using var flight = guard.Enter();
+        using var acquire = guard.BeginAcquire();
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
-            var announced = await RegisterAsync(cancellationToken);
-            var (isDecided, answer) = await rows.DecideAsync(
+            var pending = await PrepareAsync(cancellationToken);
+            var (isRegistered, answer) = await partition.DecideAsync(
                 [RepositoryRows.Sweep, .. needs],
-                batch => Confirm(batch, announced) ? (true, decide(batch)) : (false, default!),
-                dependsOn: [announced?.DependsOn],
+                batch => Register(batch, pending) ? (true, decide(batch)) : (false, default!),
+                dependsOn: [pending?.DependsOn],
                 cancellationToken);
-            if (isDecided)
+            if (isRegistered)
             {
                 return answer;
             }
         }
 
-        throw new PartitionUnavailableException(PartitionFault.Unavailable, $"Repository '{name}' was swept {MaxAttempts} times under one command; try again.");
+        throw new PartitionUnavailableException(
+            PartitionFault.Unavailable,
+            $"Sweeps ended the schedule of repository '{name}' {MaxAttempts} times during one command; try again.");
     }
 }

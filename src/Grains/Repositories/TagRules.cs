@@ -4,10 +4,12 @@ using Granary.Protocol;
 
 namespace Granary.Grains.Repositories;
 
-/// <summary>The rules about tags. Every move leaves a line of history.</summary>
+/// <summary>The rules about tags. Every move of a tag puts a row of history.</summary>
 internal static class TagRules
 {
-    /// <summary>Null if the condition of a push holds, or held when the same request was decided before; else the refusal.</summary>
+    /// <summary>
+    /// Returns the refusal of a conditional push; null if the tag meets the condition, or this request has moved the tag already.
+    /// </summary>
     public static ConditionFailed? Check(RowView rows, PutManifest command)
     {
         if (command.Condition is null)
@@ -21,18 +23,18 @@ internal static class TagRules
             return null;
         }
 
-        var holds = command.Condition switch
+        var isMet = command.Condition switch
         {
             TagIsNoneOf { Digests: null } => row is null,
             TagIsNoneOf { Digests: { } digests } => row is null || !digests.Contains(row.Digest),
             TagIsOneOf { Digests: null } => row is not null,
             TagIsOneOf { Digests: { } digests } => row is not null && digests.Contains(row.Digest),
-            var unknown => throw new InvalidOperationException($"{unknown} is not a condition."),
+            var unknown => throw new InvalidOperationException($"No rule knows the condition {unknown}; this is a bug, please report it."),
         };
-        return holds ? null : new ConditionFailed(row?.Digest);
+        return isMet ? null : new ConditionFailed(row?.Digest);
     }
 
-    /// <summary>Points a tag at a manifest; nothing is written if it points there already.</summary>
+    /// <summary>Points a tag at a manifest. Changes no row if it points there already.</summary>
     public static void Point(RowBatch rows, Tag tag, Digest digest, Guid requestId, DateTimeOffset timestamp)
     {
         var before = TagRow.Find(rows, tag);
@@ -51,7 +53,7 @@ internal static class TagRules
         rows.Put(RepositoryRows.History(timestamp.UtcTicks, tag), new HistoryRow(before?.Digest, digest).Encode());
     }
 
-    /// <summary>Removes a tag; false if there is none.</summary>
+    /// <summary>Removes a tag. Returns false if there is no such tag.</summary>
     public static bool Remove(RowBatch rows, Tag tag, DateTimeOffset timestamp)
     {
         if (TagRow.Find(rows, tag) is not { } row)

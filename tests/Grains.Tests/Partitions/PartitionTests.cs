@@ -14,7 +14,7 @@ public sealed class PartitionTests
     private readonly List<Exception> _lost = [];
 
     [Fact]
-    public async Task A_decision_that_was_answered_is_in_the_store()
+    public async Task An_answered_decision_is_in_the_store()
     {
         var partition = await OpenAsync();
 
@@ -25,7 +25,7 @@ public sealed class PartitionTests
     }
 
     [Fact]
-    public async Task Decisions_that_wait_for_a_commit_become_one_commit_after_it()
+    public async Task Decisions_that_queue_behind_a_commit_become_one_commit()
     {
         var partition = await OpenAsync();
         var gate = HoldNextCommit();
@@ -41,7 +41,7 @@ public sealed class PartitionTests
     }
 
     [Fact]
-    public async Task Of_many_decisions_in_one_batch_that_want_a_row_to_be_new_exactly_one_gets_it()
+    public async Task Of_many_decisions_in_one_batch_that_require_a_row_to_be_new_exactly_one_succeeds()
     {
         var partition = await OpenAsync();
         var gate = HoldNextCommit();
@@ -57,7 +57,7 @@ public sealed class PartitionTests
     }
 
     [Fact]
-    public async Task A_decision_sees_rows_it_did_not_name_even_if_they_are_not_in_memory()
+    public async Task A_decision_may_ask_for_rows_that_are_not_in_memory_and_that_its_caller_did_not_name()
     {
         await PutAsync(await OpenAsync(), "pointer", "target");
         await PutAsync(await OpenAsync(), "target", "value");
@@ -69,7 +69,7 @@ public sealed class PartitionTests
     }
 
     [Fact]
-    public async Task A_decision_that_stumbles_over_rows_that_are_not_loaded_is_run_again()
+    public async Task A_decision_that_throws_because_a_row_is_not_loaded_is_run_again()
     {
         await PutAsync(await OpenAsync(), "n", "41");
         var partition = await OpenAsync();
@@ -80,7 +80,7 @@ public sealed class PartitionTests
     }
 
     [Fact]
-    public async Task A_decision_that_throws_fails_only_itself()
+    public async Task A_decision_that_throws_fails_only_its_own_caller()
     {
         var partition = await OpenAsync();
         var gate = HoldNextCommit();
@@ -151,7 +151,7 @@ public sealed class PartitionTests
     }
 
     [Fact]
-    public async Task A_stale_activation_cannot_commit_and_is_told_so()
+    public async Task A_commit_of_a_stale_activation_fails_and_ends_it()
     {
         var stale = await OpenAsync();
         var current = await OpenAsync();
@@ -181,7 +181,7 @@ public sealed class PartitionTests
     }
 
     [Fact]
-    public async Task A_row_made_and_removed_in_one_batch_never_gets_to_the_store()
+    public async Task A_row_that_one_batch_puts_and_deletes_never_reaches_the_store()
     {
         var partition = await OpenAsync();
         var gate = HoldNextCommit();
@@ -198,7 +198,7 @@ public sealed class PartitionTests
     }
 
     [Fact]
-    public async Task A_scan_sees_what_earlier_decisions_of_the_batch_did()
+    public async Task A_scan_sees_the_changes_of_earlier_decisions_in_the_batch()
     {
         await PutAsync(await OpenAsync(), "use/1", "x");
         await PutAsync(await OpenAsync(), "use/3", "x");
@@ -216,7 +216,7 @@ public sealed class PartitionTests
     }
 
     [Fact]
-    public async Task A_read_never_sees_what_is_not_durable()
+    public async Task A_read_never_sees_changes_that_are_not_durable()
     {
         var partition = await OpenAsync();
         await PutAsync(partition, "a", "old");
@@ -230,7 +230,7 @@ public sealed class PartitionTests
     }
 
     [Fact]
-    public async Task A_read_that_a_commit_overtook_does_not_leave_its_old_rows_in_the_cache()
+    public async Task A_read_that_a_commit_overtakes_does_not_leave_old_rows_in_the_cache()
     {
         await PutAsync(await OpenAsync(), "a", "old");
         var partition = await OpenAsync();
@@ -250,7 +250,7 @@ public sealed class PartitionTests
     }
 
     [Fact]
-    public async Task Merging_stops_at_a_megabyte()
+    public async Task A_batch_takes_no_more_decisions_after_a_megabyte()
     {
         var partition = await OpenAsync();
         var gate = HoldNextCommit();
@@ -267,16 +267,16 @@ public sealed class PartitionTests
     }
 
     [Fact]
-    public async Task A_promise_is_answered_before_it_is_durable_if_the_store_keeps_order()
+    public async Task An_early_answer_leaves_before_the_commit_is_durable_if_the_store_keeps_order()
     {
         _store.KeepsOrder = true;
         var partition = await OpenAsync();
         var gate = HoldNextCommit();
 
-        var promised = await PromiseAsync(partition, "a", isEarly: true);
+        var early = await DecideEarlyAsync(partition, "a", isEarly: true);
 
-        Assert.Equal((true, new CommitTicket(1)), promised);
-        Assert.True(Assert.Single(_store.Queued).CanWait);
+        Assert.Equal((true, new CommitTicket(1)), early);
+        Assert.True(Assert.Single(_store.Queued).IsDeferrable);
         Assert.Null(await StoredAsync("a"));
         Assert.Null(await ReadAsync(partition, "a"));
         gate.SetResult();
@@ -287,13 +287,13 @@ public sealed class PartitionTests
     [Theory]
     [InlineData(true, false)]
     [InlineData(false, true)]
-    public async Task What_is_no_promise_or_has_no_order_is_answered_when_it_is_durable(bool keepsOrder, bool isEarly)
+    public async Task Without_an_early_answer_or_order_of_commits_the_answer_waits_until_it_is_durable(bool keepsOrder, bool isEarly)
     {
         _store.KeepsOrder = keepsOrder;
         var partition = await OpenAsync();
         var gate = HoldNextCommit();
 
-        var answer = PromiseAsync(partition, "a", isEarly);
+        var answer = DecideEarlyAsync(partition, "a", isEarly);
 
         Assert.False(answer.IsCompleted);
         gate.SetResult();
@@ -302,41 +302,41 @@ public sealed class PartitionTests
     }
 
     [Fact]
-    public async Task Who_waits_for_what_was_promised_hurries_the_store()
+    public async Task A_decision_that_waits_for_a_deferred_commit_flushes_it()
     {
         _store.KeepsOrder = true;
         var partition = await OpenAsync();
         var gate = HoldNextCommit();
-        await PromiseAsync(partition, "a", isEarly: true);
+        await DecideEarlyAsync(partition, "a", isEarly: true);
 
         var put = PutAsync(partition, "b", "1");
         gate.SetResult();
         await put;
 
-        Assert.Equal(1, _store.Hurries);
-        Assert.Equal([true, false], _store.Queued.Select(queued => queued.CanWait));
+        Assert.Equal(1, _store.Flushes);
+        Assert.Equal([true, false], _store.Queued.Select(queued => queued.IsDeferrable));
     }
 
     [Fact]
-    public async Task Settling_waits_for_what_was_promised_and_hurries_it()
+    public async Task Stopping_flushes_deferred_commits_and_waits_for_them()
     {
         _store.KeepsOrder = true;
         var partition = await OpenAsync();
         await partition.StopAsync();
         var gate = HoldNextCommit();
-        await PromiseAsync(partition, "a", isEarly: true);
+        await DecideEarlyAsync(partition, "a", isEarly: true);
 
-        var settled = partition.StopAsync();
+        var stopped = partition.StopAsync();
 
-        Assert.False(settled.IsCompleted);
-        Assert.Equal(1, _store.Hurries);
+        Assert.False(stopped.IsCompleted);
+        Assert.Equal(1, _store.Flushes);
         gate.SetResult();
-        await settled;
+        await stopped;
         Assert.Equal("x", await StoredAsync("a"));
     }
 
     [Fact]
-    public async Task A_promise_that_fails_ends_the_activation()
+    public async Task An_early_answer_whose_commit_fails_ends_the_activation()
     {
         _store.KeepsOrder = true;
         var partition = await OpenAsync();
@@ -346,7 +346,7 @@ public sealed class PartitionTests
             await gate.Task;
             throw new StorageException(StorageFault.Full, "no room");
         };
-        await PromiseAsync(partition, "a", isEarly: true);
+        await DecideEarlyAsync(partition, "a", isEarly: true);
         var next = PutAsync(partition, "b", "1");
 
         gate.SetResult();
@@ -356,13 +356,17 @@ public sealed class PartitionTests
     }
 
     [Fact]
-    public async Task A_decision_commits_what_it_rests_on_even_if_it_changes_nothing()
+    public async Task A_decision_commits_its_dependencies_even_if_it_changes_no_row()
     {
         var partition = await OpenAsync();
         var gate = HoldNextCommit();
         var first = PutAsync(partition, "first", "1");
         var nothing = partition.DecideAsync([], _ => true, dependsOn: [new CommitTicket(7), null], CancellationToken.None);
-        var put = partition.DecideAsync([], rows => Put(rows, "a"), dependsOn: [new CommitTicket(7), new CommitTicket(8)], CancellationToken.None);
+        var put = partition.DecideAsync(
+            [],
+            rows => Put(rows, "a"),
+            dependsOn: [new CommitTicket(7), new CommitTicket(8)],
+            CancellationToken.None);
 
         gate.SetResult();
         await Task.WhenAll(first, nothing, put);
@@ -372,25 +376,28 @@ public sealed class PartitionTests
     }
 
     [Fact]
-    public async Task A_decision_that_throws_rests_on_nothing_and_commits_nothing_but_the_version()
+    public async Task A_decision_that_throws_has_no_dependencies_and_commits_only_the_version()
     {
         var partition = await OpenAsync();
 
-        await Assert.ThrowsAsync<InvalidOperationException>(() =>
-            partition.DecideAsync<bool>([], _ => throw new InvalidOperationException("no"), dependsOn: [new CommitTicket(7)], CancellationToken.None));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => partition.DecideAsync<bool>(
+            [],
+            _ => throw new InvalidOperationException("no"),
+            dependsOn: [new CommitTicket(7)],
+            CancellationToken.None));
 
         Assert.Empty(Assert.Single(_store.Commits));
         Assert.Empty(Assert.Single(_store.Queued).DependsOn);
     }
 
     [Fact]
-    public async Task A_promise_in_a_batch_that_somebody_waits_for_is_answered_ahead_and_does_not_wait()
+    public async Task An_early_answer_in_a_batch_with_a_waiting_decision_leaves_early_and_the_commit_is_not_deferred()
     {
         _store.KeepsOrder = true;
         var partition = await OpenAsync();
         var gate = HoldNextCommit();
         var first = PutAsync(partition, "first", "1");
-        var promise = PromiseAsync(partition, "a", isEarly: true);
+        var early = DecideEarlyAsync(partition, "a", isEarly: true);
         var put = PutAsync(partition, "b", "1");
         var second = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _store.AfterCommit = () =>
@@ -402,24 +409,24 @@ public sealed class PartitionTests
         gate.SetResult();
         await first;
 
-        Assert.Equal((true, new CommitTicket(2)), await promise);
+        Assert.Equal((true, new CommitTicket(2)), await early);
         Assert.False(put.IsCompleted);
-        Assert.False(_store.Queued[1].CanWait);
+        Assert.False(_store.Queued[1].IsDeferrable);
         second.SetResult();
         await put;
     }
 
     [Fact]
-    public async Task A_moment_lasts_until_something_is_committed_and_is_over_before_anybody_hears_of_it()
+    public async Task A_validity_lasts_until_a_commit_and_ends_before_any_caller_learns_of_it()
     {
         var partition = await OpenAsync();
-        var moment = partition.Validity;
+        var validity = partition.Validity;
         await ReadAsync(partition, "a");
         await partition.DecideAsync([], rows => rows.Has("a"), CancellationToken.None);
         var gate = HoldNextCommit();
         var put = PutAsync(partition, "a", "1");
-        var wasOver = put.ContinueWith(_ => moment.IsOver, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        Assert.False(moment.IsOver);
+        var wasOver = WasOverAsync(put, validity);
+        Assert.False(validity.IsOver);
 
         gate.SetResult();
 
@@ -428,39 +435,46 @@ public sealed class PartitionTests
     }
 
     [Fact]
-    public async Task No_moment_begins_after_a_commit_that_failed()
+    public async Task No_validity_begins_after_a_failed_commit()
     {
         var partition = await OpenAsync();
-        var moment = partition.Validity;
+        var validity = partition.Validity;
         _store.AfterCommit = () => throw new StorageException(StorageFault.Unavailable, "no word");
         var put = PutAsync(partition, "a", "1");
 
-        Assert.True(await put.ContinueWith(_ => moment.IsOver, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default));
+        Assert.True(await WasOverAsync(put, validity));
         Assert.True(partition.Validity.IsOver);
     }
 
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task No_moment_begins_in_an_activation_that_ends_whatever_it_still_commits(bool drops)
+    public async Task No_validity_begins_in_an_activation_that_ends_even_if_it_still_commits(bool drops)
     {
         var partition = await OpenAsync();
-        var moment = partition.Validity;
+        var validity = partition.Validity;
         var gate = HoldNextCommit();
         var put = PutAsync(partition, "a", "1");
 
         var end = drops ? partition.DropAsync(CancellationToken.None) : partition.StopAsync();
-        Assert.Equal(!drops, moment.IsOver);
+        Assert.Equal(!drops, validity.IsOver);
         gate.SetResult();
         await put;
         await end;
 
-        Assert.True(moment.IsOver);
+        Assert.True(validity.IsOver);
         Assert.True(partition.Validity.IsOver);
     }
 
-    private static Task<(bool Answer, CommitTicket? Ticket)> PromiseAsync(Partition partition, string key, bool isEarly) =>
+    private static Task<(bool Answer, CommitTicket? Ticket)> DecideEarlyAsync(Partition partition, string key, bool isEarly) =>
         partition.DecideEarlyAsync([], rows => Put(rows, key), _ => isEarly, CancellationToken.None);
+
+    /// <summary>Returns whether the validity is over when the caller of a decision learns of its commit.</summary>
+    private static Task<bool> WasOverAsync(Task decision, ReadValidity validity) => decision.ContinueWith(
+        _ => validity.IsOver,
+        CancellationToken.None,
+        TaskContinuationOptions.ExecuteSynchronously,
+        TaskScheduler.Default);
 
     private static bool Put(RowBatch rows, string key)
     {
@@ -486,14 +500,15 @@ public sealed class PartitionTests
         return gate;
     }
 
-    private static Task<bool> PutAsync(Partition partition, string key, string value, CancellationToken cancellationToken = default) => partition.DecideAsync(
-        [],
-        rows =>
-        {
-            rows.Put(key, Bytes(value));
-            return true;
-        },
-        cancellationToken);
+    private static Task<bool> PutAsync(Partition partition, string key, string value, CancellationToken cancellationToken = default) =>
+        partition.DecideAsync(
+            [],
+            rows =>
+            {
+                rows.Put(key, Bytes(value));
+                return true;
+            },
+            cancellationToken);
 
     private static Task<bool> DeleteAsync(Partition partition, string key) => partition.DecideAsync(
         [],

@@ -3,19 +3,19 @@ using Granary.Storage.Partitions.Memory;
 
 namespace Granary.Grains.Tests.Partitions;
 
-/// <summary>A store in memory whose next reads and commits can be held, counted or made to fail.</summary>
+/// <summary>A store in memory whose reads and commits tests can delay, count, or fail.</summary>
 internal sealed class ScriptedStore : IPartitionStore
 {
     private readonly MemoryPartitionStore _inner = new();
 
     public List<IReadOnlyList<Mutation>> Commits { get; } = [];
 
-    /// <summary>Whether commits have numbers, which begin with 1.</summary>
+    /// <summary>Whether the store numbers its commits, from 1 on.</summary>
     public bool KeepsOrder { get; set; }
 
-    public List<(IReadOnlyCollection<CommitNumber> DependsOn, bool CanWait)> Queued { get; } = [];
+    public List<(IReadOnlyCollection<CommitNumber> DependsOn, bool IsDeferrable)> Queued { get; } = [];
 
-    public int Hurries { get; private set; }
+    public int Flushes { get; private set; }
 
     public Func<Task>? BeforeCommit { get; set; }
 
@@ -23,7 +23,8 @@ internal sealed class ScriptedStore : IPartitionStore
 
     public Func<Task>? AfterRead { get; set; }
 
-    public ValueTask<Head> OpenAsync(PartitionKey partition, CancellationToken cancellationToken) => _inner.OpenAsync(partition, cancellationToken);
+    public ValueTask<Head> OpenAsync(PartitionKey partition, CancellationToken cancellationToken) =>
+        _inner.OpenAsync(partition, cancellationToken);
 
     public async ValueTask<IReadOnlyList<ReadOnlyMemory<byte>?>> GetAsync(
         PartitionKey partition,
@@ -35,8 +36,12 @@ internal sealed class ScriptedStore : IPartitionStore
         return rows;
     }
 
-    public ValueTask<RowPage> ScanAsync(PartitionKey partition, string prefix, string? after, int limit, CancellationToken cancellationToken) =>
-        _inner.ScanAsync(partition, prefix, after, limit, cancellationToken);
+    public ValueTask<RowPage> ScanAsync(
+        PartitionKey partition,
+        string prefix,
+        string? after,
+        int limit,
+        CancellationToken cancellationToken) => _inner.ScanAsync(partition, prefix, after, limit, cancellationToken);
 
     public async ValueTask<Head> CommitAsync(
         PartitionKey partition,
@@ -51,13 +56,19 @@ internal sealed class ScriptedStore : IPartitionStore
         return head;
     }
 
-    public QueuedCommit Queue(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, IReadOnlyCollection<CommitNumber> dependsOn, bool isDeferrable)
+    public QueuedCommit Queue(
+        PartitionKey partition,
+        Head expected,
+        IReadOnlyList<Mutation> batch,
+        IReadOnlyCollection<CommitNumber> dependsOn,
+        bool isDeferrable)
     {
         Queued.Add((dependsOn, isDeferrable));
-        return new QueuedCommit(KeepsOrder ? new CommitNumber(Queued.Count) : null, CommitAsync(partition, expected, batch, CancellationToken.None).AsTask());
+        var number = KeepsOrder ? new CommitNumber(Queued.Count) : default(CommitNumber?);
+        return new QueuedCommit(number, CommitAsync(partition, expected, batch, CancellationToken.None).AsTask());
     }
 
-    public void FlushDeferred() => Hurries++;
+    public void FlushDeferred() => Flushes++;
 
     public ValueTask DropAsync(PartitionKey partition, Head expected, CancellationToken cancellationToken) =>
         _inner.DropAsync(partition, expected, cancellationToken);

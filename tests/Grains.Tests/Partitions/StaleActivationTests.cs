@@ -9,8 +9,8 @@ using Granary.Storage.Partitions;
 namespace Granary.Grains.Tests.Partitions;
 
 /// <summary>
-/// What an activation says that does not know yet that another one has taken its place. It remembers some rows as they were, and reads the others as they are: what it makes of both is worth nothing,
-/// even where it would change nothing.
+/// The answers of a stale activation. Some of its rows are cached and old, and it reads the others as they are now. So no answer of it may
+/// count, even if its decision changes no row.
 /// </summary>
 public sealed class StaleActivationTests
 {
@@ -24,7 +24,7 @@ public sealed class StaleActivationTests
     private readonly ScriptedStore _store = new();
 
     [Fact]
-    public async Task It_does_not_answer_an_acquire_with_content_that_it_remembers()
+    public async Task It_does_not_answer_an_acquire_with_content_from_its_cache()
     {
         var stale = await OpenAsync();
         await AcquireAsync(stale, Two, sequence: 1, new ObjectContent(Object(1), 10));
@@ -33,20 +33,22 @@ public sealed class StaleActivationTests
             [],
             rows =>
             {
-                // Object 1 is gone, and the content was pushed again, by who now also asks the stale one.
+                // Object 1 is deleted, and repository one has pushed the content again. Its retry then reaches the stale activation.
                 rows.Put(BlobRows.Blob(Blob), new BlobRow(Object(2), 10, References: 1, OrphanDue: null).Encode());
                 rows.Put(BlobRows.Reference(Blob, One), new LeaseRow(5, Now, Renewals: 0).Encode());
                 return true;
             },
             CancellationToken.None);
 
-        await Assert.ThrowsAsync<PartitionUnavailableException>(() => AcquireAsync(stale, One, sequence: 5, new ObjectContent(Object(3), 10)));
+        var third = new ObjectContent(Object(3), 10);
+        await Assert.ThrowsAsync<PartitionUnavailableException>(() => AcquireAsync(stale, One, sequence: 5, third));
 
-        Assert.Equal(new ObjectContent(Object(2), 10), Assert.IsType<Acquired>(await AcquireAsync(current, One, sequence: 5, new ObjectContent(Object(3), 10))).Content);
+        var acquired = Assert.IsType<Acquired>(await AcquireAsync(current, One, sequence: 5, third));
+        Assert.Equal(new ObjectContent(Object(2), 10), acquired.Content);
     }
 
     [Fact]
-    public async Task It_does_not_take_what_it_lacks_for_damaged()
+    public async Task It_does_not_take_deleted_rows_for_damaged_ones()
     {
         var stale = await OpenAsync();
         await AcquireAsync(stale, Two, sequence: 1, new InlineContent([1, 2, 3]));
@@ -66,10 +68,11 @@ public sealed class StaleActivationTests
         Assert.IsType<AcquireUnknown>(await AcquireAsync(current, One, sequence: 2, content: null));
     }
 
-    private static Task<AcquireAnswer> AcquireAsync(Partition shard, RepositoryName repository, long sequence, BlobContent? content) => shard.DecideAsync(
-        [],
-        rows => AcquireRules.Acquire(rows, new AcquireBlob(Blob, content, repository, sequence, Now), Now, Lifetimes),
-        CancellationToken.None);
+    private static Task<AcquireAnswer> AcquireAsync(Partition shard, RepositoryName repository, long sequence, BlobContent? content) =>
+        shard.DecideAsync(
+            [],
+            rows => AcquireRules.Acquire(rows, new AcquireBlob(Blob, content, repository, sequence, Now), Now, Lifetimes),
+            CancellationToken.None);
 
     private static ObjectId Object(byte number) => ObjectId.FromRandom([.. Enumerable.Repeat(number, 16)]);
 

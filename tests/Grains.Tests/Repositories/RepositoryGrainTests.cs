@@ -1,3 +1,4 @@
+using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Tests.Cluster;
 using Granary.Protocol;
@@ -28,7 +29,7 @@ public sealed class RepositoryGrainTests : GrainTest
     }
 
     [Fact]
-    public async Task Pushing_the_same_again_is_none()
+    public async Task Pushing_the_same_manifest_again_commits_nothing()
     {
         await LinkAsync("blob");
         var command = Commands.Put("x", ["a"], blobs: [Blob]);
@@ -42,7 +43,7 @@ public sealed class RepositoryGrainTests : GrainTest
     }
 
     [Fact]
-    public async Task A_link_that_no_manifest_uses_is_due_and_one_that_is_used_is_not()
+    public async Task The_link_of_an_unused_blob_is_due_and_that_of_a_used_blob_is_not()
     {
         await LinkAsync("blob");
         Assert.Single(await KeysAsync(Partition, "due/"));
@@ -52,11 +53,13 @@ public sealed class RepositoryGrainTests : GrainTest
         Assert.Empty(await KeysAsync(Partition, "due/"));
 
         await Repository.DeleteManifest(command.Digest, default);
-        Assert.Single(await KeysAsync(Partition, "due/"), key => key.EndsWith("/" + Blob, StringComparison.Ordinal) && !key.Contains("/subject/", StringComparison.Ordinal));
+        Assert.Single(
+            await KeysAsync(Partition, "due/"),
+            key => key.EndsWith("/" + Blob, StringComparison.Ordinal) && !key.Contains("/subject/", StringComparison.Ordinal));
     }
 
     [Fact]
-    public async Task A_blob_that_a_client_asked_for_is_renewed_before_the_answer_but_not_every_time()
+    public async Task A_link_that_a_client_asks_for_is_renewed_before_the_answer_but_not_every_time()
     {
         await LinkAsync("blob");
         var (version, due) = (await VersionAsync(Partition), Assert.Single(await KeysAsync(Partition, "due/")));
@@ -82,7 +85,7 @@ public sealed class RepositoryGrainTests : GrainTest
     }
 
     [Fact]
-    public async Task A_release_that_failed_is_made_up_for()
+    public async Task A_release_that_failed_is_repeated()
     {
         var other = Commands.DigestOf("other");
         await LinkAsync("blob");
@@ -98,7 +101,7 @@ public sealed class RepositoryGrainTests : GrainTest
     }
 
     [Fact]
-    public async Task A_yes_to_Holds_costs_nothing_and_all_noes_together_one_empty_commit()
+    public async Task Holds_commits_nothing_for_links_and_one_empty_batch_for_all_denials()
     {
         await LinkAsync("blob");
         var before = await VersionAsync(Partition);
@@ -112,9 +115,9 @@ public sealed class RepositoryGrainTests : GrainTest
     }
 
     [Fact]
-    public async Task A_link_that_was_denied_on_its_way_is_acquired_again()
+    public async Task A_link_that_is_denied_during_its_command_is_acquired_again()
     {
-        // The repository exists, so that nothing else moves its version.
+        // The repository is registered already, so no other commit moves its version.
         await LinkAsync("first");
         var (reached, go) = (new TaskCompletionSource(), new TaskCompletionSource());
         var commits = 0;
@@ -136,26 +139,28 @@ public sealed class RepositoryGrainTests : GrainTest
         var denied = await VersionAsync(Partition);
         go.SetResult();
 
-        // The first reference may be dropped by whoever asked; the second is newer than the denial.
+        // The shard that has asked may drop the first reference. The second one is newer than the denial.
         Assert.Equal(LinkAnswer.Linked, await link);
         Assert.Equal(2, commits);
-        await Cluster.Grains.GetGrain<Interfaces.Blobs.IBlobShardGrain>(Blob.FirstByte).Release([new Interfaces.Blobs.ReleasedReference(Blob, RepositoryName.Parse("app"), denied)], default);
+        var reference = new ReleasedReference(Blob, RepositoryName.Parse("app"), denied);
+        await Cluster.Grains.GetGrain<IBlobShardGrain>(Blob.FirstByte).Release([reference], default);
         Assert.Single(await KeysAsync(Shard, "ref/"));
     }
 
     [Fact]
-    public async Task Every_move_of_a_tag_leaves_a_line_of_history()
+    public async Task Every_move_of_a_tag_puts_a_row_of_history()
     {
         await LinkAsync("blob");
         await Repository.PutManifest(Commands.Put("x", ["a"], blobs: [Blob]), default);
         await Repository.PutManifest(Commands.Put("y", ["a", "b"], blobs: [Blob]), default);
         await Repository.Untag(Tag.Parse("b"), default);
 
-        Assert.Equal(["a", "a", "b", "b"], (await KeysAsync(Partition, "his/")).Select(key => key[(key.LastIndexOf('/') + 1)..]).Order(StringComparer.Ordinal));
+        var tags = (await KeysAsync(Partition, "his/")).Select(key => key[(key.LastIndexOf('/') + 1)..]);
+        Assert.Equal(["a", "a", "b", "b"], tags.Order(StringComparer.Ordinal));
     }
 
     [Fact]
-    public async Task A_manifest_that_goes_leaves_nothing_but_history()
+    public async Task A_deleted_manifest_leaves_only_rows_of_history_and_due_rows()
     {
         await LinkAsync("blob");
         var before = await KeysAsync(Partition, "");
@@ -164,17 +169,19 @@ public sealed class RepositoryGrainTests : GrainTest
 
         Assert.True(await Repository.DeleteManifest(command.Digest, default));
 
+        var after = (await KeysAsync(Partition, "")).Where(key => !key.StartsWith("his/", StringComparison.Ordinal));
         Assert.Equal(
             before.Where(key => !key.StartsWith("due/", StringComparison.Ordinal)),
-            (await KeysAsync(Partition, "")).Where(key => !key.StartsWith("his/", StringComparison.Ordinal) && !key.StartsWith("due/", StringComparison.Ordinal)));
+            after.Where(key => !key.StartsWith("due/", StringComparison.Ordinal)));
     }
 
     [Fact]
-    public async Task A_blob_in_use_stays_and_its_users_are_named()
+    public async Task A_used_blob_is_not_deleted_and_the_refusal_names_its_manifests()
     {
         await LinkAsync("blob");
         var (small, large) = (Commands.Put("x", [], blobs: [Blob]), Commands.Put(new string('x', 100_000), [], blobs: [Blob]));
-        var many = Commands.Put("y", [], blobs: [.. Enumerable.Range(0, 1000).Select(i => Commands.DigestOf($"layer {i}")), Blob]) with { Sparse = true };
+        var layers = Enumerable.Range(0, 1000).Select(i => Commands.DigestOf($"layer {i}"));
+        var many = Commands.Put("y", [], blobs: [.. layers, Blob]) with { Sparse = true };
         foreach (var command in (PutManifest[])[small, large, many, Commands.Put("another", [])])
         {
             Assert.IsType<ManifestStored>(await Repository.PutManifest(command, default));
@@ -189,13 +196,17 @@ public sealed class RepositoryGrainTests : GrainTest
     }
 
     [Fact]
-    public async Task A_manifest_that_cannot_be_read_does_not_hide_the_others_that_use_a_blob()
+    public async Task A_manifest_that_cannot_be_read_does_not_hide_other_manifests_that_use_a_blob()
     {
         await LinkAsync("blob");
         var command = Commands.Put("x", [], blobs: [Blob]);
         await Repository.PutManifest(command, default);
         var partition = new PartitionKey(Partition);
-        Mutation[] damage = [Mutation.Put($"man/{Commands.DigestOf("damaged")}", new byte[] { 1, 2 }), Mutation.Put($"man/{Commands.DigestOf("cut")}", new byte[] { 2, 3 })];
+        Mutation[] damage =
+        [
+            Mutation.Put($"man/{Commands.DigestOf("damaged")}", new byte[] { 1, 2 }),
+            Mutation.Put($"man/{Commands.DigestOf("cut")}", new byte[] { 2, 3 }),
+        ];
         await Rows.CommitAsync(partition, await Rows.OpenAsync(partition, default), damage, default);
 
         var refused = await GrainCluster.PersistAsync(() => Repository.DeleteBlob(Blob, evenIfUsed: false, default));
@@ -206,7 +217,7 @@ public sealed class RepositoryGrainTests : GrainTest
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task What_names_a_blob_that_has_gone_counts_when_it_is_back(bool oneUserGoes)
+    public async Task Manifests_that_name_a_deleted_blob_count_as_uses_when_it_is_pushed_again(bool oneUserGoes)
     {
         await LinkAsync("blob");
         var (first, second) = (Commands.Put("x", [], blobs: [Blob]), Commands.Put("y", [], blobs: [Blob]));
@@ -233,9 +244,10 @@ public sealed class RepositoryGrainTests : GrainTest
     }
 
     [Fact]
-    public async Task What_was_named_before_it_came_is_counted_until_nobody_names_it()
+    public async Task Uses_of_a_blob_that_is_not_linked_are_counted_while_a_manifest_names_it()
     {
-        var (image, index) = (Commands.Put("x", [], blobs: [Blob]) with { Sparse = true }, Commands.Index("i", [], Blob) with { Sparse = true });
+        var image = Commands.Put("x", [], blobs: [Blob]) with { Sparse = true };
+        var index = Commands.Index("i", [], Blob) with { Sparse = true };
         await Repository.PutManifest(image, default);
         await Repository.PutManifest(index, default);
         Assert.Single(await KeysAsync(Partition, "named/"));
@@ -250,7 +262,7 @@ public sealed class RepositoryGrainTests : GrainTest
     }
 
     [Fact]
-    public async Task A_refused_push_makes_no_repository()
+    public async Task A_refused_push_does_not_register_the_repository()
     {
         Assert.IsType<ReferencesMissing>(await Repository.PutManifest(Commands.Put("x", ["a"], blobs: [Blob]), default));
 
@@ -258,7 +270,8 @@ public sealed class RepositoryGrainTests : GrainTest
         Assert.Equal(0, (await Rows.OpenAsync(new PartitionKey("catalog"), default)).Version);
     }
 
-    private static IEnumerable<string> Ordered(params Digest[] digests) => digests.Select(digest => digest.Value).Order(StringComparer.Ordinal);
+    private static IEnumerable<string> Ordered(params Digest[] digests) =>
+        digests.Select(digest => digest.Value).Order(StringComparer.Ordinal);
 
     private Task<LinkAnswer> LinkAsync(string content) => GrainCluster.LinkAsync(Repository, Bytes(content));
 }

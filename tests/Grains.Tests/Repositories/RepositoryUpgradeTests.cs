@@ -9,7 +9,7 @@ using Granary.Testing;
 
 namespace Granary.Grains.Tests.Repositories;
 
-/// <summary>Rows of data format 2 become those that this release would have written.</summary>
+/// <summary>The upgrade turns rows of data format 2 into the rows that this release writes.</summary>
 public sealed class RepositoryUpgradeTests : GrainTest
 {
     private static readonly RepositoryName App = RepositoryName.Parse("app");
@@ -18,7 +18,7 @@ public sealed class RepositoryUpgradeTests : GrainTest
     private readonly MemoryPartitionStore _old = new();
 
     [Fact]
-    public async Task Old_rows_become_what_would_be_written_today()
+    public async Task Upgraded_rows_are_those_that_this_release_writes()
     {
         var expected = await PushAsync();
         await WriteOldAsync(expected);
@@ -30,7 +30,7 @@ public sealed class RepositoryUpgradeTests : GrainTest
     }
 
     [Fact]
-    public async Task What_broke_off_goes_on_where_it_ended()
+    public async Task An_upgrade_after_a_crash_upgrades_the_rest()
     {
         var expected = await PushAsync();
         await WriteOldAsync(expected, copies: 3);
@@ -71,7 +71,8 @@ public sealed class RepositoryUpgradeTests : GrainTest
         }
 
         var image = Commands.Put("image", ["v1"], blobs: [Commands.DigestOf("config"), Commands.DigestOf("layer")]);
-        var sparse = Commands.Put("sparse", ["v2"], blobs: [Commands.DigestOf("config"), Commands.DigestOf("absent")]) with { Sparse = true };
+        Digest[] named = [Commands.DigestOf("config"), Commands.DigestOf("absent")];
+        var sparse = Commands.Put("sparse", ["v2"], blobs: named) with { Sparse = true };
         foreach (var command in (PutManifest[])
                  [
                      image,
@@ -91,7 +92,7 @@ public sealed class RepositoryUpgradeTests : GrainTest
 
     private static PutManifest Big() => Commands.Put(new string('x', 100_000), ["big"], blobs: [Commands.DigestOf("config")]);
 
-    /// <summary>What release 2 would have written for the same, in as many repositories as wished.</summary>
+    /// <summary>Writes the same content in data format 2, into so many repositories.</summary>
     private async Task WriteOldAsync(SortedDictionary<string, byte[]> rows, int copies = 1)
     {
         var old = new List<Mutation>();
@@ -148,5 +149,6 @@ public sealed class RepositoryUpgradeTests : GrainTest
         return rows;
     }
 
-    private static IEnumerable<string> Text(SortedDictionary<string, byte[]> rows) => rows.Select(row => $"{row.Key} {Convert.ToHexString(row.Value)}");
+    private static IEnumerable<string> Text(SortedDictionary<string, byte[]> rows) =>
+        rows.Select(row => $"{row.Key} {Convert.ToHexString(row.Value)}");
 }

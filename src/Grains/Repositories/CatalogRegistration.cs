@@ -1,0 +1,53 @@
+using Granary.Grains.Interfaces.Catalog;
+using Granary.Grains.Partitions;
+using Granary.Protocol;
+
+namespace Granary.Grains.Repositories;
+
+/// <summary>
+/// Registers a repository in the catalog before clients can see any content of it, and removes it from the catalog when it is empty
+/// (<c>catalog-seq</c>, <c>catalog-guard</c>). The row <c>meta</c> records the registration.
+/// </summary>
+internal sealed class CatalogRegistration(Partition partition, RepositoryName name, LinkGuard guard, IGrainFactory grains)
+{
+    /// <summary>Adds the repository to the catalog. Returns null if the row <c>meta</c> records a registration already.</summary>
+    public async ValueTask<PendingRegistration?> PrepareAsync(CancellationToken cancellationToken)
+    {
+        if (await partition.ReadAsync([RepositoryRows.Meta], rows => rows.Has(RepositoryRows.Meta), cancellationToken))
+        {
+            return null;
+        }
+
+        var sequence = partition.NextVersion;
+        return new PendingRegistration(sequence, await grains.GetGrain<ICatalogGrain>(0).Add(name, sequence, cancellationToken));
+    }
+
+    /// <summary>
+    /// Records the registration. Returns false if the repository has left the catalog since: the caller has to prepare again.
+    /// </summary>
+    public bool Register(RowBatch batch, PendingRegistration? pending) =>
+        guard.Register(batch, RepositoryRows.Meta, RepositoryRows.CatalogEntry, pending);
+
+    /// <summary>Returns whether the repository has neither manifests nor blobs. Clients may push after this read.</summary>
+    public async Task<bool> IsEmptyAsync(CancellationToken cancellationToken) =>
+        await partition.ListAsync(RepositoryRows.ManifestPrefix, after: null, limit: 1, key => key, cancellationToken) is { Items: [] }
+        && await partition.ListAsync(RepositoryRows.LinkPrefix, after: null, limit: 1, key => key, cancellationToken) is { Items: [] };
+
+    /// <summary>
+    /// Removes the registration if the repository is still empty. Callers ask <see cref="IsEmptyAsync"/> first, so that the scans of this
+    /// decision find few rows.
+    /// </summary>
+    public void UnregisterIfEmpty(RowBatch batch)
+    {
+        if (!batch.Has(RepositoryRows.Meta)
+            || batch.Scan(RepositoryRows.ManifestPrefix).Count > 0
+            || batch.Scan(RepositoryRows.LinkPrefix).Count > 0)
+        {
+            return;
+        }
+
+        batch.Delete(RepositoryRows.Meta);
+        batch.Put(RepositoryRows.Out(batch.Version, RepositoryRows.CatalogEntry), RepositoryRows.Mark);
+        guard.Deny(RepositoryRows.CatalogEntry, batch.Version);
+    }
+}

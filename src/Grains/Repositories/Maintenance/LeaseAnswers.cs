@@ -1,0 +1,53 @@
+using Granary.Grains.Collection;
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Partitions;
+using Granary.Protocol;
+
+namespace Granary.Grains.Repositories.Maintenance;
+
+/// <summary>The answers of a repository to shards and the catalog, which ask whether their leases still have a reason.</summary>
+internal sealed class LeaseAnswers(
+    Partition partition,
+    LinkGuard guard,
+    CatalogRegistration catalog,
+    ReleaseQueue releases,
+    CollectionOptions options)
+{
+    /// <inheritdoc cref="IRepositoryMaintenanceGrain.Holds"/>
+    public async Task<bool[]> HoldsAsync(Digest[] digests, CancellationToken cancellationToken)
+    {
+        string[] keys = [.. digests.Select(RepositoryRows.Link)];
+        var held = await partition.ReadAsync(keys, rows => Array.ConvertAll(keys, rows.Has), cancellationToken);
+        if (!held.Contains(value: false))
+        {
+            return held;
+        }
+
+        // A denial is decided again in the commit loop, and commits at least a fence. So a stale activation whose rows are old cannot deny
+        // a link that exists (fence), and a link whose Acquire came before the denial is refused (guard).
+        return await partition.DecideAsync(
+            keys,
+            batch => Array.ConvertAll(digests, digest => batch.Has(RepositoryRows.Link(digest)) || guard.Refuse(batch, digest.Value)),
+            cancellationToken);
+    }
+
+    /// <inheritdoc cref="IRepositoryMaintenanceGrain.Exists"/>
+    public async Task<bool> ExistsAsync(CancellationToken cancellationToken)
+    {
+        var mayLeave = options.RemoveEmpty && await catalog.IsEmptyAsync(cancellationToken);
+        var exists = await partition.DecideAsync(
+            [RepositoryRows.Meta],
+            batch =>
+            {
+                if (mayLeave)
+                {
+                    catalog.UnregisterIfEmpty(batch);
+                }
+
+                return batch.Has(RepositoryRows.Meta) || guard.Refuse(batch, RepositoryRows.CatalogEntry);
+            },
+            cancellationToken);
+        await releases.DrainAsync();
+        return exists;
+    }
+}

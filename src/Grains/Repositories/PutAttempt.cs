@@ -1,0 +1,22 @@
+using Granary.Grains.Interfaces.Repositories;
+
+namespace Granary.Grains.Repositories;
+
+/// <summary>The outcome of one attempt to store a manifest.</summary>
+internal abstract record PutAttempt
+{
+    private PutAttempt()
+    {
+    }
+
+    /// <summary>The repository cannot store the manifest.</summary>
+    /// <param name="Answer">The refusal.</param>
+    public sealed record Refused(PutManifestAnswer Answer) : PutAttempt;
+
+    /// <summary>The repository has to be registered in the catalog first.</summary>
+    public sealed record NotInCatalog : PutAttempt;
+
+    /// <summary>The manifest is stored.</summary>
+    /// <param name="HasChanges">False if the repository had it already, and all tags pointed at it.</param>
+    public sealed record Stored(bool HasChanges) : PutAttempt;
+}
