@@ -1,4 +1,4 @@
-using Granary.Grains.Collection;
+using Granary.Grains.GarbageCollection;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using Granary.Grains.Collection;
-using Granary.Grains.Interfaces.Collection;
+using Granary.Grains.GarbageCollection;
+using Granary.Grains.Interfaces.Schedules;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Granary.Maintenance.Tests;
@@ -90,8 +90,8 @@ public sealed class NoGraceTests : IAsyncLifetime
         var count = 0;
         for (; !stop.IsCancellationRequested; count++)
         {
-            await collector.CollectAllRepositoriesAsync([.. Schedules.Repositories], TimeSpan.Zero, counts, default);
-            await collector.CollectShardsAsync(Enumerable.Range(0, GarbageCollector.Shards), TimeSpan.Zero, counts, default);
+            await collector.CollectAllRepositoriesAsync([.. ScheduleKeys.Repositories], TimeSpan.Zero, counts, default);
+            await collector.CollectShardsAsync(Enumerable.Range(0, GarbageCollector.ShardCount), TimeSpan.Zero, counts, default);
         }
 
         Assert.True(counts.BlobsCollected > 20, $"{counts.BlobsCollected} blobs are too few to mean much.");

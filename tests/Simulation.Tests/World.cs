@@ -1,6 +1,6 @@
 using System.Text;
 using Granary.Grains;
-using Granary.Grains.Collection;
+using Granary.Grains.GarbageCollection;
 using Granary.Protocol;
 using Granary.Storage.Blobs;
 using Granary.Storage.Partitions;

@@ -1,5 +1,5 @@
 using Granary.Grains.Interfaces;
-using Granary.Grains.Interfaces.Collection;
+using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Partitions;
 using Granary.Protocol;
 
@@ -24,7 +24,7 @@ internal sealed class SweepSchedule(Partition rows, RepositoryName name, LinkGua
         var sequence = rows.NextVersion;
         return new PendingRegistration(
             sequence,
-            await grains.GetGrain<IScheduleGrain>(Schedules.OfRepository(name)).ScheduleEarly(name.Value, time.GetUtcNow() + lifetimes.LinkGrace, cancellationToken));
+            await grains.GetGrain<IScheduleGrain>(ScheduleKeys.OfRepository(name)).ScheduleEarly(name.Value, time.GetUtcNow() + lifetimes.LinkGrace, cancellationToken));
     }
 
     /// <summary>Records that a schedule knows the repository; false if the sweep has come and gone since it was announced.</summary>

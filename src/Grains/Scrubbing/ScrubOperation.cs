@@ -1,9 +1,9 @@
-using Granary.Grains.Collection;
+using Granary.Grains.GarbageCollection;
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Catalog;
-using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Interfaces.Operations;
 using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Operations;
 using Granary.Protocol;
 using Granary.Storage.Blobs;
@@ -37,7 +37,7 @@ public sealed class ScrubOperation(
     public async Task RunAsync(OperationRun run, CancellationToken cancellationToken)
     {
         var pace = new Pace(run.Request.BytesPerSecond ?? options.Value.MegabytesPerSecond * 1_000_000L, time);
-        run.Total = GarbageCollector.Shards + 3;
+        run.Total = GarbageCollector.ShardCount + 3;
 
         // :: Step 1: rows of blobs that cannot be read: whoever needs one of them would stumble.
         if (run.Done == 0)
@@ -54,7 +54,7 @@ public sealed class ScrubOperation(
         }
 
         // :: Step 3: the bytes of every blob.
-        for (var number = run.Done - 2; number < GarbageCollector.Shards; number++)
+        for (var number = run.Done - 2; number < GarbageCollector.ShardCount; number++)
         {
             await CheckShardAsync((int)number, run, pace, cancellationToken);
             await run.StepAsync();
@@ -70,7 +70,7 @@ public sealed class ScrubOperation(
 
     private async Task RepairRowsAsync(OperationRun run, CancellationToken cancellationToken)
     {
-        for (var number = 0; number < GarbageCollector.Shards; number++)
+        for (var number = 0; number < GarbageCollector.ShardCount; number++)
         {
             var shard = grains.GetGrain<IBlobShardGrain>(number);
             await foreach (var page in shard.PagesAsync(cancellationToken))
@@ -210,7 +210,7 @@ public sealed class ScrubOperation(
     private async Task CheckObjectsAsync(OperationRun run, Pace pace, CancellationToken cancellationToken)
     {
         // Sessions first: an object whose session has just expired is deleted by it.
-        await collector.CollectUploadsAsync([.. Schedules.Uploads], new CollectionCounts(), cancellationToken);
+        await collector.CollectUploadsAsync([.. ScheduleKeys.Uploads], new CollectionCounts(), cancellationToken);
 
         var oldest = time.GetUtcNow() - lifetimes.Value.UploadExpiry - OwnerlessMargin;
         var mended = new HashSet<byte>();

@@ -1,5 +1,5 @@
 using Granary.Grains.Interfaces;
-using Granary.Grains.Interfaces.Collection;
+using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Grains.Partitions;
 using Granary.Protocol;
@@ -121,7 +121,7 @@ internal sealed class UploadSessionGrain(
         }
 
         // After the row, unlike rule 1: a sweep that found the entry first would put the session off until its end. If this grain dies in between, the entry of that end is there.
-        await GrainFactory.GetGrain<IScheduleGrain>(Schedules.OfUpload(_id)).Schedule(_id, time.GetUtcNow(), cancellationToken);
+        await GrainFactory.GetGrain<IScheduleGrain>(ScheduleKeys.OfUpload(_id)).Schedule(_id, time.GetUtcNow(), cancellationToken);
 
         // Nothing more will come: its memory need not wait until it has been idle for long.
         DeactivateOnIdle();
@@ -145,7 +145,7 @@ internal sealed class UploadSessionGrain(
             return null;
         }
 
-        return await GrainFactory.GetGrain<IScheduleGrain>(Schedules.OfUpload(_id))
+        return await GrainFactory.GetGrain<IScheduleGrain>(ScheduleKeys.OfUpload(_id))
             .ScheduleEarly(_id, issuedAt + _lifetimes.UploadExpiry + LifetimeOptions.BeginMargin, cancellationToken);
     }
 }

@@ -1,10 +1,10 @@
 using Granary.Grains.Interfaces;
-using Granary.Grains.Interfaces.Collection;
+using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Partitions;
 using Granary.Storage.Partitions;
 using Microsoft.Extensions.Logging;
 
-namespace Granary.Grains.Collection;
+namespace Granary.Grains.Schedules;
 
 /// <inheritdoc cref="IScheduleGrain"/>
 internal sealed class ScheduleGrain(IPartitionStore store, TimeProvider time, ILogger<ScheduleGrain> logger)

@@ -1,11 +1,11 @@
-using Granary.Grains.Collection;
-using Granary.Grains.Interfaces.Collection;
+using Granary.Grains.GarbageCollection;
 using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Tests.Cluster;
 using Granary.Protocol;
 using Granary.Testing;
 
-namespace Granary.Grains.Tests.Collection;
+namespace Granary.Grains.Tests.GarbageCollection;
 
 /// <summary>What a collection does once for many things, what it leaves alone, and when it gives way to clients.</summary>
 public sealed class CollectionCostTests : CollectionTest
@@ -131,7 +131,7 @@ public sealed class CollectionCostTests : CollectionTest
     }
 
     private Task CollectRepositoriesAsync() =>
-        Collector.CollectAllRepositoriesAsync([.. Schedules.Repositories], TimeSpan.Zero, new CollectionCounts(), default);
+        Collector.CollectAllRepositoriesAsync([.. ScheduleKeys.Repositories], TimeSpan.Zero, new CollectionCounts(), default);
 
     private Task<bool[]> AreCollectableAsync(params string[] repositories) =>
         Cluster.Grains.GetGrain<IRepositoryProbeGrain>(0).AreCollectable(Array.ConvertAll(repositories, RepositoryName.Parse), default);

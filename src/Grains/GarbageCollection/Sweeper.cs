@@ -1,10 +1,10 @@
-using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Interfaces.Operations;
+using Granary.Grains.Interfaces.Schedules;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
-namespace Granary.Grains.Collection;
+namespace Granary.Grains.GarbageCollection;
 
 /// <summary>Collects garbage, always: looks every few minutes at what is due. One in each silo.</summary>
 public sealed partial class Sweeper(
@@ -21,10 +21,10 @@ public sealed partial class Sweeper(
     {
         var counts = new CollectionCounts();
         var failures = new List<Exception>();
-        await TryAsync(() => collector.CollectUploadsAsync([.. Schedules.Uploads], counts, cancellationToken));
-        await TryAsync(() => collector.CollectRepositoriesAsync([.. Schedules.Repositories], counts, cancellationToken));
+        await TryAsync(() => collector.CollectUploadsAsync([.. ScheduleKeys.Uploads], counts, cancellationToken));
+        await TryAsync(() => collector.CollectRepositoriesAsync([.. ScheduleKeys.Repositories], counts, cancellationToken));
         await TryAsync(() => collector.CollectCatalogAsync(cancellationToken));
-        await TryAsync(() => collector.CollectShardsAsync(Enumerable.Range(0, GarbageCollector.Shards), grace: null, counts, cancellationToken));
+        await TryAsync(() => collector.CollectShardsAsync(Enumerable.Range(0, GarbageCollector.ShardCount), grace: null, counts, cancellationToken));
 
         if (counts.IsWorthTelling)
         {

@@ -1,7 +1,7 @@
 using Granary.Grains.Partitions;
 using Granary.Storage.Partitions;
 
-namespace Granary.Grains.Collection;
+namespace Granary.Grains.Schedules;
 
 /// <summary>
 /// Every row of a partition <c>schedule/&lt;kind&gt;/&lt;number&gt;</c>:

@@ -1,7 +1,7 @@
-using Granary.Grains.Collection;
+using Granary.Grains.GarbageCollection;
 using Granary.Grains.Interfaces.Blobs;
-using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Grains.Partitions;
 using Granary.Grains.Tests.Cluster;
@@ -11,7 +11,7 @@ using Granary.Storage.Blobs;
 using Granary.Storage.Partitions;
 using Granary.Testing;
 
-namespace Granary.Grains.Tests.Collection;
+namespace Granary.Grains.Tests.GarbageCollection;
 
 /// <summary>Content that was pushed although the registry has it: the second object goes soon, and only by Renounce (rule 8).</summary>
 public sealed class DuplicateTests : CollectionTest
@@ -169,7 +169,7 @@ public sealed class DuplicateTests : CollectionTest
     private async Task<List<string>> ScheduledAsync()
     {
         var keys = new List<string>();
-        foreach (var schedule in Schedules.Uploads)
+        foreach (var schedule in ScheduleKeys.Uploads)
         {
             keys.AddRange(await KeysAsync("schedule/" + schedule, "due/"));
         }

@@ -1,11 +1,11 @@
 using Granary.Grains.Interfaces.Catalog;
-using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Interfaces.Operations;
+using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Operations;
 using Granary.Storage.Partitions;
 using Microsoft.Extensions.Options;
 
-namespace Granary.Grains.Collection;
+namespace Granary.Grains.GarbageCollection;
 
 /// <summary>A collection that an administrator asked for: everything that is garbage by now, with a grace of its own if so wished, or only a count of it.</summary>
 public sealed class CollectionOperation(
@@ -78,7 +78,7 @@ public sealed class CollectionOperation(
     private IEnumerable<Func<Task>> Steps(OperationRun run, CollectionCounts counts, CancellationToken cancellationToken)
     {
         // :: Step 1: uploads that broke off.
-        yield return () => collector.CollectUploadsAsync([.. Schedules.Uploads], counts, cancellationToken);
+        yield return () => collector.CollectUploadsAsync([.. ScheduleKeys.Uploads], counts, cancellationToken);
 
         // :: Step 2: manifests that no tag leads to; their blobs are unused from then on.
         if (run.Request.UntaggedAge is { } age)
@@ -87,7 +87,7 @@ public sealed class CollectionOperation(
         }
 
         // :: Step 3: blobs that no manifest of their repository uses.
-        foreach (var schedules in Schedules.Repositories.Chunk(SchedulesOfAStep))
+        foreach (var schedules in ScheduleKeys.Repositories.Chunk(SchedulesOfAStep))
         {
             yield return () => run.Request.Grace is null
                 ? collector.CollectRepositoriesAsync(schedules, counts, cancellationToken)
@@ -97,7 +97,7 @@ public sealed class CollectionOperation(
         yield return () => collector.CollectCatalogAsync(cancellationToken);
 
         // :: Step 4: blobs that no repository refers to, with their objects.
-        foreach (var shards in Enumerable.Range(0, GarbageCollector.Shards).Chunk(ShardsOfAStep))
+        foreach (var shards in Enumerable.Range(0, GarbageCollector.ShardCount).Chunk(ShardsOfAStep))
         {
             yield return () => collector.CollectShardsAsync(shards, run.Request.Grace, counts, cancellationToken);
         }
@@ -112,12 +112,12 @@ public sealed class CollectionOperation(
             yield return () => forecast.CountCatalogAsync(run.ReportAsync, cancellationToken);
         }
 
-        foreach (var schedules in Schedules.Repositories.Chunk(SchedulesOfAStep))
+        foreach (var schedules in ScheduleKeys.Repositories.Chunk(SchedulesOfAStep))
         {
             yield return () => forecast.CountRepositoriesAsync(schedules, run.ReportAsync, cancellationToken);
         }
 
-        foreach (var shards in Enumerable.Range(0, GarbageCollector.Shards).Chunk(ShardsOfAStep))
+        foreach (var shards in Enumerable.Range(0, GarbageCollector.ShardCount).Chunk(ShardsOfAStep))
         {
             yield return async () =>
             {

@@ -1,4 +1,4 @@
-namespace Granary.Grains.Collection;
+namespace Granary.Grains.GarbageCollection;
 
 /// <summary>
 /// Gives clients their turn: while there are any, a collection makes small steps, and rests between them for as long as it works, so that what waits for the disk or a processor waits for a

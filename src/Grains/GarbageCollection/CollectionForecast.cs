@@ -1,14 +1,15 @@
 using Granary.Grains.Blobs;
 using Granary.Grains.Interfaces.Catalog;
-using Granary.Grains.Interfaces.Collection;
+using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Grains.Partitions;
 using Granary.Grains.Repositories;
+using Granary.Grains.Schedules;
 using Granary.Grains.Uploads;
 using Granary.Protocol;
 using Granary.Storage.Partitions;
 
-namespace Granary.Grains.Collection;
+namespace Granary.Grains.GarbageCollection;
 
 /// <summary>
 /// A dry run: counts what a collection with the same options would do now, step by step as <see cref="GarbageCollector"/> does it. It reads committed rows and wakes no repository or shard.
@@ -27,7 +28,7 @@ internal sealed class CollectionForecast(
     public const int DefaultRoom = 250_000;
 
     // By shard: how many repositories would let go of each blob. Not kept where blobs have a grace, since none of them goes then.
-    private readonly Dictionary<Digest, int>[] _released = [.. Enumerable.Range(0, GarbageCollector.Shards).Select(_ => new Dictionary<Digest, int>())];
+    private readonly Dictionary<Digest, int>[] _released = [.. Enumerable.Range(0, GarbageCollector.ShardCount).Select(_ => new Dictionary<Digest, int>())];
     private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
     private readonly DateTimeOffset _now = time.GetUtcNow();
     private int _remembered;
@@ -48,7 +49,7 @@ internal sealed class CollectionForecast(
     /// <summary>Counts uploads whose time has come, and duplicates that Renounce would give up.</summary>
     public async Task CountUploadsAsync(CancellationToken cancellationToken)
     {
-        foreach (var schedule in Schedules.Uploads)
+        foreach (var schedule in ScheduleKeys.Uploads)
         {
             var seen = new HashSet<string>(StringComparer.Ordinal);
             await foreach (var id in ScheduledAsync(schedule, _now, cancellationToken))

@@ -1,6 +1,6 @@
 using System.Runtime.ExceptionServices;
 
-namespace Granary.Grains.Collection;
+namespace Granary.Grains.GarbageCollection;
 
 /// <summary>
 /// Works on many things in rounds: some of them make a step each, all at once, so that their commits share one transaction and one sync of the disk; then comes the next round. While clients use

@@ -1,12 +1,12 @@
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Catalog;
-using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Protocol;
 using Granary.Storage.Blobs;
 
-namespace Granary.Grains.Collection;
+namespace Granary.Grains.GarbageCollection;
 
 /// <summary>
 /// The steps of a collection, each of bounded size, and each of which can be repeated (docs/garbage-collection.md). Not a grain, since no grain may wait for a grain above it. Two at once do
@@ -15,7 +15,7 @@ namespace Granary.Grains.Collection;
 public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, TimeProvider time, StepRest? rest = null)
 {
     /// <summary>How many shards there are.</summary>
-    public const int Shards = 256;
+    public const int ShardCount = 256;
 
     // What is listed at once: names and times only.
     private const int PageSize = 128;

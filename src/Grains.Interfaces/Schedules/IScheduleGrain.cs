@@ -1,10 +1,10 @@
 using Granary.Protocol;
 using Orleans.Concurrency;
 
-namespace Granary.Grains.Interfaces.Collection;
+namespace Granary.Grains.Interfaces.Schedules;
 
 /// <summary>
-/// One of the grains that know when upload sessions and repositories are to be looked at; the keys are in <see cref="Schedules"/>. An entry is durable before, or with, what
+/// One of the grains that know when upload sessions and repositories are to be looked at; the keys are in <see cref="ScheduleKeys"/>. An entry is durable before, or with, what
 /// it will find is, so that nothing is ever forgotten, and nobody has to walk through everything to find what is due.
 /// </summary>
 [Alias("granary.schedule")]
@@ -39,7 +39,7 @@ public interface IScheduleGrain : IGrainWithStringKey
 public sealed record ScheduledItem([property: Id(0)] string Subject, [property: Id(1)] DateTimeOffset Due);
 
 /// <summary>The keys of the schedules: 16 for upload sessions, 16 for repositories.</summary>
-public static class Schedules
+public static class ScheduleKeys
 {
     private const int Count = 16;
 

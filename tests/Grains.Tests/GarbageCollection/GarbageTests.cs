@@ -1,11 +1,11 @@
 using System.Globalization;
-using Granary.Grains.Collection;
+using Granary.Grains.GarbageCollection;
 using Granary.Grains.Interfaces.Catalog;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Tests.Cluster;
 using Granary.Protocol;
 
-namespace Granary.Grains.Tests.Collection;
+namespace Granary.Grains.Tests.GarbageCollection;
 
 /// <summary>What counts as garbage: manifests, referrers, repositories.</summary>
 public sealed class GarbageTests : CollectionTest
@@ -70,7 +70,7 @@ public sealed class GarbageTests : CollectionTest
         await SweepAfterAsync(Lifetimes.BlobGrace + TimeSpan.FromMinutes(1));
 
         Assert.Empty(await CatalogAsync());
-        for (var shard = 0; shard < GarbageCollector.Shards; shard++)
+        for (var shard = 0; shard < GarbageCollector.ShardCount; shard++)
         {
             Assert.Empty(await KeysAsync($"blobs/{shard:x2}", "blob/"));
         }
@@ -209,8 +209,8 @@ public sealed class GarbageTests : CollectionTest
     private async Task<CollectionCounts> CollectNowAsync()
     {
         var counts = new CollectionCounts();
-        await Collector.CollectAllRepositoriesAsync([.. Granary.Grains.Interfaces.Collection.Schedules.Repositories], TimeSpan.Zero, counts, default);
-        await Collector.CollectShardsAsync(Enumerable.Range(0, GarbageCollector.Shards), TimeSpan.Zero, counts, default);
+        await Collector.CollectAllRepositoriesAsync([.. Granary.Grains.Interfaces.Schedules.ScheduleKeys.Repositories], TimeSpan.Zero, counts, default);
+        await Collector.CollectShardsAsync(Enumerable.Range(0, GarbageCollector.ShardCount), TimeSpan.Zero, counts, default);
         return counts;
     }
 

@@ -1,14 +1,14 @@
 using System.Collections.Concurrent;
-using Granary.Grains.Collection;
+using Granary.Grains.GarbageCollection;
 using Granary.Grains.Interfaces.Blobs;
-using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Tests.Cluster;
 using Granary.Protocol;
 using Granary.Storage.Partitions.Memory;
 using Granary.Testing;
 
-namespace Granary.Grains.Tests.Collection;
+namespace Granary.Grains.Tests.GarbageCollection;
 
 /// <summary>What becomes of collections when things go wrong: two at once, clocks that jump, commits that fail, silos that die.</summary>
 public sealed class FaultTests : CollectionTest
@@ -67,7 +67,7 @@ public sealed class FaultTests : CollectionTest
         Time.Advance(TimeSpan.FromDays(365));
 
         await SweepAfterAsync(Lifetimes.LinkGrace + TimeSpan.FromHours(1));
-        await Collector.CollectAllRepositoriesAsync([.. Schedules.Repositories], Lifetimes.LinkGrace, new CollectionCounts(), default);
+        await Collector.CollectAllRepositoriesAsync([.. ScheduleKeys.Repositories], Lifetimes.LinkGrace, new CollectionCounts(), default);
         await SweepAfterAsync(Lifetimes.BlobGrace + TimeSpan.FromHours(1));
         Assert.NotNull(await Repository.FindBlobSize(Digest(used), default));
         Assert.Null(await ShardOf(unused).Find(Digest(unused), default));

@@ -1,4 +1,4 @@
-namespace Granary.Grains.Collection;
+namespace Granary.Grains.GarbageCollection;
 
 /// <summary>Settings of the section <c>collection</c>: what counts as garbage.</summary>
 public sealed record CollectionOptions

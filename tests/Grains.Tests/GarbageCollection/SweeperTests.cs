@@ -1,13 +1,13 @@
 using Granary.Grains.Interfaces.Blobs;
-using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Grains.Tests.Cluster;
 using Granary.Protocol;
 using Granary.Storage.Blobs;
 using Granary.Testing;
 
-namespace Granary.Grains.Tests.Collection;
+namespace Granary.Grains.Tests.GarbageCollection;
 
 /// <summary>What goes, when it goes, and what stays: with real files.</summary>
 public sealed class SweeperTests : CollectionTest
@@ -48,7 +48,7 @@ public sealed class SweeperTests : CollectionTest
         }
 
         Assert.Empty(await KeysAsync(Shard(digest), ""));
-        foreach (var schedule in Schedules.Uploads.Concat(Schedules.Repositories))
+        foreach (var schedule in ScheduleKeys.Uploads.Concat(ScheduleKeys.Repositories))
         {
             Assert.Empty(await KeysAsync("schedule/" + schedule, ""));
         }

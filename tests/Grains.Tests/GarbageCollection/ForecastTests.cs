@@ -1,5 +1,5 @@
 using System.Globalization;
-using Granary.Grains.Collection;
+using Granary.Grains.GarbageCollection;
 using Granary.Grains.Interfaces.Operations;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Interfaces.Uploads;
@@ -9,7 +9,7 @@ using Granary.Protocol;
 using Granary.Storage.Blobs;
 using Microsoft.Extensions.Options;
 
-namespace Granary.Grains.Tests.Collection;
+namespace Granary.Grains.Tests.GarbageCollection;
 
 /// <summary>A dry run counts what the run with the same options then does.</summary>
 public sealed class ForecastTests : CollectionTest

@@ -1,4 +1,4 @@
-namespace Granary.Grains.Collection;
+namespace Granary.Grains.GarbageCollection;
 
 /// <summary>What a collection has done so far, or in a dry run would do.</summary>
 public sealed record CollectionCounts

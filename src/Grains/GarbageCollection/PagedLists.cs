@@ -3,7 +3,7 @@ using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Catalog;
 using Granary.Protocol;
 
-namespace Granary.Grains.Collection;
+namespace Granary.Grains.GarbageCollection;
 
 /// <summary>Walks through what grains list by pages.</summary>
 internal static class PagedLists

@@ -1,12 +1,12 @@
-using Granary.Grains.Collection;
-using Granary.Grains.Interfaces.Collection;
+using Granary.Grains.GarbageCollection;
+using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Tests.Cluster;
 using Granary.Storage.Blobs.FileSystem;
 using Granary.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
-namespace Granary.Grains.Tests.Collection;
+namespace Granary.Grains.Tests.GarbageCollection;
 
 /// <summary>A silo whose objects are real files, and what collects them.</summary>
 public abstract class CollectionTest : GrainTest, IDisposable
@@ -43,8 +43,8 @@ public abstract class CollectionTest : GrainTest, IDisposable
             await forecast.CountCatalogAsync(() => Task.CompletedTask, default);
         }
 
-        await forecast.CountRepositoriesAsync(Schedules.Repositories, () => Task.CompletedTask, default);
-        for (var shard = 0; shard < GarbageCollector.Shards; shard++)
+        await forecast.CountRepositoriesAsync(ScheduleKeys.Repositories, () => Task.CompletedTask, default);
+        for (var shard = 0; shard < GarbageCollector.ShardCount; shard++)
         {
             await forecast.CountShardAsync(shard, default);
         }
