@@ -4,9 +4,9 @@ using Granary.Storage.Partitions;
 namespace Granary.Grains.Schedules;
 
 /// <summary>
-/// Every row of a partition <c>schedule/&lt;kind&gt;/&lt;number&gt;</c>:
+/// The keys of the rows of a partition <c>schedule/&lt;kind&gt;/&lt;number&gt;</c>:
 /// <code>
-/// due/&lt;time&gt;/&lt;subject&gt;     when the subject is to be looked at
+/// due/&lt;time&gt;/&lt;subject&gt;     when the sweep looks at the subject
 /// </code>
 /// </summary>
 internal static class ScheduleRows
