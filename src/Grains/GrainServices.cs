@@ -26,7 +26,8 @@ public static class GrainServices
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.TryAddSingleton<ObjectIdSource>();
         silo.Services.TryAddSingleton<OperationSignal>();
-        silo.Services.TryAddSingleton<ClientActivity>();
+        silo.Services.TryAddSingleton<CollectionThrottle>();
+        silo.Services.TryAddSingleton<IClientActivity>(services => services.GetRequiredService<CollectionThrottle>());
         silo.Services.TryAddSingleton<PullCache>();
         silo.Services.TryAddSingleton<IPullCache>(services => services.GetRequiredService<PullCache>());
         silo.Services.AddOptions<LifetimeOptions>();
@@ -37,7 +38,6 @@ public static class GrainServices
     /// <summary>Adds what works on the registry beside its clients: the sweep, and the operations that an administrator starts. The host also registers an <c>IBlobStore</c>.</summary>
     public static IServiceCollection AddGranaryMaintenance(this IServiceCollection services)
     {
-        services.AddSingleton<StepRest>();
         services.AddSingleton<GarbageCollector>();
         services.AddSingleton<IOperation, CollectionOperation>();
         services.AddSingleton<IOperation, DeletionOperation>();

@@ -55,8 +55,7 @@ internal sealed class SimulatedCluster : IGrainFactory
             .AddSingleton(Options.Create(lifetimes))
             .AddSingleton(Options.Create(collection))
             .AddSingleton<ObjectIdSource>(new CountedIds())
-            .AddSingleton(new ClientActivity(TimeProvider.System))
-            .AddSingleton(services => new PullCache(services.GetRequiredService<ClientActivity>(), TimeProvider.System))
+            .AddSingleton(new PullCache(TimeProvider.System))
             .AddSingleton(typeof(ILogger<>), typeof(NullLogger<>))
             .BuildServiceProvider();
     }

@@ -1,52 +1,36 @@
 namespace Granary.Grains.GarbageCollection;
 
-/// <summary>What a collection has done so far, or in a dry run would do.</summary>
+/// <summary>What a collection has removed so far, or what it would remove.</summary>
 public sealed record CollectionCounts
 {
-    // One for all: what it guards is a few additions.
+    // One lock for all instances: it guards a few additions.
     private static readonly Lock Adding = new();
 
-    /// <summary>Manifests that went with their subjects, or because no tag led to them.</summary>
+    /// <summary>Manifests that were removed with their subjects, or because they were untagged.</summary>
     public long ManifestsRemoved { get; set; }
 
-    /// <summary>Blobs that left a repository because no manifest had used them for the grace.</summary>
+    /// <summary>Blobs that left a repository because they were unused for the grace period.</summary>
     public long BlobsUnlinked { get; set; }
 
-    /// <summary>Blobs that left the registry because no repository referred to them any more.</summary>
+    /// <summary>Orphaned blobs that left the registry.</summary>
     public long BlobsCollected { get; set; }
 
-    /// <summary>Their bytes.</summary>
+    /// <summary>The bytes of these blobs.</summary>
     public long BytesCollected { get; set; }
 
     /// <summary>Objects that were deleted from the storage.</summary>
     public long ObjectsDeleted { get; set; }
 
-    /// <summary>Uploads that were given up.</summary>
+    /// <summary>Open uploads that were removed.</summary>
     public long UploadsExpired { get; set; }
 
-    /// <summary>References whose repositories were asked.</summary>
+    /// <summary>References about which the repositories were asked.</summary>
     public long ReferencesAsked { get; set; }
 
-    /// <summary>References whose repositories said no.</summary>
+    /// <summary>References that were removed because their repositories do not have the blob.</summary>
     public long ReferencesDropped { get; set; }
 
-    /// <summary>Adds what another step has done; steps that run at once may.</summary>
-    public void Add(CollectionCounts more)
-    {
-        lock (Adding)
-        {
-            ManifestsRemoved += more.ManifestsRemoved;
-            BlobsUnlinked += more.BlobsUnlinked;
-            BlobsCollected += more.BlobsCollected;
-            BytesCollected += more.BytesCollected;
-            ObjectsDeleted += more.ObjectsDeleted;
-            UploadsExpired += more.UploadsExpired;
-            ReferencesAsked += more.ReferencesAsked;
-            ReferencesDropped += more.ReferencesDropped;
-        }
-    }
-
-    /// <summary>What an operation publishes of them, under the names that <c>OperationResults</c> knows.</summary>
+    /// <summary>The counts that an operation publishes, under the names that <c>OperationResults</c> knows.</summary>
     internal IReadOnlyDictionary<string, long> ByName => new Dictionary<string, long>(StringComparer.Ordinal)
     {
         ["manifests"] = ManifestsRemoved,
@@ -57,5 +41,21 @@ public sealed record CollectionCounts
         ["uploads"] = UploadsExpired,
     };
 
-    internal bool IsWorthTelling => ManifestsRemoved + BlobsUnlinked + BlobsCollected + ObjectsDeleted + UploadsExpired > 0;
+    internal bool HasRemovals => ManifestsRemoved + BlobsUnlinked + BlobsCollected + ObjectsDeleted + UploadsExpired > 0;
+
+    /// <summary>Adds the counts of a step. Steps that run at the same time may call it.</summary>
+    public void Add(CollectionCounts step)
+    {
+        lock (Adding)
+        {
+            ManifestsRemoved += step.ManifestsRemoved;
+            BlobsUnlinked += step.BlobsUnlinked;
+            BlobsCollected += step.BlobsCollected;
+            BytesCollected += step.BytesCollected;
+            ObjectsDeleted += step.ObjectsDeleted;
+            UploadsExpired += step.UploadsExpired;
+            ReferencesAsked += step.ReferencesAsked;
+            ReferencesDropped += step.ReferencesDropped;
+        }
+    }
 }

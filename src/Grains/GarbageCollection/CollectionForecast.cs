@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Granary.Grains.Blobs;
 using Granary.Grains.Interfaces.Catalog;
 using Granary.Grains.Interfaces.Schedules;
@@ -12,41 +13,58 @@ using Granary.Storage.Partitions;
 namespace Granary.Grains.GarbageCollection;
 
 /// <summary>
-/// A dry run: counts what a collection with the same options would do now, step by step as <see cref="GarbageCollector"/> does it. It reads committed rows and wakes no repository or shard.
-/// What one step would take is remembered for the next one, so that the blobs of a manifest that would go are counted; its memory is bounded.
+/// A dry run: counts what a collection with the same options would remove now, stage by stage as <see cref="GarbageCollector"/> removes it.
+/// It reads committed rows, and activates no repository and no shard. Each stage remembers what it would remove, so that the next one
+/// counts the blobs of a manifest that would go.
 /// </summary>
-internal sealed class CollectionForecast(
-    IPartitionStore store,
-    IGrainFactory grains,
-    LifetimeOptions lifetimes,
-    CollectionOptions options,
-    TimeProvider time,
-    TimeSpan? grace,
-    DateTimeOffset? pushedBefore)
+internal sealed class CollectionForecast
 {
-    /// <summary>How many digests are remembered by default: some 60 MB. A collection that takes more is counted too low, and said to take "at least" that.</summary>
-    public const int DefaultRoom = 250_000;
+    /// <summary>How many digests a dry run remembers by default: about 60 MB. Beyond that its counts are too low.</summary>
+    public const int DefaultMaxDigests = 250_000;
 
-    // By shard: how many repositories would let go of each blob. Not kept where blobs have a grace, since none of them goes then.
-    private readonly Dictionary<Digest, int>[] _released = [.. Enumerable.Range(0, GarbageCollector.ShardCount).Select(_ => new Dictionary<Digest, int>())];
-    private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
-    private readonly DateTimeOffset _now = time.GetUtcNow();
-    private int _remembered;
+    private readonly IPartitionStore _store;
+    private readonly IGrainFactory _grains;
+    private readonly LifetimeOptions _lifetimes;
+    private readonly CollectionOptions _options;
+    private readonly TimeSpan? _grace;
+    private readonly DateTimeOffset? _pushedBefore;
+    private readonly DateTimeOffset _now;
+    private readonly ReleaseForecast _released;
+    private readonly ShardForecast _shards;
+    private readonly HashSet<string> _seenRepositories = new(StringComparer.Ordinal);
+    private bool _areRepositoriesExact = true;
 
-    /// <summary>What a collection would do.</summary>
+    /// <param name="store">The store of the rows.</param>
+    /// <param name="grains">Finds the catalog.</param>
+    /// <param name="lifetimes">The grace periods.</param>
+    /// <param name="options">What counts as garbage.</param>
+    /// <param name="time">The clock; the forecast is for the time of this call.</param>
+    /// <param name="grace">The grace period of the request; null for the settings.</param>
+    /// <param name="pushedBefore">Untagged manifests that were pushed before this go; null if none go.</param>
+    /// <param name="maxDigests">How many digests the dry run may remember.</param>
+    public CollectionForecast(
+        IPartitionStore store,
+        IGrainFactory grains,
+        LifetimeOptions lifetimes,
+        CollectionOptions options,
+        TimeProvider time,
+        TimeSpan? grace,
+        DateTimeOffset? pushedBefore,
+        int maxDigests = DefaultMaxDigests)
+    {
+        (_store, _grains, _lifetimes, _options) = (store, grains, lifetimes, options);
+        (_grace, _pushedBefore, _now) = (grace, pushedBefore, time.GetUtcNow());
+        _released = new ReleaseForecast(isNeeded: (grace ?? lifetimes.BlobGrace) <= TimeSpan.Zero, maxDigests);
+        _shards = new ShardForecast(store, lifetimes, _now, grace, _released, Counts);
+    }
+
+    /// <summary>What a collection would remove.</summary>
     public CollectionCounts Counts { get; } = new();
 
-    /// <summary>Whether it would do that and no more.</summary>
-    public bool IsExact { get; private set; } = true;
+    /// <summary>Whether it would remove that and no more.</summary>
+    public bool IsExact => _areRepositoriesExact && _released.IsExact;
 
-    /// <summary>How many digests it may remember.</summary>
-    public int Room { get; init; } = DefaultRoom;
-
-    private bool BlobsGoAtOnce => (grace ?? lifetimes.BlobGrace) <= TimeSpan.Zero;
-
-    private bool ObjectsGoAtOnce => lifetimes.ObjectHold <= TimeSpan.Zero;
-
-    /// <summary>Counts uploads whose time has come, and duplicates that Renounce would give up.</summary>
+    /// <summary>Counts upload sessions that are due, with their objects.</summary>
     public async Task CountUploadsAsync(CancellationToken cancellationToken)
     {
         foreach (var schedule in ScheduleKeys.Uploads)
@@ -62,23 +80,24 @@ internal sealed class CollectionForecast(
         }
     }
 
-    /// <summary>Counts what would go of all repositories in the catalog: of those that are in no schedule only untagged manifests can.</summary>
+    /// <summary>Counts what would leave all repositories of the catalog. Those in no schedule can only lose untagged manifests.</summary>
     public async Task CountCatalogAsync(Func<Task> report, CancellationToken cancellationToken)
     {
-        await foreach (var repository in grains.GetGrain<ICatalogGrain>(0).AllAsync(cancellationToken))
+        await foreach (var repository in _grains.GetGrain<ICatalogGrain>(0).ListAllAsync(cancellationToken))
         {
             await CountRepositoryAsync(repository, cancellationToken);
             await report();
         }
     }
 
-    /// <summary>Counts what would go of the repositories of schedules.</summary>
+    /// <summary>Counts what would leave the repositories of schedules.</summary>
     public async Task CountRepositoriesAsync(IEnumerable<string> schedules, Func<Task> report, CancellationToken cancellationToken)
     {
+        // With its own grace period, a collection processes all repositories, due or not.
+        var until = _grace is null ? _now : DateTimeOffset.MaxValue;
         foreach (var schedule in schedules)
         {
-            // With a grace of its own a collection looks at all of them, due or not.
-            await foreach (var name in ScheduledAsync(schedule, grace is null ? _now : DateTimeOffset.MaxValue, cancellationToken))
+            await foreach (var name in ScheduledAsync(schedule, until, cancellationToken))
             {
                 await CountRepositoryAsync(RepositoryName.Parse(name), cancellationToken);
                 await report();
@@ -86,70 +105,13 @@ internal sealed class CollectionForecast(
         }
     }
 
-    /// <summary>Counts blobs that have no reference left after all that, and objects that are due. Called after all repositories were counted.</summary>
-    public async Task CountShardAsync(int number, CancellationToken cancellationToken)
+    /// <summary>Counts blobs without references, and objects that are due. Called after all repositories were counted.</summary>
+    public async Task CountShardsAsync(IEnumerable<int> numbers, CancellationToken cancellationToken)
     {
-        var rows = await OpenAsync(BlobRows.Partition((byte)number), cancellationToken);
-        var released = _released[number];
-        var orphansUntil = grace is { } asked ? _now + lifetimes.BlobGrace - asked : _now;
-        await foreach (var row in rows.ScanAsync(BlobRows.DuePrefix, after: null, cancellationToken))
+        foreach (var number in numbers)
         {
-            var due = BlobRows.ParseDue(row.Key);
-            if (due.Time > _now && due.Time > orphansUntil)
-            {
-                break;
-            }
-
-            await CountDueAsync(rows, due, orphansUntil, released, cancellationToken);
+            await _shards.CountAsync(number, cancellationToken);
         }
-
-        foreach (var (digest, count) in released)
-        {
-            if (await FindBlobAsync(rows, digest, cancellationToken) is { References: > 0 } blob && blob.References <= count)
-            {
-                CountBlob(blob);
-            }
-        }
-    }
-
-    private async Task CountDueAsync(Partition rows, DueEntry due, DateTimeOffset orphansUntil, Dictionary<Digest, int> released, CancellationToken cancellationToken)
-    {
-        switch (due.Kind)
-        {
-            case "ref" when due.Time <= _now && BlobsGoAtOnce:
-                var slash = due.Subject.IndexOf('/', StringComparison.Ordinal);
-                var (held, repository) = (Digest.Parse(due.Subject[..slash]), RepositoryName.Parse(due.Subject[(slash + 1)..]));
-                if (!await IsLinkedAsync(repository, held, cancellationToken))
-                {
-                    Release(released, held);
-                }
-
-                break;
-
-            case "orphan" when due.Time <= orphansUntil:
-                if (await FindBlobAsync(rows, Digest.Parse(due.Subject), cancellationToken) is { } orphan && orphan.OrphanDue == due.Time)
-                {
-                    CountBlob(orphan);
-                }
-
-                break;
-
-            case "doom" when due.Time <= _now:
-                var id = ObjectId.Parse(due.Subject);
-                if (await rows.ReadAsync([BlobRows.Doom(id)], view => DoomRow.Find(view, id), cancellationToken) is { IsDeleted: false })
-                {
-                    Counts.ObjectsDeleted++;
-                }
-
-                break;
-        }
-    }
-
-    private void CountBlob(BlobRow blob)
-    {
-        Counts.BlobsCollected++;
-        Counts.BytesCollected += blob.Size;
-        Counts.ObjectsDeleted += blob.Object is not null && ObjectsGoAtOnce ? 1 : 0;
     }
 
     private async Task CountUploadAsync(string id, CancellationToken cancellationToken)
@@ -157,8 +119,9 @@ internal sealed class CollectionForecast(
         var rows = await OpenAsync(UploadRows.Partition(id), cancellationToken);
         var session = await rows.ReadAsync([UploadRows.Session], SessionRow.Find, cancellationToken);
 
-        // Whether a request is at work on a session only its grain knows. One that has sent for longer than the expiry is rarer than one whose server died.
-        switch (UploadRules.FindExpired(session, isClaimed: _ => false, _now, lifetimes.UploadExpiry))
+        // Only the grain knows whether a request has the claim on the session. A request that has sent for longer than the expiry is rarer
+        // than a server that died, so the forecast takes sessions for unclaimed.
+        switch (UploadRules.FindExpired(session, isClaimed: _ => false, _now, _lifetimes.UploadExpiry))
         {
             case ExpireOpen upload:
                 Counts.UploadsExpired++;
@@ -166,97 +129,87 @@ internal sealed class CollectionForecast(
                 break;
 
             case ExpireSealed upload:
-                var shard = await OpenAsync(BlobRows.Partition(upload.Digest.FirstByte), cancellationToken);
-                var isAdopted = await shard.ReadAsync(
-                    [BlobRows.Blob(upload.Digest), BlobRows.Doom(upload.Object)],
-                    view => BlobRules.IsAdopted(view, upload.Digest, upload.Object),
-                    cancellationToken);
-                Counts.ObjectsDeleted += isAdopted ? 0 : 1;
+                Counts.ObjectsDeleted += await IsAdoptedAsync(upload, cancellationToken) ? 0 : 1;
                 break;
         }
     }
 
+    private async Task<bool> IsAdoptedAsync(ExpireSealed upload, CancellationToken cancellationToken)
+    {
+        var shard = await OpenAsync(BlobRows.Partition(upload.Digest.FirstByte), cancellationToken);
+        return await shard.ReadAsync(
+            [BlobRows.Blob(upload.Digest), BlobRows.Doom(upload.Object)],
+            view => BlobRules.IsAdopted(view, upload.Digest, upload.Object),
+            cancellationToken);
+    }
+
     private async Task CountRepositoryAsync(RepositoryName name, CancellationToken cancellationToken)
     {
-        if (!_seen.Add(name.Value))
+        if (!_seenRepositories.Add(name.Value))
         {
             return;
         }
 
         var rows = await OpenAsync(RepositoryRows.Partition(name), cancellationToken);
-        var forecast = new RepositoryForecast(rows, lifetimes, options.Referrers, TakeRoom);
-        if (pushedBefore is { } before)
+        var forecast = new RepositoryForecast(rows, _lifetimes, _options.Referrers, _released.TryReserve);
+        if (_pushedBefore is { } before)
         {
             await forecast.RemoveUntaggedAsync(before, cancellationToken);
         }
 
-        var unlinked = 0L;
-        await foreach (var blob in forecast.CollectAsync(_now, grace, cancellationToken))
+        var unlinked = 0;
+        await foreach (var blob in forecast.CollectAsync(_now, _grace, cancellationToken))
         {
             unlinked++;
-            Release(_released[blob.Digest.FirstByte], blob.Digest);
+            _released.Add(blob.Digest);
         }
 
         await CountPendingReleasesAsync(rows, name, cancellationToken);
         Counts.ManifestsRemoved += forecast.Manifests;
         Counts.BlobsUnlinked += unlinked;
-        IsExact &= forecast.IsExact;
+        _areRepositoriesExact &= forecast.IsExact;
 
-        // What the forecast of one repository remembers is not needed for the next.
-        _remembered -= forecast.Remembered;
+        // What the forecast of one repository remembers is not needed for the next one.
+        _released.Free(forecast.Remembered);
     }
 
-    /// <summary>References that an earlier collection or deletion has not released yet: the next one does.</summary>
+    // References of an earlier collection or deletion that was not completed: the next collection releases them.
     private async Task CountPendingReleasesAsync(Partition rows, RepositoryName name, CancellationToken cancellationToken)
     {
-        if (!BlobsGoAtOnce)
+        if (!_released.IsNeeded)
         {
             return;
         }
 
         await foreach (var row in rows.ScanAsync(RepositoryRows.OutPrefix, after: null, cancellationToken))
         {
-            var (version, what) = RepositoryRows.ParseOut(row.Key);
-            if (what == RepositoryRows.CatalogEntry)
+            var (version, subject) = RepositoryRows.ParseOut(row.Key);
+            if (subject != RepositoryRows.CatalogEntry)
             {
-                continue;
-            }
-
-            var digest = Digest.Parse(what);
-            var shard = await OpenAsync(BlobRows.Partition(digest.FirstByte), cancellationToken);
-            var reference = await shard.ReadAsync([BlobRows.Reference(digest, name)], view => ReferenceRow.Find(view, digest, name), cancellationToken);
-
-            // One whose lease has ended is counted where leases are.
-            if (reference is not null && reference.Sequence <= version && reference.LeaseUntil > _now)
-            {
-                Release(_released[digest.FirstByte], digest);
+                await CountPendingReleaseAsync(Digest.Parse(subject), name, version, cancellationToken);
             }
         }
     }
 
-    private async Task<bool> IsLinkedAsync(RepositoryName repository, Digest digest, CancellationToken cancellationToken)
+    private async Task CountPendingReleaseAsync(Digest digest, RepositoryName name, long version, CancellationToken cancellationToken)
     {
-        var values = await store.GetAsync(RepositoryRows.Partition(repository), [RepositoryRows.Link(digest)], cancellationToken);
-        return values[0] is not null;
-    }
+        var shard = await OpenAsync(BlobRows.Partition(digest.FirstByte), cancellationToken);
+        var reference = await shard.ReadAsync(
+            [BlobRows.Reference(digest, name)],
+            view => ReferenceRow.Find(view, digest, name),
+            cancellationToken);
 
-    private static async ValueTask<BlobRow?> FindBlobAsync(Partition rows, Digest digest, CancellationToken cancellationToken)
-    {
-        try
+        // The shard's stage counts references whose leases have ended.
+        if (reference is not null && reference.Sequence <= version && reference.LeaseUntil > _now)
         {
-            return await rows.ReadAsync([BlobRows.Blob(digest)], view => BlobRow.Find(view, digest), cancellationToken);
-        }
-        catch (FormatException)
-        {
-            // A collection leaves a blob alone whose row it cannot read.
-            return null;
+            _released.Add(digest);
         }
     }
 
     private async IAsyncEnumerable<string> ScheduledAsync(
         string schedule,
         DateTimeOffset until,
-        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var rows = await OpenAsync(ScheduleRows.Partition(schedule), cancellationToken);
         await foreach (var row in rows.ScanAsync(ScheduleRows.DuePrefix, after: null, cancellationToken))
@@ -271,39 +224,6 @@ internal sealed class CollectionForecast(
         }
     }
 
-    private void Release(Dictionary<Digest, int> released, Digest digest)
-    {
-        if (!BlobsGoAtOnce)
-        {
-            return;
-        }
-
-        if (released.ContainsKey(digest) || TakeRoom())
-        {
-            released[digest] = released.GetValueOrDefault(digest) + 1;
-        }
-        else
-        {
-            IsExact = false;
-        }
-    }
-
-    private bool TakeRoom()
-    {
-        if (_remembered >= Room)
-        {
-            return false;
-        }
-
-        _remembered++;
-        return true;
-    }
-
-    /// <summary>Rows to read from. Not the grain's own: nothing is ever committed through it.</summary>
-    private async ValueTask<Partition> OpenAsync(PartitionKey key, CancellationToken cancellationToken)
-    {
-        var rows = new Partition(store, key, _ => { });
-        await rows.OpenAsync(cancellationToken);
-        return rows;
-    }
+    private ValueTask<Partition> OpenAsync(PartitionKey key, CancellationToken cancellationToken) =>
+        ForecastRows.OpenAsync(_store, key, cancellationToken);
 }

@@ -7,7 +7,10 @@ using Microsoft.Extensions.Options;
 
 namespace Granary.Grains.GarbageCollection;
 
-/// <summary>A collection that an administrator asked for: everything that is garbage by now, with a grace of its own if so wished, or only a count of it.</summary>
+/// <summary>
+/// A collection that an administrator starts. It removes what is garbage now, with its own grace period if the request has one. A dry run
+/// only counts.
+/// </summary>
 public sealed class CollectionOperation(
     GarbageCollector collector,
     IPartitionStore store,
@@ -16,34 +19,36 @@ public sealed class CollectionOperation(
     IOptions<CollectionOptions> options,
     TimeProvider time) : IOperation
 {
-    // What is worked on at once, and what a worker that takes over begins with again: what of it is done costs little then.
-    private const int SchedulesOfAStep = 4;
-    private const int ShardsOfAStep = 16;
+    // The schedules and shards of one step, which a worker that takes over begins again. What is done already costs little the second time.
+    private const int SchedulesOfStep = 4;
+    private const int ShardsOfStep = 16;
+
+    private static IEnumerable<string[]> RepositorySchedules => ScheduleKeys.Repositories.Chunk(SchedulesOfStep);
+
+    private static IEnumerable<int[]> Shards => Enumerable.Range(0, GarbageCollector.ShardCount).Chunk(ShardsOfStep);
 
     /// <inheritdoc/>
     public OperationKind Kind => OperationKind.Collection;
 
     /// <inheritdoc/>
-    public async Task RunAsync(OperationRun run, CancellationToken cancellationToken)
-    {
-        if (run.Request.DryRun)
-        {
-            await ForecastAsync(run, cancellationToken);
-            return;
-        }
+    public Task RunAsync(OperationRun run, CancellationToken cancellationToken) =>
+        run.Request.DryRun ? ForecastAsync(run, cancellationToken) : CollectAsync(run, cancellationToken);
 
+    private async Task CollectAsync(OperationRun run, CancellationToken cancellationToken)
+    {
         var counts = new CollectionCounts();
         var before = run.Progress.Counts;
-        await DoAsync(run, [.. Steps(run, counts, cancellationToken)], () => Publish(run, counts, before), (int)run.Done);
+        var steps = Steps(run, counts, cancellationToken).ToList();
+        await RunStepsAsync(run, steps, () => Publish(run, counts, before), (int)run.Done);
     }
 
     private async Task ForecastAsync(OperationRun run, CancellationToken cancellationToken)
     {
-        // What a dry run has seen is in memory only: a worker that takes it over begins again.
+        // A dry run keeps what it has counted in memory only, so a worker that takes it over begins again.
         run.Restart();
         var pushedBefore = run.Request.UntaggedAge is { } age ? time.GetUtcNow() - age : default(DateTimeOffset?);
         var forecast = new CollectionForecast(store, grains, lifetimes.Value, options.Value, time, run.Request.Grace, pushedBefore);
-        await DoAsync(run, [.. Steps(run, forecast, cancellationToken)], PublishForecast, done: 0);
+        await RunStepsAsync(run, [.. Steps(run, forecast, cancellationToken)], PublishForecast, done: 0);
 
         void PublishForecast()
         {
@@ -55,7 +60,7 @@ public sealed class CollectionOperation(
         }
     }
 
-    private static async Task DoAsync(OperationRun run, List<Func<Task>> steps, Action publish, int done)
+    private static async Task RunStepsAsync(OperationRun run, List<Func<Task>> steps, Action publish, int done)
     {
         run.Total = steps.Count;
         foreach (var step in steps.Skip(done))
@@ -66,44 +71,42 @@ public sealed class CollectionOperation(
             }
             catch (FormatException e)
             {
-                // A damaged row does not keep the rest from being collected.
-                run.Find($"A row cannot be read, and what depends on it was left alone: {e.Message} Run 'granary scrub'.");
+                // A damaged row does not keep the others from being collected.
+                run.AddFinding($"A row is damaged, and the collection left alone what depends on it: {e.Message} Run 'granary scrub'.");
             }
 
             publish();
-            await run.StepAsync();
+            await run.CompleteStepAsync();
         }
     }
 
     private IEnumerable<Func<Task>> Steps(OperationRun run, CollectionCounts counts, CancellationToken cancellationToken)
     {
-        // :: Step 1: uploads that broke off.
+        // :: Step 1: abandoned uploads.
         yield return () => collector.CollectUploadsAsync([.. ScheduleKeys.Uploads], counts, cancellationToken);
 
-        // :: Step 2: manifests that no tag leads to; their blobs are unused from then on.
+        // :: Step 2: untagged manifests. Their blobs are unused from then on.
         if (run.Request.UntaggedAge is { } age)
         {
             yield return () => CollectUntaggedAsync(run, time.GetUtcNow() - age, counts, cancellationToken);
         }
 
-        // :: Step 3: blobs that no manifest of their repository uses.
-        foreach (var schedules in ScheduleKeys.Repositories.Chunk(SchedulesOfAStep))
+        // :: Step 3: unused blobs.
+        foreach (var schedules in RepositorySchedules)
         {
-            yield return () => run.Request.Grace is null
-                ? collector.CollectRepositoriesAsync(schedules, counts, cancellationToken)
-                : collector.CollectAllRepositoriesAsync(schedules, run.Request.Grace, counts, cancellationToken);
+            yield return () => CollectRepositoriesAsync(schedules, run.Request.Grace, counts, cancellationToken);
         }
 
         yield return () => collector.CollectCatalogAsync(cancellationToken);
 
-        // :: Step 4: blobs that no repository refers to, with their objects.
-        foreach (var shards in Enumerable.Range(0, GarbageCollector.ShardCount).Chunk(ShardsOfAStep))
+        // :: Step 4: orphaned blobs, with their objects.
+        foreach (var shards in Shards)
         {
             yield return () => collector.CollectShardsAsync(shards, run.Request.Grace, counts, cancellationToken);
         }
     }
 
-    /// <summary>The same steps, counted and not done.</summary>
+    /// <summary>Returns the steps that count what the same steps of a collection would remove.</summary>
     private static IEnumerable<Func<Task>> Steps(OperationRun run, CollectionForecast forecast, CancellationToken cancellationToken)
     {
         yield return () => forecast.CountUploadsAsync(cancellationToken);
@@ -112,31 +115,38 @@ public sealed class CollectionOperation(
             yield return () => forecast.CountCatalogAsync(run.ReportAsync, cancellationToken);
         }
 
-        foreach (var schedules in ScheduleKeys.Repositories.Chunk(SchedulesOfAStep))
+        foreach (var schedules in RepositorySchedules)
         {
             yield return () => forecast.CountRepositoriesAsync(schedules, run.ReportAsync, cancellationToken);
         }
 
-        foreach (var shards in Enumerable.Range(0, GarbageCollector.ShardCount).Chunk(ShardsOfAStep))
+        foreach (var shards in Shards)
         {
-            yield return async () =>
-            {
-                foreach (var shard in shards)
-                {
-                    await forecast.CountShardAsync(shard, cancellationToken);
-                }
-            };
+            yield return () => forecast.CountShardsAsync(shards, cancellationToken);
         }
     }
 
-    private async Task CollectUntaggedAsync(OperationRun run, DateTimeOffset pushedBefore, CollectionCounts counts, CancellationToken cancellationToken)
+    private async Task CollectUntaggedAsync(
+        OperationRun run,
+        DateTimeOffset pushedBefore,
+        CollectionCounts counts,
+        CancellationToken cancellationToken)
     {
-        await foreach (var repository in grains.GetGrain<ICatalogGrain>(0).AllAsync(cancellationToken))
+        await foreach (var repository in grains.GetGrain<ICatalogGrain>(0).ListAllAsync(cancellationToken))
         {
             await collector.CollectUntaggedAsync(repository, pushedBefore, counts, cancellationToken);
             await run.ReportAsync();
         }
     }
+
+    private Task CollectRepositoriesAsync(
+        string[] schedules,
+        TimeSpan? grace,
+        CollectionCounts counts,
+        CancellationToken cancellationToken) =>
+        grace is null
+            ? collector.CollectRepositoriesAsync(schedules, counts, cancellationToken)
+            : collector.CollectAllRepositoriesAsync(schedules, grace, counts, cancellationToken);
 
     private static void Publish(OperationRun run, CollectionCounts counts, IReadOnlyDictionary<string, long> before)
     {

@@ -1,20 +1,27 @@
 namespace Granary.Grains.GarbageCollection;
 
-/// <summary>Settings of the section <c>collection</c>: what counts as garbage.</summary>
+/// <summary>Settings of the section <c>collection</c>: what the collection of garbage removes, and when.</summary>
 public sealed record CollectionOptions
 {
-    /// <summary>How often the server looks for what is due to be collected. Looking costs little; what is not due is not read.</summary>
+    /// <summary>
+    /// How often the sweep processes what is due. A sweep reads only rows that are due, so a short interval costs little.
+    /// </summary>
     public TimeSpan Interval { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>Whether referrers (signatures, attestations) of a manifest that was deleted go too, unless they are tagged or the manifest is pushed again within lifetimes.linkGrace.</summary>
+    /// <summary>
+    /// Whether the referrers (signatures, attestations) of a deleted manifest are removed too. Tagged referrers stay. All stay if the
+    /// manifest is pushed again within lifetimes.linkGrace.
+    /// </summary>
     public bool Referrers { get; set; } = true;
 
-    /// <summary>Whether repositories that have nothing left leave the catalog.</summary>
+    /// <summary>Whether repositories without manifests and blobs are removed from the catalog.</summary>
     public bool RemoveEmpty { get; set; } = true;
 
-    /// <summary>Whether manifests go, once a day, to which no tag leads, directly or through indexes and subjects.</summary>
+    /// <summary>
+    /// Delete untagged manifests once a day: those that no tag reaches, directly, through indexes, or through their subjects.
+    /// </summary>
     public bool Untagged { get; set; }
 
-    /// <summary>How old such a manifest has to be, counted from its push.</summary>
+    /// <summary>How long after its push an untagged manifest is deleted.</summary>
     public TimeSpan UntaggedAge { get; set; } = TimeSpan.FromDays(7);
 }

@@ -5,21 +5,23 @@ using Granary.Protocol;
 
 namespace Granary.Grains.GarbageCollection;
 
-/// <summary>Walks through what grains list by pages.</summary>
+/// <summary>Enumerates the lists that grains return by pages.</summary>
 internal static class PagedLists
 {
-    private const int RepositoriesOfAPage = 500;
+    private const int RepositoryPageSize = 500;
 
-    // Each of them is looked at before the next page is asked for.
-    private const int BlobsOfAPage = 100;
+    // A scrub reads the bytes of a whole page before it asks for the next one.
+    private const int BlobPageSize = 100;
 
-    /// <summary>All repositories.</summary>
-    public static async IAsyncEnumerable<RepositoryName> AllAsync(this ICatalogGrain catalog, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>Enumerates all repositories.</summary>
+    public static async IAsyncEnumerable<RepositoryName> ListAllAsync(
+        this ICatalogGrain catalog,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         string? after = null;
         while (true)
         {
-            var page = await catalog.List(after, RepositoriesOfAPage, cancellationToken);
+            var page = await catalog.List(after, RepositoryPageSize, cancellationToken);
             foreach (var repository in page.Repositories)
             {
                 yield return repository;
@@ -34,13 +36,15 @@ internal static class PagedLists
         }
     }
 
-    /// <summary>All blobs of a shard, by pages.</summary>
-    public static async IAsyncEnumerable<ShardPage> PagesAsync(this IBlobShardGrain shard, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>Enumerates all blobs of a shard, by pages.</summary>
+    public static async IAsyncEnumerable<ShardPage> ListPagesAsync(
+        this IBlobShardGrain shard,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         Digest? after = null;
         do
         {
-            var page = await shard.List(after, BlobsOfAPage, cancellationToken);
+            var page = await shard.List(after, BlobPageSize, cancellationToken);
             yield return page;
             after = page.After;
         }

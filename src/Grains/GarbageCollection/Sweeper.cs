@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 
 namespace Granary.Grains.GarbageCollection;
 
-/// <summary>Collects garbage, always: looks every few minutes at what is due. One in each silo.</summary>
+/// <summary>The sweep: processes every few minutes what is due. Each silo has one.</summary>
 public sealed partial class Sweeper(
     GarbageCollector collector,
     IGrainFactory grains,
@@ -14,54 +14,38 @@ public sealed partial class Sweeper(
     TimeProvider time,
     ILogger<Sweeper> logger) : BackgroundService
 {
-    /// <summary>Does everything that is due now. What fails does not stop the rest.</summary>
-    /// <returns>How much that was.</returns>
-    /// <exception cref="AggregateException">Some of it failed, and is due again next time.</exception>
+    /// <summary>Processes everything that is due now. A failed step does not stop the others.</summary>
+    /// <returns>What the sweep has removed.</returns>
+    /// <exception cref="AggregateException">Some steps failed. They are due again at the next sweep.</exception>
     public async Task<CollectionCounts> SweepAsync(CancellationToken cancellationToken)
     {
         var counts = new CollectionCounts();
-        var failures = new List<Exception>();
-        await TryAsync(() => collector.CollectUploadsAsync([.. ScheduleKeys.Uploads], counts, cancellationToken));
-        await TryAsync(() => collector.CollectRepositoriesAsync([.. ScheduleKeys.Repositories], counts, cancellationToken));
-        await TryAsync(() => collector.CollectCatalogAsync(cancellationToken));
-        await TryAsync(() => collector.CollectShardsAsync(Enumerable.Range(0, GarbageCollector.ShardCount), grace: null, counts, cancellationToken));
+        var failures = new DeferredFailures(cancellationToken);
+        foreach (var stage in Stages(counts, cancellationToken))
+        {
+            await failures.TryAsync(stage);
+        }
 
-        if (counts.IsWorthTelling)
+        if (counts.HasRemovals)
         {
             LogSwept(logger, OperationResults.Text(OperationKind.Collection, counts.ByName));
         }
 
-        return failures.Count == 0 ? counts : throw new AggregateException(failures);
-
-        async Task TryAsync(Func<Task> step)
-        {
-            try
-            {
-                await step();
-            }
-            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
-            {
-                failures.Add(e);
-            }
-        }
+        failures.ThrowAll();
+        return counts;
     }
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        // Servers that were started together shall not sweep together.
+        // The interval varies by a tenth, so that servers that started together do not sweep together.
         using var timer = new PeriodicTimer(options.Value.Interval * (0.9 + (Random.Shared.NextDouble() / 5)), time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
             try
             {
                 await SweepAsync(stoppingToken);
-                if (options.Value.Untagged)
-                {
-                    // It walks through all manifests: once a day, by one of all servers.
-                    var request = new OperationRequest { Kind = OperationKind.Collection, UntaggedAge = options.Value.UntaggedAge, AtMostEvery = TimeSpan.FromDays(1) };
-                    await grains.GetGrain<IOperationsGrain>(0).Start(request, stoppingToken);
-                }
+                await CollectUntaggedDailyAsync(stoppingToken);
             }
             catch (AggregateException e) when (!stoppingToken.IsCancellationRequested)
             {
@@ -74,12 +58,37 @@ public sealed partial class Sweeper(
         }
     }
 
+    private IEnumerable<Func<Task>> Stages(CollectionCounts counts, CancellationToken cancellationToken) =>
+    [
+        () => collector.CollectUploadsAsync([.. ScheduleKeys.Uploads], counts, cancellationToken),
+        () => collector.CollectRepositoriesAsync([.. ScheduleKeys.Repositories], counts, cancellationToken),
+        () => collector.CollectCatalogAsync(cancellationToken),
+        () => collector.CollectShardsAsync(Enumerable.Range(0, GarbageCollector.ShardCount), grace: null, counts, cancellationToken),
+    ];
+
+    // An operation, because it walks through all manifests: one server of the cluster runs it, once a day.
+    private async Task CollectUntaggedDailyAsync(CancellationToken cancellationToken)
+    {
+        if (!options.Value.Untagged)
+        {
+            return;
+        }
+
+        var request = new OperationRequest
+        {
+            Kind = OperationKind.Collection,
+            UntaggedAge = options.Value.UntaggedAge,
+            AtMostEvery = TimeSpan.FromDays(1),
+        };
+        await grains.GetGrain<IOperationsGrain>(0).Start(request, cancellationToken);
+    }
+
     [LoggerMessage(1201, LogLevel.Information, "The sweep removed {Results}")]
     private static partial void LogSwept(ILogger logger, string results);
 
-    [LoggerMessage(1203, LogLevel.Warning, "{Count} steps of the collection of garbage failed and are done again next time; the first one: {Reason}")]
+    [LoggerMessage(1203, LogLevel.Warning, "{Count} stages of the sweep failed. The next sweep repeats them. The first failure: {Reason}")]
     private static partial void LogPartly(ILogger logger, int count, string reason);
 
-    [LoggerMessage(1202, LogLevel.Warning, "The collection of garbage did not get to its end and goes on next time: {Reason}")]
+    [LoggerMessage(1202, LogLevel.Warning, "The sweep failed before its end. The next sweep continues: {Reason}")]
     private static partial void LogFailed(ILogger logger, string reason);
 }

@@ -7,7 +7,7 @@ namespace Granary.Grains.Repositories;
 
 /// <inheritdoc cref="IPullCache"/>
 /// <remarks>One for all repositories of a silo, so that what is pulled most has the memory. An answer that is over stays until it is pushed out or replaced.</remarks>
-internal sealed class PullCache(ClientActivity clients, TimeProvider time) : IPullCache, IDisposable
+internal sealed class PullCache(TimeProvider time) : IPullCache, IDisposable
 {
     // Some thousand manifests or places of layers.
     private const int MaxBytes = 3 * 1024 * 1024;
@@ -28,7 +28,6 @@ internal sealed class PullCache(ClientActivity clients, TimeProvider time) : IPu
     {
         if (_answers.TryGetValue(question, out var kept) && kept is Kept<T> { Answer: { } good } found && !found.ReadValidity.IsOver && time.GetUtcNow() < found.Until)
         {
-            clients.Note();
             answer = good;
             return true;
         }

@@ -17,7 +17,6 @@ internal sealed class RepositoryGrain(
     IPartitionStore store,
     IOptions<LifetimeOptions> lifetimeOptions,
     IOptions<CollectionOptions> collectionOptions,
-    ClientActivity clients,
     PullCache answers,
     TimeProvider time,
     ILogger<RepositoryGrain> logger) : PartitionGrain(store, logger), IRepositoryGrain, IRepositoryMaintenanceGrain
@@ -74,7 +73,6 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<BlobContent?> FindBlob(Digest digest, CancellationToken cancellationToken)
     {
-        clients.Note();
         var moment = Rows.Validity;
         var (link, content) = await Rows.ReadAsync(
             [RepositoryRows.Link(digest), RepositoryRows.Bytes(digest)],
@@ -92,7 +90,6 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<long?> FindBlobSize(Digest digest, CancellationToken cancellationToken)
     {
-        clients.Note();
         var moment = Rows.Validity;
         var link = await FindLink(digest, cancellationToken);
         if (!await Keep(digest, link, cancellationToken))
@@ -107,21 +104,18 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public Task<LinkAnswer> LinkBlob(Digest digest, BlobContent content, DateTimeOffset deadline, CancellationToken cancellationToken)
     {
-        clients.Note();
         return Link(digest, content, deadline, cancellationToken);
     }
 
     /// <inheritdoc/>
     public Task<LinkAnswer> MountBlob(Digest digest, CancellationToken cancellationToken)
     {
-        clients.Note();
         return Link(digest, content: null, deadline: default, cancellationToken);
     }
 
     /// <inheritdoc/>
     public async Task<DeleteBlobAnswer> DeleteBlob(Digest digest, bool evenIfUsed, CancellationToken cancellationToken)
     {
-        clients.Note();
         var answer = await Rows.DecideAsync(
             [RepositoryRows.Link(digest)],
             rows =>
@@ -146,7 +140,6 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<PutManifestAnswer> PutManifest(PutManifest command, CancellationToken cancellationToken)
     {
-        clients.Note();
         var timestamp = NextTimestamp();
         var needs = ManifestRules.Needs(command);
         PendingRegistration? entered = null;
@@ -187,7 +180,6 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<FoundManifest?> FindManifest(Digest digest, bool withBody, CancellationToken cancellationToken)
     {
-        clients.Note();
         var moment = Rows.Validity;
         var found = await Rows.ReadAsync([RepositoryRows.Manifest(digest)], rows => ManifestRules.Find(rows, digest, withBody), cancellationToken);
         Remember(moment, PullCacheKey.Manifest(_name, digest, withBody), found);
@@ -197,7 +189,6 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<FoundManifest?> FindTagged(Tag tag, bool withBody, CancellationToken cancellationToken)
     {
-        clients.Note();
         var moment = Rows.Validity;
         var found = await Rows.ReadAsync(
             [RepositoryRows.Tag(tag)],
@@ -210,7 +201,6 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<bool> DeleteManifest(Digest digest, CancellationToken cancellationToken)
     {
-        clients.Note();
         var needs = await Rows.ReadAsync([RepositoryRows.Manifest(digest)], rows => ManifestRules.DeletionNeeds(rows, digest), cancellationToken);
         var timestamp = NextTimestamp();
         return needs is not null
@@ -220,7 +210,6 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public Task<bool> Untag(Tag tag, CancellationToken cancellationToken)
     {
-        clients.Note();
         var timestamp = NextTimestamp();
         return Rows.DecideAsync([RepositoryRows.Tag(tag)], rows => TagRules.Remove(rows, tag, timestamp), cancellationToken);
     }
@@ -228,7 +217,6 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<TagPage?> ListTags(string? after, int limit, CancellationToken cancellationToken)
     {
-        clients.Note();
         if (!await Rows.ReadAsync([RepositoryRows.Meta], rows => rows.Has(RepositoryRows.Meta), cancellationToken))
         {
             return null;
@@ -242,7 +230,6 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<ReferrerPage> ListReferrers(Digest subject, string? artifactType, Digest? after, CancellationToken cancellationToken)
     {
-        clients.Note();
         var referrers = new List<Referrer>();
         var bytes = 0L;
         Referrer? before = null;

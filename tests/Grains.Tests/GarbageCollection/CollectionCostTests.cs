@@ -7,7 +7,7 @@ using Granary.Testing;
 
 namespace Granary.Grains.Tests.GarbageCollection;
 
-/// <summary>What a collection does once for many things, what it leaves alone, and when it gives way to clients.</summary>
+/// <summary>What a collection costs: commits, activations, and rests while clients send requests.</summary>
 public sealed class CollectionCostTests : CollectionTest
 {
     [Fact]
@@ -24,7 +24,7 @@ public sealed class CollectionCostTests : CollectionTest
     }
 
     [Fact]
-    public async Task A_shard_that_fails_keeps_its_references_and_no_other_does()
+    public async Task A_shard_that_fails_keeps_its_references_and_the_others_release_theirs()
     {
         await GrainCluster.LinkAsync(Cluster.Repository("app"), Bytes("one"));
         await GrainCluster.LinkAsync(Cluster.Repository("app"), Bytes("two"));
@@ -44,7 +44,7 @@ public sealed class CollectionCostTests : CollectionTest
     }
 
     [Fact]
-    public async Task A_repository_whose_blobs_are_all_used_is_not_woken()
+    public async Task A_repository_whose_blobs_are_all_used_is_not_activated()
     {
         await LinkAsync("used", "blob");
         await PutAsync("used", "m", "blob");
@@ -54,11 +54,12 @@ public sealed class CollectionCostTests : CollectionTest
         await Cluster.Repository("deleted").DeleteManifest(manifest, default);
         await Cluster.Repository("empty").DeleteManifest(await PutAsync("empty", "m"), default);
 
-        Assert.Equal<IEnumerable<bool>>([false, true, true, true, true], await AreCollectableAsync("used", "unused", "deleted", "empty", "never"));
+        var answers = await AreCollectableAsync("used", "unused", "deleted", "empty", "never");
+        Assert.Equal<IEnumerable<bool>>([false, true, true, true, true], answers);
     }
 
     [Fact]
-    public async Task A_repository_with_a_reference_that_is_not_released_yet_is_woken()
+    public async Task A_repository_with_a_reference_that_is_not_released_yet_is_activated()
     {
         await LinkAsync("app", "used");
         await PutAsync("app", "m", "used");
@@ -74,27 +75,26 @@ public sealed class CollectionCostTests : CollectionTest
     }
 
     [Fact]
-    public async Task It_rests_while_clients_are_there_and_only_then()
+    public async Task A_collection_rests_while_clients_send_requests_and_only_then()
     {
         var time = new CountedTime();
-        var clients = new ClientActivity(time);
-        var rest = new StepRest(clients, time);
-        await rest.DoAsync(StepAsync, default);
+        var throttle = new CollectionThrottle(time);
+        await throttle.RunStepAsync(StepAsync, default);
         Assert.Empty(time.Delays);
 
-        clients.Note();
-        await rest.DoAsync(StepAsync, default);
+        throttle.NoteRequest();
+        await throttle.RunStepAsync(StepAsync, default);
         Assert.Equal([TimeSpan.FromMilliseconds(20)], time.Delays);
 
-        // Short steps rest together.
-        await rest.DoAsync(ShortStepAsync, default);
-        await rest.DoAsync(ShortStepAsync, default);
+        // Short steps share one rest.
+        await throttle.RunStepAsync(ShortStepAsync, default);
+        await throttle.RunStepAsync(ShortStepAsync, default);
         Assert.Single(time.Delays);
-        await rest.DoAsync(ShortStepAsync, default);
+        await throttle.RunStepAsync(ShortStepAsync, default);
         Assert.Equal(TimeSpan.FromMilliseconds(6), time.Delays[^1]);
 
         time.Advance(TimeSpan.FromSeconds(2));
-        await rest.DoAsync(StepAsync, default);
+        await throttle.RunStepAsync(StepAsync, default);
         Assert.Equal(2, time.Delays.Count);
 
         Task<bool> StepAsync() => Work(20);
@@ -110,7 +110,8 @@ public sealed class CollectionCostTests : CollectionTest
 
     private static string Shard(string content) => $"blobs/{Commands.DigestOf(content).FirstByte:x2}";
 
-    private Task<LinkAnswer> LinkAsync(string repository, string content) => GrainCluster.LinkAsync(Cluster.Repository(repository), Bytes(content));
+    private Task<LinkAnswer> LinkAsync(string repository, string content) =>
+        GrainCluster.LinkAsync(Cluster.Repository(repository), Bytes(content));
 
     private async Task<Digest> PutAsync(string repository, string manifest, params string[] blobs)
     {
@@ -121,7 +122,8 @@ public sealed class CollectionCostTests : CollectionTest
 
     private async Task<string[]> LinkInOneShardAsync(int count)
     {
-        string[] contents = [.. Enumerable.Range(0, 256 * 20).Select(i => $"content {i}").GroupBy(Shard).First(group => group.Count() >= count).Take(count)];
+        var byShard = Enumerable.Range(0, 256 * 20).Select(i => $"content {i}").GroupBy(Shard);
+        string[] contents = [.. byShard.First(group => group.Count() >= count).Take(count)];
         foreach (var content in contents)
         {
             await LinkAsync("app", content);
@@ -136,7 +138,7 @@ public sealed class CollectionCostTests : CollectionTest
     private Task<bool[]> AreCollectableAsync(params string[] repositories) =>
         Cluster.Grains.GetGrain<IRepositoryProbeGrain>(0).AreCollectable(Array.ConvertAll(repositories, RepositoryName.Parse), default);
 
-    /// <summary>A clock that stands still unless it is moved, and whose timers are over at once.</summary>
+    /// <summary>A clock that only the test moves. Its timers end at once.</summary>
     private sealed class CountedTime : TimeProvider
     {
         private long _now = 1;

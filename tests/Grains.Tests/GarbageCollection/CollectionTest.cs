@@ -8,7 +8,7 @@ using Microsoft.Extensions.Options;
 
 namespace Granary.Grains.Tests.GarbageCollection;
 
-/// <summary>A silo whose objects are real files, and what collects them.</summary>
+/// <summary>A silo whose objects are real files, with a collector and a sweeper.</summary>
 public abstract class CollectionTest : GrainTest, IDisposable
 {
     private readonly TemporaryDirectory _directory = new();
@@ -19,7 +19,7 @@ public abstract class CollectionTest : GrainTest, IDisposable
 
     protected FileSystemBlobStore Blobs { get; }
 
-    private protected GarbageCollector Collector => new(Cluster.Grains, Blobs, Time);
+    private protected GarbageCollector Collector => CollectorOf(Cluster);
 
     public void Dispose()
     {
@@ -29,14 +29,18 @@ public abstract class CollectionTest : GrainTest, IDisposable
 
     private protected Sweeper Sweeper(GrainCluster? cluster = null)
     {
-        var grains = (cluster ?? Cluster).Grains;
-        return new Sweeper(new GarbageCollector(grains, Blobs, Time), grains, Options.Create(Collection), Time, NullLogger<Sweeper>.Instance);
+        cluster ??= Cluster;
+        return new Sweeper(
+            CollectorOf(cluster), cluster.Grains, Options.Create(Collection), Time, NullLogger<Sweeper>.Instance);
     }
 
-    /// <summary>What a collection would do now.</summary>
-    private protected async Task<CollectionForecast> ForecastAsync(TimeSpan? grace, DateTimeOffset? pushedBefore = null, int room = CollectionForecast.DefaultRoom)
+    /// <summary>Counts what a collection would remove now.</summary>
+    private protected async Task<CollectionForecast> ForecastAsync(
+        TimeSpan? grace,
+        DateTimeOffset? pushedBefore = null,
+        int maxDigests = CollectionForecast.DefaultMaxDigests)
     {
-        var forecast = new CollectionForecast(Store, Cluster.Grains, Lifetimes, Collection, Time, grace, pushedBefore) { Room = room };
+        var forecast = new CollectionForecast(Store, Cluster.Grains, Lifetimes, Collection, Time, grace, pushedBefore, maxDigests);
         await forecast.CountUploadsAsync(default);
         if (pushedBefore is not null)
         {
@@ -44,11 +48,7 @@ public abstract class CollectionTest : GrainTest, IDisposable
         }
 
         await forecast.CountRepositoriesAsync(ScheduleKeys.Repositories, () => Task.CompletedTask, default);
-        for (var shard = 0; shard < GarbageCollector.ShardCount; shard++)
-        {
-            await forecast.CountShardAsync(shard, default);
-        }
-
+        await forecast.CountShardsAsync(Enumerable.Range(0, GarbageCollector.ShardCount), default);
         return forecast;
     }
 
@@ -57,4 +57,6 @@ public abstract class CollectionTest : GrainTest, IDisposable
         Time.Advance(later);
         return await Sweeper().SweepAsync(default);
     }
+
+    private GarbageCollector CollectorOf(GrainCluster cluster) => new(cluster.Grains, Blobs, Time, new CollectionThrottle(Time));
 }

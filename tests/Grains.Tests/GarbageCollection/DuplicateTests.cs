@@ -13,7 +13,9 @@ using Granary.Testing;
 
 namespace Granary.Grains.Tests.GarbageCollection;
 
-/// <summary>Content that was pushed although the registry has it: the second object goes soon, and only by Renounce (rule 8).</summary>
+/// <summary>
+/// Content that the registry has already: only Renounce deletes the second object, soon after the push (rule <c>own</c>).
+/// </summary>
 public sealed class DuplicateTests : CollectionTest
 {
     private const string Content = "same";
@@ -21,7 +23,7 @@ public sealed class DuplicateTests : CollectionTest
     private static readonly Digest Blob = Commands.DigestOf(Content);
 
     [Fact]
-    public async Task The_object_of_a_second_uploader_goes_with_the_next_sweep_and_its_session_stays_until_its_id_is_too_old()
+    public async Task The_next_sweep_deletes_the_object_of_a_second_uploader_and_its_session_stays_until_its_id_is_too_old()
     {
         var first = await PushAsync("one", "first");
         var second = await PushAsync("two", "second");
@@ -47,13 +49,13 @@ public sealed class DuplicateTests : CollectionTest
     }
 
     [Fact]
-    public async Task An_object_that_counts_after_all_stays_whatever_its_session_says()
+    public async Task An_object_that_became_the_blob_after_all_stays_although_its_session_is_marked()
     {
         await PushAsync("one", "first");
         var second = await PushAsync("two", "second");
         await Session("second").Orphan(default);
 
-        // The first one's blob goes, and then a copy of the second one's call arrives that was under way all the time.
+        // The first blob is collected. Then a delayed copy of the second uploader's call arrives.
         foreach (var name in (string[])["one", "two"])
         {
             await Cluster.Repository(name).DeleteBlob(Blob, evenIfUsed: false, default);
@@ -61,7 +63,7 @@ public sealed class DuplicateTests : CollectionTest
         }
 
         await Collector.CollectShardsAsync([Blob.FirstByte], TimeSpan.Zero, new CollectionCounts(), default);
-        Assert.Equal(LinkAnswer.Linked, await Cluster.Repository("two").LinkBlob(Blob, second.Upload.Content, second.Upload.Deadline, default));
+        Assert.Equal(LinkAnswer.Linked, await LinkAsync("two", second.Upload));
 
         await SweepAfterAsync(TimeSpan.Zero);
 
@@ -79,11 +81,11 @@ public sealed class DuplicateTests : CollectionTest
         await SweepAfterAsync(TimeSpan.Zero);
 
         await Cluster.Repository("two").DeleteBlob(Blob, evenIfUsed: false, default);
-        Assert.Equal(LinkAnswer.Expired, await Cluster.Repository("two").LinkBlob(Blob, second.Upload.Content, second.Upload.Deadline, default));
+        Assert.Equal(LinkAnswer.Expired, await LinkAsync("two", second.Upload));
     }
 
     [Fact]
-    public async Task A_session_whose_own_object_counts_cannot_lose_it_by_being_marked()
+    public async Task A_session_whose_object_is_the_blob_keeps_it_although_it_is_marked()
     {
         var pushed = await PushAsync("one", "first");
         Assert.Equal(LinkAnswer.Linked, pushed.Answer);
@@ -94,7 +96,7 @@ public sealed class DuplicateTests : CollectionTest
         Assert.True(await ExistsAsync(pushed.Object));
     }
 
-    /// <summary>Whichever commit fails, before or after it is done: in the end the duplicate is gone and the blob is not.</summary>
+    /// <summary>Any commit may fail, before or after it took effect. The next sweep deletes the duplicate, and the blob stays.</summary>
     [Theory]
     [InlineData("upload/", CommitFault.Before)]
     [InlineData("upload/", CommitFault.After)]
@@ -102,7 +104,7 @@ public sealed class DuplicateTests : CollectionTest
     [InlineData("schedule/uploads", CommitFault.After)]
     [InlineData("blobs/", CommitFault.Before)]
     [InlineData("blobs/", CommitFault.After)]
-    public async Task A_commit_that_fails_under_it_only_puts_it_off(string partition, CommitFault fault)
+    public async Task A_commit_that_fails_only_delays_the_deletion_of_the_duplicate(string partition, CommitFault fault)
     {
         var first = await PushAsync("one", "first");
         var second = await PushAsync("two", "second");
@@ -131,7 +133,7 @@ public sealed class DuplicateTests : CollectionTest
     {
         var (id, issued) = (ObjectId.FromRandom(new byte[16]), Time.GetUtcNow());
 
-        // As release 0.1 wrote it: version 1, and the states that there were.
+        // As release 0.1 wrote it: version 1, with the states of that release.
         var row = new RowWriter(1, 256).Number(1).Text(id.Value).Number(3).Flag(false).Number(4).Number(0)
             .Time(issued).Time(issued).Text(Blob.Value).Time(issued + TimeSpan.FromHours(1)).ToValue();
         var partition = UploadRows.Partition("old");
@@ -150,7 +152,7 @@ public sealed class DuplicateTests : CollectionTest
         }
         catch (Exception e) when (e is Granary.Grains.Interfaces.PartitionUnavailableException or AggregateException)
         {
-            // It is what the test wants.
+            // The test has caused this fault.
         }
     }
 
@@ -158,7 +160,8 @@ public sealed class DuplicateTests : CollectionTest
 
     private Task<UploadStatus> StatusAsync(string id) => Cluster.Grains.GetGrain<IUploadStatusGrain>(0).Find(id, default);
 
-    private async Task<SessionRow> RowAsync(string id) => SessionRow.Decode((await Rows.GetAsync(UploadRows.Partition(id), [UploadRows.Session], default))[0]!.Value);
+    private async Task<SessionRow> RowAsync(string id) =>
+        SessionRow.Decode((await Rows.GetAsync(UploadRows.Partition(id), [UploadRows.Session], default))[0]!.Value);
 
     private async Task<bool> ExistsAsync(ObjectId id)
     {
@@ -177,10 +180,11 @@ public sealed class DuplicateTests : CollectionTest
         return keys;
     }
 
-    /// <summary>Pushes the content to a repository that a manifest then pins it in, as the gateway does up to the answer of the repository.</summary>
+    /// <summary>Pushes the content to a repository as the gateway does, up to the repository's answer.</summary>
     private async Task<(ObjectId Object, SealedUpload Upload, LinkAnswer Answer)> PushAsync(string repository, string id)
     {
-        var begun = Assert.IsType<UploadBegun>(await Session(id).Begin(new BeginUpload(Time.GetUtcNow(), 0, DigestAlgorithm.Sha256), default));
+        var begin = new BeginUpload(Time.GetUtcNow(), 0, DigestAlgorithm.Sha256);
+        var begun = Assert.IsType<UploadBegun>(await Session(id).Begin(begin, default));
         await using (var writer = await Blobs.OpenWriterAsync(begun.Object, begun.Epoch, 0, default))
         {
             await writer!.WriteAsync(Bytes(Content), default);
@@ -189,6 +193,9 @@ public sealed class DuplicateTests : CollectionTest
 
         var upload = await Session(id).Seal(begun.Epoch, Blob, Content.Length, default);
         await Blobs.SealAsync(begun.Object, Blob, default);
-        return (begun.Object, upload!, await Cluster.Repository(repository).LinkBlob(Blob, upload!.Content, upload.Deadline, default));
+        return (begun.Object, upload!, await LinkAsync(repository, upload!));
     }
+
+    private Task<LinkAnswer> LinkAsync(string repository, SealedUpload upload) =>
+        Cluster.Repository(repository).LinkBlob(Blob, upload.Content, upload.Deadline, default);
 }

@@ -10,13 +10,13 @@ using Granary.Testing;
 
 namespace Granary.Grains.Tests.GarbageCollection;
 
-/// <summary>What becomes of collections when things go wrong: two at once, clocks that jump, commits that fail, silos that die.</summary>
+/// <summary>Collections that run at once, and collections during faults: clocks jump, commits fail, silos die.</summary>
 public sealed class FaultTests : CollectionTest
 {
     private IRepositoryGrain Repository => Cluster.Repository("app");
 
     [Fact]
-    public async Task Four_collections_at_once_collect_what_one_would()
+    public async Task Four_collections_at_once_remove_what_one_would_remove()
     {
         var (kept, gone) = (new List<byte[]>(), new List<byte[]>());
         for (var i = 0; i < 100; i++)
@@ -45,13 +45,13 @@ public sealed class FaultTests : CollectionTest
     }
 
     [Fact]
-    public async Task A_clock_that_jumps_takes_no_manifest_anything_and_a_collection_that_is_asked_for_finds_the_rest()
+    public async Task A_clock_that_jumps_removes_no_used_blob_and_a_later_collection_removes_the_unused_ones()
     {
         var (used, unused) = (Bytes("used"), Bytes("unused"));
         await GrainCluster.LinkAsync(Repository, used);
         await Repository.PutManifest(Commands.Put("m", ["v1"], blobs: [Digest(used)]), default);
 
-        // Ten years ahead and back: whoever was to be looked at then will be in ten years.
+        // The clock jumps ten years ahead and back. Entries of the time between are due in ten years.
         Time.Advance(TimeSpan.FromDays(3650));
         await Sweeper().SweepAsync(default);
         await GrainCluster.LinkAsync(Repository, Bytes("of the future"));
@@ -59,7 +59,7 @@ public sealed class FaultTests : CollectionTest
         await Sweeper().SweepAsync(default);
         await GrainCluster.LinkAsync(Repository, unused);
 
-        // A year back, as if a battery was empty.
+        // The clock jumps a year back, as with an empty battery.
         Time.Advance(-TimeSpan.FromDays(365));
         await Sweeper().SweepAsync(default);
         Assert.NotNull(await Repository.FindBlobSize(Digest(used), default));
@@ -75,7 +75,7 @@ public sealed class FaultTests : CollectionTest
     }
 
     [Fact]
-    public async Task A_sweep_does_what_it_can_while_a_partition_fails_and_the_rest_next_time()
+    public async Task A_sweep_passes_a_partition_that_fails_and_the_next_sweep_processes_it()
     {
         var store = new FaultyPartitionStore(new MemoryPartitionStore());
         await using var cluster = await GrainCluster.StartAsync(store, time: Time);
@@ -99,7 +99,8 @@ public sealed class FaultTests : CollectionTest
             var count = 0;
             for (var i = 0; i < contents.Count; i++)
             {
-                count += (await cluster.Grains.GetGrain<IRepositoryMaintenanceGrain>($"app{i % 4}").ListLinks(after: null, limit: 100, default)).Count(link => link.Digest == Digest(contents[i]));
+                var links = await cluster.Maintenance($"app{i % 4}").ListLinks(after: null, limit: 100, default);
+                count += links.Count(link => link.Digest == Digest(contents[i]));
             }
 
             return count;
@@ -107,7 +108,7 @@ public sealed class FaultTests : CollectionTest
     }
 
     [Fact]
-    public async Task A_collection_goes_on_where_it_was_when_silos_die_under_it()
+    public async Task A_collection_continues_when_silos_die_during_it()
     {
         var store = new MemoryPartitionStore();
         await using var cluster = await GrainCluster.StartAsync(store, silos: 3, time: Time);
@@ -141,7 +142,8 @@ public sealed class FaultTests : CollectionTest
         for (var shard = 0; shard < 256; shard++)
         {
             var number = shard;
-            var page = await GrainCluster.PersistAsync(() => cluster.Grains.GetGrain<IBlobShardGrain>(number).List(after: null, 1000, default));
+            var page = await GrainCluster.PersistAsync(
+                () => cluster.Grains.GetGrain<IBlobShardGrain>(number).List(after: null, 1000, default));
             left.AddRange(page.Blobs.Select(blob => blob.Digest));
         }
 
@@ -150,7 +152,7 @@ public sealed class FaultTests : CollectionTest
 
     private IBlobShardGrain ShardOf(byte[] content) => Cluster.Grains.GetGrain<IBlobShardGrain>(Digest(content).FirstByte);
 
-    /// <summary>Sweeps until one gets to its end: calls to a silo that has just died fail.</summary>
+    /// <summary>Sweeps until a sweep succeeds: calls to a silo that has just died fail.</summary>
     private async Task SweepThroughAsync(GrainCluster cluster)
     {
         using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(20));

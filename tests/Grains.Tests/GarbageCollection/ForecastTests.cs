@@ -7,11 +7,12 @@ using Granary.Grains.Operations;
 using Granary.Grains.Tests.Cluster;
 using Granary.Protocol;
 using Granary.Storage.Blobs;
+using Granary.Testing;
 using Microsoft.Extensions.Options;
 
 namespace Granary.Grains.Tests.GarbageCollection;
 
-/// <summary>A dry run counts what the run with the same options then does.</summary>
+/// <summary>A dry run counts what a collection with the same options then removes.</summary>
 public sealed class ForecastTests : CollectionTest
 {
     private static readonly string[] Counted = ["manifests", "unlinked", "blobs", "bytes", "objects", "uploads"];
@@ -21,14 +22,15 @@ public sealed class ForecastTests : CollectionTest
     private IRepositoryGrain Repository => Cluster.Repository("app");
 
     /// <summary>
-    /// Registries that grow, change and age at random, and are collected with random options every now and then. What a dry run says is equal to what the run does, or less where it says so.
+    /// A registry that grows, changes and ages at random, and collections with random options. A dry run counts what the collection then
+    /// removes, or less where it says "at least".
     /// </summary>
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(4)]
-    public async Task A_dry_run_of_a_random_registry_counts_what_the_run_does(int seed)
+    public async Task A_dry_run_of_a_random_registry_counts_what_the_collection_removes(int seed)
     {
         var random = new Random(seed);
         var manifests = new Dictionary<string, List<Digest>>(StringComparer.Ordinal) { ["app"] = [], ["team/app"] = [], ["other"] = [] };
@@ -37,12 +39,13 @@ public sealed class ForecastTests : CollectionTest
         {
             for (var i = random.Next(30); i >= 0; i--)
             {
-                await DoAnythingAsync(random, manifests);
+                await ActAsync(random, manifests);
             }
 
             foreach (var name in manifests.Keys)
             {
-                // A deletion releases its references a moment later, which would otherwise fall between the dry run and the run.
+                // A deletion releases its references after its answer. This call waits for that, so that it does not happen between the two
+                // runs.
                 await Cluster.Maintenance(name).Exists(default);
             }
 
@@ -61,17 +64,19 @@ public sealed class ForecastTests : CollectionTest
                 var (said, did) = (told.GetValueOrDefault(name), done.GetValueOrDefault(name));
                 Assert.True(
                     said == did || (said < did && told.ContainsKey(OperationResults.AtLeast)),
-                    string.Create(CultureInfo.InvariantCulture, $"Seed {seed}, round {round}, {request}: the dry run said {said} {name}, the run did {did}."));
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"Seed {seed}, round {round}, {request}: the dry run counted {said} {name}, the collection {did}."));
                 total[name] = total.GetValueOrDefault(name) + did;
             }
         }
 
-        Assert.All(Counted, name => Assert.True(total[name] > 0, $"No {name} went: that says nothing."));
+        Assert.All(Counted, name => Assert.True(total[name] > 0, $"No collection had any {name}: the test shows nothing about them."));
         Assert.True(exact > 30, $"Only {exact} of 40 dry runs were exact.");
     }
 
     [Fact]
-    public async Task A_dry_run_counts_children_referrers_and_the_blobs_of_what_would_go()
+    public async Task A_dry_run_counts_children_referrers_and_their_blobs()
     {
         var digests = new List<Digest>();
         foreach (var content in (string[])["one", "two", "three"])
@@ -100,10 +105,10 @@ public sealed class ForecastTests : CollectionTest
     {
         await GrainCluster.LinkAsync(Repository, Bytes("waits"));
         await GrainCluster.LinkAsync(Cluster.Repository("other"), Bytes("waits"));
-        Store.OnCommit = key => key.Value.StartsWith("blobs/", StringComparison.Ordinal) ? Granary.Testing.CommitFault.Before : Granary.Testing.CommitFault.None;
+        Store.OnCommit = key => key.Value.StartsWith("blobs/", StringComparison.Ordinal) ? CommitFault.Before : CommitFault.None;
         await Repository.DeleteBlob(Commands.DigestOf("waits"), evenIfUsed: false, default);
         await Cluster.Maintenance("app").Exists(default);
-        Store.OnCommit = _ => Granary.Testing.CommitFault.None;
+        Store.OnCommit = _ => CommitFault.None;
         Assert.Single(await KeysAsync("repository/app", "out/"));
 
         var told = await ForecastAsync(TimeSpan.Zero);
@@ -114,7 +119,7 @@ public sealed class ForecastTests : CollectionTest
     }
 
     [Fact]
-    public async Task A_dry_run_that_has_no_memory_for_all_of_it_says_at_least()
+    public async Task A_dry_run_without_memory_for_everything_says_at_least()
     {
         for (var i = 0; i < 20; i++)
         {
@@ -125,7 +130,7 @@ public sealed class ForecastTests : CollectionTest
 
         Time.Advance(TimeSpan.FromMinutes(1));
         var all = await ForecastAsync(TimeSpan.Zero, Time.GetUtcNow());
-        var part = await ForecastAsync(TimeSpan.Zero, Time.GetUtcNow(), room: 9);
+        var part = await ForecastAsync(TimeSpan.Zero, Time.GetUtcNow(), maxDigests: 9);
 
         Assert.True(all.IsExact);
         Assert.Equal((20, 20, 20), (all.Counts.ManifestsRemoved, all.Counts.BlobsUnlinked, all.Counts.BlobsCollected));
@@ -135,7 +140,7 @@ public sealed class ForecastTests : CollectionTest
     }
 
     [Fact]
-    public async Task A_dry_run_changes_nothing_and_wakes_nothing()
+    public async Task A_dry_run_commits_nothing()
     {
         await GrainCluster.LinkAsync(Repository, Bytes("unused"));
         await PushAsync("app", "object", "object");
@@ -145,16 +150,17 @@ public sealed class ForecastTests : CollectionTest
         Store.OnCommit = _ =>
         {
             commits++;
-            return Granary.Testing.CommitFault.None;
+            return CommitFault.None;
         };
 
-        var told = await RunAsync(new OperationRequest { Kind = OperationKind.Collection, DryRun = true, Grace = TimeSpan.Zero, UntaggedAge = TimeSpan.Zero });
+        var request = new OperationRequest { Kind = OperationKind.Collection, Grace = TimeSpan.Zero, UntaggedAge = TimeSpan.Zero };
+        var told = await RunAsync(request with { DryRun = true });
 
         Assert.Equal(0, commits);
         Assert.Equal((2, 2), (told["unlinked"], told["objects"]));
     }
 
-    private async Task DoAnythingAsync(Random random, Dictionary<string, List<Digest>> manifests)
+    private async Task ActAsync(Random random, Dictionary<string, List<Digest>> manifests)
     {
         var name = manifests.Keys.ElementAt(random.Next(manifests.Count));
         var repository = Cluster.Repository(name);
@@ -184,16 +190,19 @@ public sealed class ForecastTests : CollectionTest
                 break;
 
             case 5 when known.Count > 1:
-                await TryPutAsync(name, Commands.Index($"index-{random.Next(1000)}", tags, [.. known.OrderBy(_ => random.Next()).Take(2)]), known);
+                Digest[] children = [.. known.OrderBy(_ => random.Next()).Take(2)];
+                await TryPutAsync(name, Commands.Index($"index-{random.Next(1000)}", tags, children), known);
                 break;
 
             case 6 when known.Count > 0:
-                await TryPutAsync(name, Commands.Put($"referrer-{random.Next(1000)}", tags, subject: known[random.Next(known.Count)]), known);
+                var subject = known[random.Next(known.Count)];
+                await TryPutAsync(name, Commands.Put($"referrer-{random.Next(1000)}", tags, subject: subject), known);
                 break;
 
             case 7 when known.Count > 0:
-                // A subject that is an index's child, a referrer of a referrer, a subject in no repository: whatever comes of it.
-                await TryPutAsync(name, Commands.Index($"index-{random.Next(1000)}", tags, [known[random.Next(known.Count)]]) with { Subject = known[random.Next(known.Count)] }, known);
+                // A subject may be an index's child, a referrer, or in another repository.
+                var index = Commands.Index($"index-{random.Next(1000)}", tags, [known[random.Next(known.Count)]]);
+                await TryPutAsync(name, index with { Subject = known[random.Next(known.Count)] }, known);
                 break;
 
             default:
@@ -204,7 +213,8 @@ public sealed class ForecastTests : CollectionTest
 
                 if (random.Next(4) > 0)
                 {
-                    await TryPutAsync(name, Commands.Put($"image-{random.Next(1000)}", tags, blobs: [.. contents.Select(Commands.DigestOf)]), known);
+                    Digest[] blobs = [.. contents.Select(Commands.DigestOf)];
+                    await TryPutAsync(name, Commands.Put($"image-{random.Next(1000)}", tags, blobs: blobs), known);
                 }
 
                 break;
@@ -225,11 +235,19 @@ public sealed class ForecastTests : CollectionTest
         return command.Digest;
     }
 
-    /// <summary>Runs a collection as the worker does; what it has counted.</summary>
+    /// <summary>Runs a collection as the worker does. Returns its counts.</summary>
     private async Task<IReadOnlyDictionary<string, long>> RunAsync(OperationRequest request)
     {
-        var operation = new CollectionOperation(Collector, Store, Cluster.Grains, Options.Create(Lifetimes), Options.Create(Collection), Time);
-        var status = new OperationStatus { Id = "1", Request = request, State = OperationState.Running, Progress = new OperationProgress { Counts = new Dictionary<string, long>(), Findings = [] }, Created = Time.GetUtcNow() };
+        var (lifetimes, options) = (Options.Create(Lifetimes), Options.Create(Collection));
+        var operation = new CollectionOperation(Collector, Store, Cluster.Grains, lifetimes, options, Time);
+        var status = new OperationStatus
+        {
+            Id = "1",
+            Request = request,
+            State = OperationState.Running,
+            Progress = new OperationProgress { Counts = new Dictionary<string, long>(), Findings = [] },
+            Created = Time.GetUtcNow(),
+        };
         var run = new OperationRun(status, _ => Task.CompletedTask, Time);
         await operation.RunAsync(run, default);
         Assert.Empty(run.Progress.Findings);

@@ -2,6 +2,7 @@ using System.Globalization;
 using Granary.Grains.GarbageCollection;
 using Granary.Grains.Interfaces.Catalog;
 using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Tests.Cluster;
 using Granary.Protocol;
 
@@ -13,7 +14,7 @@ public sealed class GarbageTests : CollectionTest
     private IRepositoryGrain Repository => Cluster.Repository("app");
 
     [Fact]
-    public async Task A_repository_with_nothing_left_leaves_the_catalog_and_comes_back_with_a_push()
+    public async Task An_empty_repository_leaves_the_catalog_and_returns_with_a_push()
     {
         var manifest = await PutAsync(Commands.Put("m", ["v1"]));
         Assert.Equal(["app"], await CatalogAsync());
@@ -29,7 +30,7 @@ public sealed class GarbageTests : CollectionTest
     }
 
     [Fact]
-    public async Task A_repository_with_a_blob_left_stays_and_if_so_set_an_empty_one_too()
+    public async Task A_repository_with_a_blob_stays_and_without_removeEmpty_an_empty_one_too()
     {
         await GrainCluster.LinkAsync(Repository, Bytes("blob"));
         var manifest = await PutAsync(Commands.Put("m", ["v1"], blobs: [Commands.DigestOf("blob")]));
@@ -45,9 +46,9 @@ public sealed class GarbageTests : CollectionTest
     }
 
     [Fact]
-    public async Task An_entry_of_the_catalog_whose_repository_never_came_to_be_goes()
+    public async Task A_catalog_entry_without_a_repository_is_removed()
     {
-        // What is left of a push that died after its first step.
+        // A push that died after its first step leaves this entry.
         await Cluster.Grains.GetGrain<ICatalogGrain>(0).Add(RepositoryName.Parse("ghost"), 1, default);
         Assert.Equal(["ghost"], await CatalogAsync());
 
@@ -57,7 +58,7 @@ public sealed class GarbageTests : CollectionTest
     }
 
     [Fact]
-    public async Task A_manifest_with_thousands_of_references_holds_them_all_and_sets_them_all_free()
+    public async Task A_manifest_keeps_thousands_of_blobs_and_its_deletion_releases_them_all()
     {
         string[] contents = [.. Enumerable.Range(0, 3000).Select(i => $"reference {i}")];
         await Parallel.ForEachAsync(contents, async (content, _) => await GrainCluster.LinkAsync(Repository, Bytes(content)));
@@ -77,7 +78,7 @@ public sealed class GarbageTests : CollectionTest
     }
 
     [Fact]
-    public async Task Referrers_go_with_their_subject_and_theirs_with_them()
+    public async Task Referrers_are_removed_after_their_subject_and_their_own_referrers_after_them()
     {
         var image = await PutAsync(Commands.Put("image", ["v1"]));
         var signature = await PutAsync(Commands.Put("signature", [], subject: image));
@@ -85,23 +86,23 @@ public sealed class GarbageTests : CollectionTest
         var tagged = await PutAsync(Commands.Put("tagged", ["sig"], subject: image));
 
         await SweepAfterAsync(TimeSpan.FromDays(30));
-        Assert.True(await IsHereAsync(signature));
+        Assert.True(await ExistsAsync(signature));
 
         await Repository.DeleteManifest(image, default);
         await SweepAfterAsync(Lifetimes.LinkGrace - TimeSpan.FromMinutes(1));
-        Assert.True(await IsHereAsync(signature));
+        Assert.True(await ExistsAsync(signature));
 
         await SweepAfterAsync(TimeSpan.FromMinutes(2));
-        Assert.False(await IsHereAsync(signature));
+        Assert.False(await ExistsAsync(signature));
         await SweepAfterAsync(Lifetimes.LinkGrace + TimeSpan.FromMinutes(1));
-        Assert.False(await IsHereAsync(timestamp));
-        Assert.True(await IsHereAsync(tagged));
+        Assert.False(await ExistsAsync(timestamp));
+        Assert.True(await ExistsAsync(tagged));
         await SweepAfterAsync(Lifetimes.LinkGrace + TimeSpan.FromMinutes(1));
         Assert.Empty(await KeysAsync("repository/app", "due/"));
     }
 
     [Fact]
-    public async Task Referrers_stay_if_their_subject_comes_back_in_time_or_it_is_so_set()
+    public async Task Referrers_stay_if_their_subject_is_pushed_again_in_time_or_the_setting_is_off()
     {
         var put = Commands.Put("image", ["v1"]);
         var image = await PutAsync(put);
@@ -109,16 +110,16 @@ public sealed class GarbageTests : CollectionTest
         await Repository.DeleteManifest(image, default);
         await PutAsync(put);
         await SweepAfterAsync(Lifetimes.LinkGrace * 2);
-        Assert.True(await IsHereAsync(signature));
+        Assert.True(await ExistsAsync(signature));
 
         Collection.Referrers = false;
         await Repository.DeleteManifest(image, default);
         await SweepAfterAsync(Lifetimes.LinkGrace * 2);
-        Assert.True(await IsHereAsync(signature));
+        Assert.True(await ExistsAsync(signature));
     }
 
     [Fact]
-    public async Task Thousands_of_referrers_go_in_steps()
+    public async Task Hundreds_of_referrers_are_removed_in_steps()
     {
         var image = await PutAsync(Commands.Put("image", ["v1"]));
         for (var i = 0; i < 450; i++)
@@ -132,7 +133,7 @@ public sealed class GarbageTests : CollectionTest
     }
 
     [Fact]
-    public async Task Of_untagged_manifests_go_those_that_nothing_leads_to()
+    public async Task Manifests_that_no_tag_reaches_are_removed_and_the_others_stay()
     {
         var child = await PutAsync(Commands.Put("child", []));
         await PutAsync(Commands.Index("index", ["v1"], child));
@@ -147,22 +148,22 @@ public sealed class GarbageTests : CollectionTest
         var young = await PutAsync(Commands.Put("young", []));
 
         Assert.Equal(4, await ForecastUntaggedAsync());
-        Assert.True(await IsHereAsync(overwritten));
+        Assert.True(await ExistsAsync(overwritten));
         Assert.Equal(4, await CollectUntaggedAsync());
 
         foreach (var gone in new[] { deadIndex, deadChild, overwritten, early })
         {
-            Assert.False(await IsHereAsync(gone));
+            Assert.False(await ExistsAsync(gone));
         }
 
         foreach (var kept in new[] { child, signed, young })
         {
-            Assert.True(await IsHereAsync(kept));
+            Assert.True(await ExistsAsync(kept));
         }
     }
 
     [Fact]
-    public async Task A_repository_can_be_removed_as_a_whole()
+    public async Task Clear_removes_a_repository_with_everything_in_it()
     {
         for (var i = 0; i < 30; i++)
         {
@@ -190,7 +191,7 @@ public sealed class GarbageTests : CollectionTest
     }
 
     [Fact]
-    public async Task A_grace_of_zero_takes_what_is_unused_now_and_nothing_else()
+    public async Task A_grace_period_of_zero_removes_unused_blobs_at_once_and_no_others()
     {
         await GrainCluster.LinkAsync(Repository, Bytes("unused"));
         await GrainCluster.LinkAsync(Repository, Bytes("used"));
@@ -209,12 +210,13 @@ public sealed class GarbageTests : CollectionTest
     private async Task<CollectionCounts> CollectNowAsync()
     {
         var counts = new CollectionCounts();
-        await Collector.CollectAllRepositoriesAsync([.. Granary.Grains.Interfaces.Schedules.ScheduleKeys.Repositories], TimeSpan.Zero, counts, default);
+        await Collector.CollectAllRepositoriesAsync([.. ScheduleKeys.Repositories], TimeSpan.Zero, counts, default);
         await Collector.CollectShardsAsync(Enumerable.Range(0, GarbageCollector.ShardCount), TimeSpan.Zero, counts, default);
         return counts;
     }
 
-    private async Task<long> ForecastUntaggedAsync() => (await ForecastAsync(grace: null, Time.GetUtcNow() - TimeSpan.FromDays(7))).Counts.ManifestsRemoved;
+    private async Task<long> ForecastUntaggedAsync() =>
+        (await ForecastAsync(grace: null, Time.GetUtcNow() - TimeSpan.FromDays(7))).Counts.ManifestsRemoved;
 
     private async Task<long> CollectUntaggedAsync()
     {
@@ -229,7 +231,8 @@ public sealed class GarbageTests : CollectionTest
         return command.Digest;
     }
 
-    private async Task<bool> IsHereAsync(Digest manifest) => await Repository.FindManifest(manifest, withBody: false, default) is not null;
+    private async Task<bool> ExistsAsync(Digest manifest) => await Repository.FindManifest(manifest, withBody: false, default) is not null;
 
-    private async Task<string[]> CatalogAsync() => [.. (await Cluster.Grains.GetGrain<ICatalogGrain>(0).List(null, 10, default)).Repositories.Select(name => name.Value)];
+    private async Task<string[]> CatalogAsync() =>
+        [.. (await Cluster.Grains.GetGrain<ICatalogGrain>(0).List(null, 10, default)).Repositories.Select(name => name.Value)];
 }

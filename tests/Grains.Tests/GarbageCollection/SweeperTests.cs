@@ -9,20 +9,20 @@ using Granary.Testing;
 
 namespace Granary.Grains.Tests.GarbageCollection;
 
-/// <summary>What goes, when it goes, and what stays: with real files.</summary>
+/// <summary>What a sweep removes, and when, with real files.</summary>
 public sealed class SweeperTests : CollectionTest
 {
     private int _uploads;
 
     [Fact]
-    public async Task A_blob_that_no_manifest_used_goes_after_the_grace_with_its_file()
+    public async Task An_unused_blob_is_removed_with_its_file_after_the_grace_period()
     {
         var (digest, id) = await PushAsync("app", "unused");
 
         await SweepAfterAsync(Lifetimes.LinkGrace - TimeSpan.FromMinutes(1));
         Assert.NotNull(await Cluster.Repository("app").FindBlobSize(digest, default));
 
-        // That question was a renewal: a client may rely on its answer for another grace.
+        // The question has renewed the link, because a client may rely on the answer for a grace period.
         await SweepAfterAsync(Lifetimes.LinkGrace - TimeSpan.FromMinutes(1));
         Assert.True(await ExistsAsync(id, digest));
         await SweepAfterAsync(TimeSpan.FromMinutes(2));
@@ -38,7 +38,7 @@ public sealed class SweeperTests : CollectionTest
     }
 
     [Fact]
-    public async Task Nothing_is_remembered_for_ever()
+    public async Task No_row_of_a_collected_blob_stays()
     {
         var (digest, _) = await PushAsync("app", "unused");
         for (var day = 0; day < 5; day++)
@@ -55,7 +55,7 @@ public sealed class SweeperTests : CollectionTest
     }
 
     [Fact]
-    public async Task A_blob_that_a_manifest_uses_stays_and_is_asked_about_ever_less_often()
+    public async Task A_used_blob_stays_and_its_leases_become_longer()
     {
         var (digest, id) = await PushAsync("app", "used");
         await Cluster.Repository("app").PutManifest(Commands.Put("m", ["v1"], blobs: [digest]), default);
@@ -71,7 +71,7 @@ public sealed class SweeperTests : CollectionTest
     }
 
     [Fact]
-    public async Task A_small_blob_goes_like_a_large_one()
+    public async Task A_small_blob_is_removed_like_a_large_one()
     {
         var digest = Commands.DigestOf("small");
         await GrainCluster.LinkAsync(Cluster.Repository("app"), Bytes("small"));
@@ -85,7 +85,7 @@ public sealed class SweeperTests : CollectionTest
     }
 
     [Fact]
-    public async Task When_its_manifest_goes_a_blob_goes_a_grace_later()
+    public async Task A_blob_is_removed_a_grace_period_after_its_manifest()
     {
         var (digest, id) = await PushAsync("app", "used");
         var manifest = Commands.Put("m", ["v1"], blobs: [digest]);
@@ -101,7 +101,7 @@ public sealed class SweeperTests : CollectionTest
     }
 
     [Fact]
-    public async Task What_another_repository_uses_stays()
+    public async Task A_blob_that_another_repository_uses_stays()
     {
         var (digest, id) = await PushAsync("one", "shared");
         await Cluster.Repository("two").MountBlob(digest, default);
@@ -132,7 +132,7 @@ public sealed class SweeperTests : CollectionTest
     }
 
     [Fact]
-    public async Task A_reference_whose_caller_died_before_its_link_is_dropped()
+    public async Task A_reference_whose_link_was_never_committed_is_dropped()
     {
         var (digest, id, deadline, _) = await SealAsync("lost");
         var shard = Cluster.Grains.GetGrain<IBlobShardGrain>(digest.FirstByte);
@@ -146,7 +146,7 @@ public sealed class SweeperTests : CollectionTest
     }
 
     [Fact]
-    public async Task The_object_of_a_second_uploader_is_given_up_and_the_blob_stays()
+    public async Task The_object_of_a_second_uploader_is_deleted_and_the_blob_stays()
     {
         var (digest, first) = await PushAsync("one", "same");
         await Cluster.Repository("one").PutManifest(Commands.Put("m", ["v1"], blobs: [digest]), default);
@@ -162,7 +162,7 @@ public sealed class SweeperTests : CollectionTest
     }
 
     [Fact]
-    public async Task An_upload_that_was_never_finished_goes_when_nothing_came_for_long_enough()
+    public async Task An_abandoned_upload_is_removed_when_it_expires()
     {
         var session = Cluster.Grains.GetGrain<IUploadSessionGrain>("slow");
         var begun = await BeginAsync(session);
@@ -186,7 +186,7 @@ public sealed class SweeperTests : CollectionTest
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(4)]
-    public async Task Whatever_manifests_use_has_its_bytes_while_everything_happens_at_once(int seed)
+    public async Task Every_blob_of_a_manifest_has_its_bytes_while_pushes_deletions_sweeps_and_faults_happen_at_once(int seed)
     {
         var random = new Random(seed);
         var failures = new Random(seed + 1000);
@@ -205,7 +205,7 @@ public sealed class SweeperTests : CollectionTest
         await stop.CancelAsync();
         await Task.WhenAll(sweeps);
         Store.OnCommit = _ => CommitFault.None;
-        Assert.True(stored > 50, $"{stored} manifests are too few to mean much.");
+        Assert.True(stored > 50, $"Only {stored} manifests were stored: too few to show anything.");
 
         foreach (var name in new[] { "app0", "app1" })
         {
@@ -218,7 +218,7 @@ public sealed class SweeperTests : CollectionTest
         }
     }
 
-    /// <summary>A client: pushes, mounts and deletes in random order, and looks at what it was promised.</summary>
+    /// <summary>A client that pushes, mounts and deletes in random order. Returns how many manifests it has stored.</summary>
     private async Task<int> ActAsync(string name, Random random)
     {
         var stored = 0;
@@ -231,7 +231,8 @@ public sealed class SweeperTests : CollectionTest
             switch (random.Next(5))
             {
                 case 0:
-                    await GrainCluster.PersistAsync(() => repository.DeleteManifest(Commands.Put(content, [tag], blobs: [digest]).Digest, default));
+                    var manifest = Commands.Put(content, [tag], blobs: [digest]).Digest;
+                    await GrainCluster.PersistAsync(() => repository.DeleteManifest(manifest, default));
                     break;
 
                 case 1:
@@ -242,13 +243,14 @@ public sealed class SweeperTests : CollectionTest
                     var linked = random.Next(2) == 0
                         ? await GrainCluster.PersistAsync(() => repository.MountBlob(digest, default))
                         : await TryPushAsync(name, content);
+                    var put = Commands.Put(content, [tag], blobs: [digest]);
                     if (linked is LinkAnswer.Linked or LinkAnswer.LinkedToOther
-                        && await GrainCluster.PersistAsync(() => repository.PutManifest(Commands.Put(content, [tag], blobs: [digest]), default)) is ManifestStored)
+                        && await GrainCluster.PersistAsync(() => repository.PutManifest(put, default)) is ManifestStored)
                     {
                         stored++;
                     }
 
-                    // Now and then a day passes: graces and leases end, sessions expire.
+                    // Sometimes a day passes: grace periods and leases end, sessions expire.
                     Time.Advance(TimeSpan.FromMinutes(random.Next(20) == 0 ? 1500 : 1));
                     break;
             }
@@ -262,7 +264,8 @@ public sealed class SweeperTests : CollectionTest
         try
         {
             var (digest, id, deadline, session) = await GrainCluster.PersistAsync(() => SealAsync(content));
-            var answer = await GrainCluster.PersistAsync(() => Cluster.Repository(name).LinkBlob(digest, new ObjectContent(id, content.Length), deadline, default));
+            var answer = await GrainCluster.PersistAsync(
+                () => Cluster.Repository(name).LinkBlob(digest, new ObjectContent(id, content.Length), deadline, default));
             if (answer == LinkAnswer.LinkedToOther)
             {
                 await GrainCluster.PersistAsync(() => OrphanAsync(session));
@@ -272,7 +275,7 @@ public sealed class SweeperTests : CollectionTest
         }
         catch (Exception e) when (e is InvalidOperationException or EpochFencedException)
         {
-            // The session was overtaken by a fault or ended by a sweep; the client would begin again.
+            // A fault or a sweep has ended the session. A client would start again.
             return LinkAnswer.Expired;
         }
     }
@@ -298,7 +301,7 @@ public sealed class SweeperTests : CollectionTest
             }
             catch (Exception e) when (e is not Xunit.Sdk.XunitException)
             {
-                // A commit failed: the next sweep goes on.
+                // A commit failed. The next sweep continues.
             }
 
             await timer.WaitForNextTickAsync(CancellationToken.None);
@@ -325,21 +328,23 @@ public sealed class SweeperTests : CollectionTest
     {
         var session = Cluster.Grains.GetGrain<IUploadSessionGrain>($"upload-{Interlocked.Increment(ref _uploads)}");
         var begun = await BeginAsync(session);
-        await using (var writer = await Blobs.OpenWriterAsync(begun.Object, begun.Epoch, 0, default) ?? throw new InvalidOperationException("The session's object is gone."))
+        await using (var writer = await Blobs.OpenWriterAsync(begun.Object, begun.Epoch, 0, default)
+            ?? throw new InvalidOperationException("The session's object is gone."))
         {
             await writer.WriteAsync(Bytes(content), default);
             await writer.FlushAsync(default);
         }
 
         var digest = Commands.DigestOf(content);
-        var upload = await session.Seal(begun.Epoch, digest, content.Length, default) ?? throw new InvalidOperationException("The session was overtaken.");
+        var upload = await session.Seal(begun.Epoch, digest, content.Length, default)
+            ?? throw new InvalidOperationException("Another request has taken the session over.");
         await Blobs.SealAsync(begun.Object, digest, default);
         return (digest, begun.Object, upload.Deadline, session);
     }
 
     private async Task<UploadBegun> BeginAsync(IUploadSessionGrain session) =>
         await session.Begin(new BeginUpload(Time.GetUtcNow(), 0, DigestAlgorithm.Sha256), default) as UploadBegun
-        ?? throw new InvalidOperationException("Somebody else has the session.");
+        ?? throw new InvalidOperationException("Another request has the claim on the session.");
 
     private async Task<bool> ExistsAsync(ObjectId id, Digest digest)
     {
@@ -347,9 +352,10 @@ public sealed class SweeperTests : CollectionTest
         return reader is not null;
     }
 
-    /// <summary>Waits until the repository has released what it unlinked: that happens after its answer.</summary>
+    /// <summary>Waits until the repository has released the references of unlinked blobs, which happens after its answer.</summary>
     private Task ReleasedAsync(Digest digest) => UntilAsync(async () =>
-        (await KeysAsync("repository/app", "out/")).Count == 0 && (await KeysAsync("repository/app", "link/" + digest.Value)).Count == (await KeysAsync(Shard(digest), "ref/")).Count);
+        (await KeysAsync("repository/app", "out/")).Count == 0
+        && (await KeysAsync("repository/app", "link/" + digest.Value)).Count == (await KeysAsync(Shard(digest), "ref/")).Count);
 
     private static string Shard(Digest digest) => $"blobs/{digest.FirstByte:x2}";
 }
