@@ -7,14 +7,14 @@ using System.Text;
 
 namespace Granary.CollectionBench;
 
-/// <summary>Fills a registry, makes garbage, and measures what clients notice.</summary>
+/// <summary>Fills a registry, makes garbage, and measures the latency of clients.</summary>
 internal static class Load
 {
     private const string ManifestType = "application/vnd.oci.image.manifest.v1+json";
     private const int BlobsOfAnImage = 10;
     private const int Repositories = 10;
 
-    // Just large enough to be a file everywhere.
+    // Just larger than the contents that a registry stores in a row.
     private const int BlobSize = 33_000;
 
     private static readonly byte[] Noise = RandomNumberGenerator.GetBytes(BlobSize);
@@ -24,7 +24,8 @@ internal static class Load
     public static async Task<string[]> FillAsync(Server server, int blobs, int garbage)
     {
         var manifests = new ConcurrentQueue<string>();
-        await Parallel.ForEachAsync(Enumerable.Range(0, blobs / BlobsOfAnImage), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (image, _) =>
+        var options = new ParallelOptions { MaxDegreeOfParallelism = 16 };
+        await Parallel.ForEachAsync(Enumerable.Range(0, blobs / BlobsOfAnImage), options, async (image, _) =>
         {
             var repository = $"bench/app{image % Repositories}";
             var digests = new List<string>();
@@ -47,7 +48,7 @@ internal static class Load
         }
     }
 
-    /// <summary>Runs a collection, without a program beside the server that takes a part of the machine.</summary>
+    /// <summary>Runs a collection by HTTP, because the command would take CPU time from the server.</summary>
     public static async Task CollectAsync(Server server)
     {
         var token = await File.ReadAllTextAsync(Path.Combine(server.Data, "admin.token"));
@@ -62,7 +63,7 @@ internal static class Load
         }
     }
 
-    /// <summary>Pushes and pulls manifests with four clients until something else has ended.</summary>
+    /// <summary>Pushes and pulls manifests with four clients until a task has ended.</summary>
     public static async Task<Latencies> MeasureAsync(Server server, Task until)
     {
         var config = await PushBlobAsync(server, "bench/busy");
@@ -94,17 +95,23 @@ internal static class Load
         var location = start.Headers.Location!.ToString();
         using var body = new ByteArrayContent(content);
         body.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
-        using var put = await server.Client.PutAsync(new Uri($"{location}{(location.Contains('?', StringComparison.Ordinal) ? '&' : '?')}digest={digest}", UriKind.RelativeOrAbsolute), body);
+        var query = location.Contains('?', StringComparison.Ordinal) ? '&' : '?';
+        using var put = await server.Client.PutAsync(new Uri($"{location}{query}digest={digest}", UriKind.RelativeOrAbsolute), body);
         Expect(put, HttpStatusCode.Created);
         return digest;
     }
 
     private static async Task<string> PutManifestAsync(Server server, string repository, List<string> blobs, int size, string tag)
     {
-        string Descriptor(string digest, string type) => $$"""{"mediaType":"{{type}}","digest":"{{digest}}","size":{{size}} }""";
+        string Descriptor(string digest, string type) =>
+            $$"""{"mediaType":"{{type}}","digest":"{{digest}}","size":{{size}} }""";
         var layers = string.Join(',', blobs.Skip(1).Select(digest => Descriptor(digest, "application/vnd.oci.image.layer.v1.tar")));
+        var image = Descriptor(blobs[0], "application/vnd.oci.image.config.v1+json");
         var manifest = Encoding.UTF8.GetBytes(
-            $$"""{"schemaVersion":2,"mediaType":"{{ManifestType}}","config":{{Descriptor(blobs[0], "application/vnd.oci.image.config.v1+json")}},"layers":[{{layers}}],"annotations":{"n":"{{Guid.NewGuid()}}" } }""");
+            $$"""
+            {"schemaVersion":2,"mediaType":"{{ManifestType}}","config":{{image}},
+            "layers":[{{layers}}],"annotations":{"n":"{{Guid.NewGuid()}}" } }
+            """);
         using var body = new ByteArrayContent(manifest);
         body.Headers.ContentType = new MediaTypeHeaderValue(ManifestType);
         using var put = await server.Client.PutAsync(new Uri($"/v2/{repository}/manifests/{tag}", UriKind.Relative), body);
@@ -118,16 +125,19 @@ internal static class Load
     {
         if (answer.StatusCode != status)
         {
-            throw new InvalidOperationException($"{answer.RequestMessage!.Method} {answer.RequestMessage.RequestUri} was answered by {(int)answer.StatusCode}.");
+            var request = answer.RequestMessage!;
+            throw new InvalidOperationException(
+                $"{request.Method} {request.RequestUri} got {(int)answer.StatusCode}, not {(int)status}. See the log of the server.");
         }
     }
 }
 
-/// <summary>How long requests took, in milliseconds, sorted.</summary>
+/// <summary>The durations of requests, in milliseconds, sorted.</summary>
 internal sealed record Latencies(double[] Pushes, double[] Pulls)
 {
     public override string ToString() =>
-        $"{At(Pushes, 0.5),9:0.00} {At(Pushes, 0.99),9:0.00} {At(Pulls, 0.5),9:0.00} {At(Pulls, 0.99),9:0.00} {Pushes.Length + Pulls.Length,9}";
+        $"{At(Pushes, 0.5),9:0.00} {At(Pushes, 0.99),9:0.00} {At(Pulls, 0.5),9:0.00} {At(Pulls, 0.99),9:0.00} "
+        + $"{Pushes.Length + Pulls.Length,9}";
 
     private static double At(double[] sorted, double part) => sorted[(int)((sorted.Length - 1) * part)];
 }

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Granary.CollectionBench;
 
-// What a collection costs, and what clients notice of it; beside "docker-registry garbage-collect" of the same garbage.
+// Measures the cost of a collection, beside "docker-registry garbage-collect" of the same garbage, and the latency of clients meanwhile.
 //   dotnet run -c Release --project bench/CollectionBench -- cost GRANARY-PROGRAM [DOCKER-REGISTRY-PROGRAM]
 //   dotnet run -c Release --project bench/CollectionBench -- latency GRANARY-PROGRAM
 if (args is not (["cost", _] or ["cost", _, _] or ["latency", _]))

@@ -5,7 +5,7 @@ using System.Net.Sockets;
 
 namespace Granary.CollectionBench;
 
-/// <summary>A registry under test, with a directory of its own that goes with it.</summary>
+/// <summary>A registry under test, with its own directory, which is deleted with it.</summary>
 internal sealed class Server : IAsyncDisposable
 {
     private readonly string _program;
@@ -25,13 +25,13 @@ internal sealed class Server : IAsyncDisposable
 
     public HttpClient Client { get; }
 
-    /// <summary>The data directory, where the program is Granary.</summary>
+    /// <summary>The data directory of Granary.</summary>
     public string Data => _directory;
 
-    /// <summary>The configuration file, where the program has one.</summary>
+    /// <summary>The configuration file of docker-registry.</summary>
     public string Configuration => Path.Combine(_directory, "config.yml");
 
-    /// <summary>What the server has used since it started.</summary>
+    /// <summary>The CPU time of the server since its start.</summary>
     public double CpuSeconds
     {
         get
@@ -43,7 +43,10 @@ internal sealed class Server : IAsyncDisposable
 
     public static Task<Server> StartGranaryAsync(string program) => ReadyAsync(new Server(
         program,
-        (directory, port) => ["serve", "--urls", $"http://127.0.0.1:{port}", "--data", directory, "--log.access", "false", "--log.level", "error"],
+        (directory, port) =>
+        [
+            "serve", "--urls", $"http://127.0.0.1:{port}", "--data", directory, "--log.access", "false", "--log.level", "error",
+        ],
         new Dictionary<string, string>()));
 
     public static Task<Server> StartPeerAsync(string program) => ReadyAsync(new Server(
@@ -65,8 +68,8 @@ internal sealed class Server : IAsyncDisposable
         },
         new Dictionary<string, string> { ["OTEL_TRACES_EXPORTER"] = "none" }));
 
-    /// <summary>Runs the program beside the server, and waits for its end.</summary>
-    /// <returns>The processor's seconds that it took itself, to a hundredth.</returns>
+    /// <summary>Runs a command of the program beside the server, and waits for its end.</summary>
+    /// <returns>The CPU time of the command in seconds, to a hundredth.</returns>
     public async Task<double> RunAsync(params string[] arguments)
     {
         using var process = Start(arguments, new Dictionary<string, string>());
@@ -76,13 +79,13 @@ internal sealed class Server : IAsyncDisposable
         {
             try
             {
-                // When it has ended nobody can say any more.
+                // After the process has ended, its CPU time cannot be read any more.
                 process.Refresh();
                 cpu = process.TotalProcessorTime.TotalSeconds;
             }
             catch (InvalidOperationException)
             {
-                // Just now.
+                // It has just ended.
             }
 
             await timer.WaitForNextTickAsync();
@@ -90,7 +93,8 @@ internal sealed class Server : IAsyncDisposable
 
         return process.ExitCode == 0
             ? cpu
-            : throw new InvalidOperationException($"{_program} {string.Join(' ', arguments)} ended with {process.ExitCode.ToString(CultureInfo.InvariantCulture)}.");
+            : throw new InvalidOperationException(
+                $"{_program} {string.Join(' ', arguments)} ended with status {process.ExitCode.ToString(CultureInfo.InvariantCulture)}.");
     }
 
     public void Stop()
@@ -124,7 +128,7 @@ internal sealed class Server : IAsyncDisposable
             }
             catch (HttpRequestException) when (!server._process.HasExited)
             {
-                // Not yet.
+                // The server does not listen yet.
             }
         }
 
@@ -133,7 +137,12 @@ internal sealed class Server : IAsyncDisposable
 
     private Process Start(string[] arguments, IReadOnlyDictionary<string, string> environment)
     {
-        var start = new ProcessStartInfo(_program, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(_program, arguments)
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;

@@ -5,12 +5,12 @@ using System.Text;
 
 namespace Granary.ParallelPulls;
 
-/// <summary>The layer: pushed once, pulled over and over.</summary>
+/// <summary>The layer that is pushed once and pulled many times.</summary>
 internal static class Layer
 {
     private const int Block = 1024 * 1024;
 
-    /// <summary>Pushes a layer of this size. Returns its path.</summary>
+    /// <summary>Pushes a layer of a size. Returns its path.</summary>
     public static async Task<string> PushAsync(Uri server, long size)
     {
         using var client = new HttpClient { BaseAddress = server, Timeout = Timeout.InfiniteTimeSpan };
@@ -26,7 +26,7 @@ internal static class Layer
         return $"/v2/bench/layer/blobs/{digest}";
     }
 
-    /// <summary>Pulls it over a connection of its own. Returns how many bytes of it came.</summary>
+    /// <summary>Pulls the layer over a new connection. Returns how many of its bytes arrived.</summary>
     public static long Pull(Uri server, string path, long size)
     {
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
@@ -46,13 +46,13 @@ internal static class Layer
         }
         catch (SocketException)
         {
-            // The server reset the connection: what came counts.
+            // The server has reset the connection. The bytes that arrived count.
         }
 
         return Math.Min(received - Math.Max(head, 0), size);
     }
 
-    /// <summary>Bytes that no file system compresses, hashed while they are sent.</summary>
+    /// <summary>Random bytes, which no file system compresses, hashed while they are sent.</summary>
     private sealed class RandomContent(long size) : HttpContent
     {
         public byte[] Hash { get; private set; } = [];

@@ -4,12 +4,12 @@ using System.Text;
 
 namespace Granary.ParallelPulls;
 
-/// <summary>Another client: asks for <c>/v2/</c> ten times a second, each time over a new connection.</summary>
+/// <summary>Another client: requests <c>/v2/</c> ten times a second, each time over a new connection.</summary>
 internal static class Probe
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Asks until the end. Returns the seconds that each answer took, in ascending order.</summary>
+    /// <summary>Sends requests until the end. Returns the duration of each in seconds, in ascending order.</summary>
     public static List<double> Run(Uri server, CancellationToken end)
     {
         var times = new List<double>();

@@ -3,10 +3,10 @@ using System.Globalization;
 using Granary.CollectionBench;
 using Granary.ParallelPulls;
 
-// Pulls one large layer from the page cache many times at once, and asks for /v2/ all the while: are all pulls whole, and do others get
-// answers?
+// Pulls one large layer from the page cache many times at once, and requests /v2/ meanwhile. Shows whether all pulls are whole, and how
+// long other requests take.
 //   dotnet run -c Release --project bench/ParallelPulls -- PROGRAM [PULLS] [MEGABYTES] [maintenance]
-// PROGRAM is granary or docker-registry. With "maintenance" granary collects garbage and scrubs meanwhile, one run after the other.
+// PROGRAM is granary or docker-registry. With "maintenance", granary collects garbage and scrubs meanwhile, one run after the other.
 if (args.Length is 0 or > 4)
 {
     Console.Error.WriteLine("usage: ParallelPulls PROGRAM [PULLS] [MEGABYTES] [maintenance]");

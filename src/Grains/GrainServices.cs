@@ -1,4 +1,4 @@
-using Granary.Grains.Collection;
+using Granary.Grains.GarbageCollection;
 using Granary.Grains.Interfaces;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Operations;
@@ -28,7 +28,8 @@ public static class GrainServices
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.TryAddSingleton<ObjectIdSource>();
         silo.Services.TryAddSingleton<OperationSignal>();
-        silo.Services.TryAddSingleton<ClientActivity>();
+        silo.Services.TryAddSingleton<CollectionThrottle>();
+        silo.Services.TryAddSingleton<IClientActivity>(services => services.GetRequiredService<CollectionThrottle>());
         silo.Services.TryAddSingleton<PullCache>();
         silo.Services.TryAddSingleton<IPullCache>(services => services.GetRequiredService<PullCache>());
         silo.Services.AddOptions<LifetimeOptions>();
@@ -41,7 +42,6 @@ public static class GrainServices
     /// </summary>
     public static IServiceCollection AddGranaryMaintenance(this IServiceCollection services)
     {
-        services.AddSingleton<StepRest>();
         services.AddSingleton<GarbageCollector>();
         services.AddSingleton<IOperation, CollectionOperation>();
         services.AddSingleton<IOperation, DeletionOperation>();

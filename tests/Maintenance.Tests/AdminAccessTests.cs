@@ -2,7 +2,7 @@ using Granary.Storage.Data;
 
 namespace Granary.Maintenance.Tests;
 
-/// <summary>Who may use the administration's API: a request with the token of the data directory, from this machine.</summary>
+/// <summary>The administration's API accepts requests from this machine with the token of the data directory.</summary>
 public sealed class AdminAccessTests : IAsyncLifetime
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -21,7 +21,7 @@ public sealed class AdminAccessTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Through_a_reverse_proxy_on_the_same_machine_nothing_can_be_done()
+    public async Task Requests_through_a_reverse_proxy_on_the_same_machine_are_refused()
     {
         await using var proxy = new ReverseProxy(_registry.Address);
         using var outside = new RegistryClient(proxy.Address);
@@ -48,7 +48,7 @@ public sealed class AdminAccessTests : IAsyncLifetime
     [InlineData("TOKEN")]
     [InlineData("Bearer TOKENTOKEN")]
     [InlineData("Bearer TOKEN, Bearer TOKEN")]
-    public async Task Without_the_token_the_answer_is_401_and_says_where_it_is(string? header)
+    public async Task A_request_without_the_token_gets_401_and_the_place_of_the_token(string? header)
     {
         using var client = new RegistryClient(_registry.Address);
         (string, string)[] headers = header is null
@@ -93,7 +93,7 @@ public sealed class AdminAccessTests : IAsyncLifetime
     [InlineData(OwnerOnly | UnixFileMode.OtherRead, null)]
     [InlineData(OwnerOnly, "")]
     [InlineData(OwnerOnly, "short")]
-    public async Task A_token_that_others_could_read_or_that_is_none_is_replaced(UnixFileMode mode, string? content)
+    public async Task A_token_that_others_can_read_or_that_is_invalid_is_replaced(UnixFileMode mode, string? content)
     {
         var token = _registry.Client.AdminToken;
         if (content is not null)
@@ -111,7 +111,7 @@ public sealed class AdminAccessTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_token_that_cannot_be_written_closes_the_administration_and_nothing_else()
+    public async Task A_token_that_cannot_be_written_closes_only_the_administration()
     {
         await _registry.DisposeAsync();
         File.Delete(TokenFile);

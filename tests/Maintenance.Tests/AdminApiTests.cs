@@ -1,6 +1,6 @@
 namespace Granary.Maintenance.Tests;
 
-/// <summary>The administration's API over HTTP: who may ask, what bad requests get, and what an operation says while it runs.</summary>
+/// <summary>The administration's API over HTTP: refusals, bad requests, and the progress of operations.</summary>
 public sealed class AdminApiTests : IAsyncLifetime
 {
     private readonly ShiftedTime _time = new();
@@ -20,7 +20,7 @@ public sealed class AdminApiTests : IAsyncLifetime
     [InlineData("Via", "1.1 proxy")]
     [InlineData("Origin", "http://127.0.0.1")]
     [InlineData("Host", "registry.example.com")]
-    public async Task Whoever_forwards_for_others_and_web_pages_are_refused(string header, string value)
+    public async Task Requests_of_proxies_and_web_pages_are_refused(string header, string value)
     {
         using var start = await Client.PostAsync("""{"kind":"collection"}""", (header, value));
         using var list = await Client.SendAsync("GET", Admin.Operations, headers: (header, value));
@@ -35,9 +35,9 @@ public sealed class AdminApiTests : IAsyncLifetime
     [InlineData("get", "/granary/v1/operations", "POST, GET")]
     [InlineData("PUT", "/granary/v1/operations/1", "GET, DELETE")]
     [InlineData("DELETE", "/granary/v1/explain", "GET")]
-    public async Task A_method_that_a_path_does_not_have_is_405(string method, string path, string allowed)
+    public async Task An_unknown_method_of_a_path_is_405(string method, string path, string allowed)
     {
-        // As it is: a client library would write "get" in capitals.
+        // Sent raw, because a client library would write "get" in capitals.
         var answer = await Client.SendRawAsync(
             $"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {Client.AdminToken}\r\nConnection: close\r\n\r\n");
 
@@ -46,7 +46,7 @@ public sealed class AdminApiTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task It_can_be_turned_off()
+    public async Task The_API_can_be_turned_off()
     {
         await Client.GetJsonAsync(Admin.Operations);
         await using var registry = await TestRegistry.StartAsync(new Dictionary<string, string> { ["admin.enabled"] = "false" });
@@ -73,7 +73,7 @@ public sealed class AdminApiTests : IAsyncLifetime
     [InlineData("""{"kind":"backup"}""")]
     [InlineData("""{"kind":"backup","directory":"relative/path"}""")]
     [InlineData("""{"kind":"scrub","bytesPerSecond":0}""")]
-    public async Task A_request_that_makes_no_sense_is_400_and_starts_nothing(string request)
+    public async Task An_invalid_request_is_400_and_starts_no_operation(string request)
     {
         using var answer = await Client.PostAsync(request);
 
@@ -83,12 +83,13 @@ public sealed class AdminApiTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_body_that_is_no_body_and_one_that_is_too_long_are_400()
+    public async Task A_broken_body_and_one_that_is_too_long_are_400()
     {
         var broken = await Client.SendRawAsync(
             "POST /granary/v1/operations HTTP/1.1\r\nHost: localhost\r\n" +
             Client.AdminHeader + "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nXX\r\n");
-        using var endless = await Client.SendAsync("POST", Admin.Operations, new StringContent($$"""{"kind":"{{new string('x', 70_000)}}"}""", mediaType: new("application/json")), ("Transfer-Encoding", "chunked"));
+        var tooLong = new StringContent($$"""{"kind":"{{new string('x', 70_000)}}"}""", mediaType: new("application/json"));
+        using var endless = await Client.SendAsync("POST", Admin.Operations, tooLong, ("Transfer-Encoding", "chunked"));
 
         Assert.StartsWith("HTTP/1.1 400 ", broken, StringComparison.Ordinal);
         Assert.Contains("\"UNSUPPORTED\"", broken, StringComparison.Ordinal);
@@ -104,8 +105,11 @@ public sealed class AdminApiTests : IAsyncLifetime
     [InlineData("GET", "/granary/v1/operations?kind=holiday", 400)]
     [InlineData("GET", "/granary/v1/explain", 400)]
     [InlineData("GET", "/granary/v1/explain?repository=app&digest=sha256:12", 400)]
-    [InlineData("GET", "/granary/v1/explain?repository=APP&digest=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", 400)]
-    public async Task What_is_not_there_is_said_to_be_so(string method, string path, int status)
+    [InlineData(
+        "GET",
+        "/granary/v1/explain?repository=APP&digest=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        400)]
+    public async Task Unknown_paths_operations_and_kinds_get_an_error(string method, string path, int status)
     {
         using var answer = await Client.SendAsync(method, path);
 
@@ -114,7 +118,7 @@ public sealed class AdminApiTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_dry_run_tells_what_a_collection_then_does()
+    public async Task A_dry_run_counts_what_a_collection_then_removes()
     {
         var (kept, _, _) = await Client.PushLargeAsync("app", "v1");
         var (gone, layer, _) = await Client.PushLargeAsync("app", "v2");
@@ -147,7 +151,7 @@ public sealed class AdminApiTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_collection_can_be_asked_to_take_untagged_manifests_of_an_age()
+    public async Task A_collection_removes_untagged_manifests_of_an_age_on_request()
     {
         var (old, _, _) = await Client.PushLargeAsync("app", "latest");
         _time.Advance(TimeSpan.FromDays(3));
@@ -167,7 +171,7 @@ public sealed class AdminApiTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task One_of_a_kind_runs_at_a_time_and_can_be_cancelled_in_the_middle_of_a_step()
+    public async Task One_operation_of_a_kind_runs_at_a_time_and_can_be_cancelled_in_the_middle_of_a_step()
     {
         await Client.PushLargeAsync("app", "v1");
         var scrub = (await Client.StartAsync("""{"kind":"scrub","bytesPerSecond":1}"""))["id"]!.GetValue<string>();
@@ -176,10 +180,11 @@ public sealed class AdminApiTests : IAsyncLifetime
         using (var second = await Client.PostAsync("""{"kind":"scrub"}"""))
         {
             Assert.Equal(HttpStatusCode.Conflict, second.StatusCode);
-            Assert.Equal(scrub, JsonNode.Parse(await second.Content.ReadAsStringAsync())!["errors"]![0]!["detail"]!["id"]!.GetValue<string>());
+            var refusal = JsonNode.Parse(await second.Content.ReadAsStringAsync())!;
+            Assert.Equal(scrub, refusal["errors"]![0]!["detail"]!["id"]!.GetValue<string>());
         }
 
-        // Another kind is not in its way.
+        // An operation of another kind may run at the same time.
         Assert.Equal("done", (await Client.RunAsync("""{"kind":"collection"}""")).State());
 
         using (var cancel = await Client.SendAsync("DELETE", $"{Admin.Operations}/{scrub}"))
@@ -194,12 +199,14 @@ public sealed class AdminApiTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Of_many_starts_at_once_one_is_told_yes()
+    public async Task Of_many_starts_at_once_one_is_accepted()
     {
         var answers = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Client.PostAsync("""{"kind":"collection"}""")));
 
         Assert.Single(answers, answer => answer.StatusCode == HttpStatusCode.Accepted);
-        Assert.All(answers.Where(answer => answer.StatusCode != HttpStatusCode.Accepted), answer => Assert.Equal(HttpStatusCode.Conflict, answer.StatusCode));
+        Assert.All(
+            answers.Where(answer => answer.StatusCode != HttpStatusCode.Accepted),
+            answer => Assert.Equal(HttpStatusCode.Conflict, answer.StatusCode));
         foreach (var answer in answers)
         {
             answer.Dispose();
@@ -207,7 +214,7 @@ public sealed class AdminApiTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_repository_is_removed_as_a_whole()
+    public async Task A_deletion_removes_a_repository_with_everything_in_it()
     {
         await Client.PushLargeAsync("app", "v1");
         var (_, layer, content) = await Client.PushLargeAsync("app", "v2");
@@ -216,18 +223,19 @@ public sealed class AdminApiTests : IAsyncLifetime
         var deletion = await Client.RunAsync("""{"kind":"deletion","repository":"app"}""");
 
         Assert.Equal("done", deletion.State());
-        Assert.Equal(["other"], (await Client.GetJsonAsync("/v2/_catalog"))["repositories"]!.AsArray().Select(name => name!.GetValue<string>()));
+        var catalog = await Client.GetJsonAsync("/v2/_catalog");
+        Assert.Equal(["other"], catalog["repositories"]!.AsArray().Select(name => name!.GetValue<string>()));
         Assert.Equal(HttpStatusCode.NotFound, await Client.HeadAsync("/v2/app/manifests/v1"));
         await Client.RunAsync("""{"kind":"collection","grace":"0s"}""");
         Assert.Single(Admin.Objects(_registry.Data));
         Assert.Equal(content, await Client.GetBytesAsync($"/v2/other/blobs/{layer}"));
 
-        // One that never was is as good as removed.
+        // The deletion of an unknown repository succeeds, because it can be a repetition.
         Assert.Equal("done", (await Client.RunAsync("""{"kind":"deletion","repository":"never/was"}""")).State());
     }
 
     [Fact]
-    public async Task It_explains_what_holds_content_and_when_it_goes()
+    public async Task An_explanation_says_what_keeps_content_and_when_it_is_removed()
     {
         var (manifest, layer, _) = await Client.PushLargeAsync("app", "v1");
         var index = Manifests.Index([Manifests.Descriptor(manifest, 500, MediaTypes.OciManifest)]);
@@ -253,7 +261,7 @@ public sealed class AdminApiTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task It_explains_a_tag_by_the_manifest_that_it_points_at()
+    public async Task The_explanation_of_a_tag_is_that_of_its_manifest()
     {
         var (manifest, layer, _) = await Client.PushLargeAsync("app", "v1");
 

@@ -1,6 +1,6 @@
 namespace Granary.Maintenance.Tests;
 
-/// <summary>Backups of a registry that serves, and what can be made of them.</summary>
+/// <summary>Backups of a registry that serves, and registries that are restored from them.</summary>
 public sealed class BackupTests : IAsyncLifetime
 {
     private readonly ShiftedTime _time = new();
@@ -22,7 +22,7 @@ public sealed class BackupTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_backup_made_while_pushes_and_collections_run_holds_all_that_was_acknowledged_before()
+    public async Task A_backup_made_while_pushes_and_collections_run_has_everything_acknowledged_before_it()
     {
         var acknowledged = new List<(string Tag, Digest Layer, byte[] Content)>();
         for (var i = 0; i < 10; i++)
@@ -48,14 +48,14 @@ public sealed class BackupTests : IAsyncLifetime
             Assert.Equal(content, await restored.Client.GetBytesAsync($"/v2/app/blobs/{layer}"));
         }
 
-        // Every manifest that is there has its layers: the rows are those of one moment, and no object of theirs was missed.
+        // The rows are of one point in time, and the backup has all their objects: every manifest has its layers.
         var scrub = await restored.Client.RunAsync("""{"kind":"scrub","bytesPerSecond":1000000000}""");
         Assert.Empty(scrub.Findings());
         await restored.Client.PushLargeAsync("app", "after");
     }
 
     [Fact]
-    public async Task A_second_backup_copies_what_is_new_and_removes_what_has_gone()
+    public async Task A_second_backup_copies_new_objects_and_removes_deleted_ones()
     {
         var (first, gone, _) = await Client.PushLargeAsync("app", "v1");
         await BackupAsync();
@@ -72,9 +72,9 @@ public sealed class BackupTests : IAsyncLifetime
         Assert.DoesNotContain(Admin.Objects(Backup), file => file.Contains(gone.Encoded.ToString(), StringComparison.Ordinal));
     }
 
-    /// <summary>What docs/operations.md tells those to do who have lost their rows, and have an older backup of them.</summary>
+    /// <summary>The remedy of docs/operations.md for lost rows, with an older backup of them.</summary>
     [Fact]
-    public async Task Rows_of_an_older_backup_and_newer_objects_make_a_whole_again()
+    public async Task A_scrub_joins_rows_of_an_older_backup_with_newer_objects()
     {
         using var data = new TemporaryDirectory();
         var settings = new Dictionary<string, string> { ["data"] = data.Path };
@@ -85,7 +85,7 @@ public sealed class BackupTests : IAsyncLifetime
             await before.Client.PushLargeAsync("app", "v2", lost);
             Assert.Equal("done", (await before.Client.RunAsync($$"""{"kind":"backup","directory":"{{Backup}}"}""")).State());
 
-            // One layer is collected and pushed again, as another object; one is collected for good.
+            // One layer is collected and pushed again as another object. The other one is only collected.
             await before.Client.RunAsync("""{"kind":"deletion","repository":"app"}""");
             await before.Client.RunAsync("""{"kind":"collection","grace":"0s"}""");
             await before.Client.PushLargeAsync("other", "v1", layer);
@@ -104,7 +104,7 @@ public sealed class BackupTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_damaged_is_said_by_the_backup_and_by_the_restore()
+    public async Task The_backup_and_the_restore_report_damaged_blobs()
     {
         var (_, layer, content) = await Client.PushLargeAsync("app", "v1");
         content[10] ^= 1;
@@ -120,16 +120,18 @@ public sealed class BackupTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_restore_that_broke_off_is_repeated_and_serves_nothing_before()
+    public async Task An_interrupted_restore_has_to_be_repeated_before_the_server_starts()
     {
         var (_, layer, content) = await Client.PushLargeAsync("app", "v1");
         await BackupAsync();
 
-        // As it stands when it was killed while it copied.
+        // The state after a kill during the copy.
         Directory.CreateDirectory(Restored);
         await File.WriteAllTextAsync(Path.Combine(Restored, "restore.unfinished"), "");
-        Directory.CreateDirectory(Path.Combine(Restored, "blobs/sha256", layer.Encoded[..2].ToString()));
-        await File.WriteAllBytesAsync(Path.Combine(Restored, "blobs/sha256", layer.Encoded[..2].ToString(), Path.GetFileName(Admin.ObjectOf(Backup, layer))) + ".unfinished", content[..100]);
+        var folder = Path.Combine(Restored, "blobs/sha256", layer.Encoded[..2].ToString());
+        Directory.CreateDirectory(folder);
+        var unfinished = Path.Combine(folder, Path.GetFileName(Admin.ObjectOf(Backup, layer))) + ".unfinished";
+        await File.WriteAllBytesAsync(unfinished, content[..100]);
 
         var (served, message) = await GranaryProcess.RunAsync("serve", "--urls", "http://127.0.0.1:0", "--data", Restored);
         Assert.Equal(1, served);
@@ -140,7 +142,7 @@ public sealed class BackupTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Directories_that_cannot_be_right_are_refused_with_a_reason()
+    public async Task Wrong_directories_are_refused_with_a_reason()
     {
         await Client.PushLargeAsync("app", "v1");
         var inside = await Client.RunAsync($$"""{"kind":"backup","directory":"{{Path.Combine(_registry.Data, "backup")}}"}""");
@@ -187,7 +189,7 @@ public sealed class BackupTests : IAsyncLifetime
     {
         while (!stop.IsCancellationRequested)
         {
-            // A second of grace: pushes that run do not have to begin again.
+            // With a grace period of a second, running pushes do not have to start again.
             await Client.RunAsync("""{"kind":"collection","grace":"1s"}""");
         }
     }

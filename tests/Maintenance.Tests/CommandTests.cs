@@ -1,6 +1,6 @@
 namespace Granary.Maintenance.Tests;
 
-/// <summary>The command line, as somebody at a shell or in a script uses it.</summary>
+/// <summary>The commands, as an administrator or a script runs them.</summary>
 public sealed class CommandTests : IAsyncLifetime
 {
     private TestRegistry _registry = null!;
@@ -12,7 +12,7 @@ public sealed class CommandTests : IAsyncLifetime
     public async Task DisposeAsync() => await _registry.DisposeAsync();
 
     [Fact]
-    public async Task Gc_collects_waits_and_says_what_it_did()
+    public async Task Gc_run_waits_for_the_collection_and_prints_its_results()
     {
         var (manifest, layer, _) = await Client.PushLargeAsync("app", "v1");
         var (kept, keptOutput) = await RunAsync("gc", "explain", "app", manifest.Value);
@@ -22,10 +22,11 @@ public sealed class CommandTests : IAsyncLifetime
 
         var (dry, dryOutput) = await RunAsync("gc", "run", "--dry-run", "--grace", "0s");
         Assert.Equal(0, dry);
-        Assert.Contains("What a collection would remove: 2 blobs from their repositories, 2 blobs (100.1 KB) from the registry, 1 object from the storage.", dryOutput, StringComparison.Ordinal);
+        const string Removed = "2 blobs from their repositories, 2 blobs (100.1 KB) from the registry, 1 object from the storage.";
+        Assert.Contains($"What a collection would remove: {Removed}", dryOutput, StringComparison.Ordinal);
         var (done, output) = await RunAsync("gc", "run", "--grace", "0s");
         Assert.Equal(0, done);
-        Assert.Contains("The collection is done; it removed 2 blobs from their repositories, 2 blobs (100.1 KB) from the registry, 1 object from the storage.", output, StringComparison.Ordinal);
+        Assert.Contains($"The collection is done; it removed {Removed}", output, StringComparison.Ordinal);
         Assert.Empty(Admin.Objects(_registry.Data));
 
         var (status, list) = await RunAsync("gc", "status");
@@ -40,7 +41,7 @@ public sealed class CommandTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_scrub_that_finds_something_ends_with_2_and_can_be_left_alone_and_cancelled()
+    public async Task A_scrub_that_finds_damage_exits_with_2_and_one_in_the_background_can_be_cancelled()
     {
         var (_, layer, _) = await Client.PushLargeAsync("app", "v1");
         Assert.Equal(0, (await RunAsync("scrub")).Status);
@@ -63,7 +64,7 @@ public sealed class CommandTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Whoever_interrupts_a_command_is_told_that_the_work_goes_on()
+    public async Task An_interrupted_command_says_that_the_operation_continues()
     {
         await Client.PushLargeAsync("app", "v1", RegistryClient.RandomBytes(20_000_000));
 
@@ -88,7 +89,7 @@ public sealed class CommandTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Gc_explain_takes_a_tag_and_fails_for_what_is_unknown()
+    public async Task Gc_explain_takes_a_tag_and_fails_for_unknown_content()
     {
         var (manifest, _, _) = await Client.PushLargeAsync("app", "v1");
         var unknown = RegistryClient.DigestOf([]);
@@ -107,7 +108,7 @@ public sealed class CommandTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Deleting_a_repository_that_is_not_there_fails() => Assert.Equal(
+    public async Task Deleting_an_unknown_repository_fails() => Assert.Equal(
         (1, "There is no repository never/was: nothing was deleted.\n"),
         OfTheEnd(await RunAsync("repository", "delete", "never/was", "--yes")));
 
@@ -162,7 +163,7 @@ public sealed class CommandTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Backup_and_repository_delete_do_what_they_say()
+    public async Task Backup_copies_the_objects_and_repository_delete_demands_yes()
     {
         using var directory = new TemporaryDirectory();
         await Client.PushLargeAsync("app", "v1");
@@ -185,7 +186,7 @@ public sealed class CommandTests : IAsyncLifetime
     [InlineData("gc cancel", "There were no collections yet.")]
     [InlineData("gc explain APP sha256:12", "repository has to be")]
     [InlineData("repository delete APP --yes", "is not a repository's name")]
-    public async Task What_cannot_be_done_is_said_in_a_line(string arguments, string message)
+    public async Task A_wrong_command_gets_a_message_of_one_line(string arguments, string message)
     {
         var (status, output) = await RunAsync(arguments.Split(' '));
 
@@ -197,7 +198,7 @@ public sealed class CommandTests : IAsyncLifetime
     [Theory]
     [InlineData("http://127.0.0.1:1", "cannot be reached")]
     [InlineData("localhost", "is not an address")]
-    public async Task A_server_that_is_not_there_is_said_in_a_line(string server, string message)
+    public async Task An_unreachable_server_gets_a_message_of_one_line(string server, string message)
     {
         var (status, output) = await GranaryProcess.RunAsync("gc", "run", "--server", server);
 
@@ -208,7 +209,7 @@ public sealed class CommandTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_refused_connection_is_explained_with_all_ways_to_mend_it()
+    public async Task A_refused_connection_gets_a_message_with_all_remedies()
     {
         var (status, output) = await GranaryProcess.RunAsync("gc", "status", "--server", "http://127.0.0.1:1");
 
@@ -222,7 +223,7 @@ public sealed class CommandTests : IAsyncLifetime
     private Task<(int Status, string Output)> RunAsync(params string[] arguments) =>
         GranaryProcess.RunAsync([.. arguments, "--server", _registry.Address.ToString(), "--data", _registry.Data]);
 
-    /// <summary>The last line: those before it say how far an operation is.</summary>
+    /// <summary>Returns the last line: those before it show the progress.</summary>
     private static (int Status, string Line) OfTheEnd((int Status, string Output) result) =>
         (result.Status, result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1] + "\n");
 }

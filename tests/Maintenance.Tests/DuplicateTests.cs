@@ -1,10 +1,13 @@
-using Granary.Grains.Collection;
+using Granary.Grains.GarbageCollection;
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Interfaces.Uploads;
+using Granary.Storage.Blobs;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
 namespace Granary.Maintenance.Tests;
 
-/// <summary>Content that clients push although the registry has it: one file stays, and the others go soon.</summary>
+/// <summary>Content that clients push although the registry has it: one file stays, and a sweep deletes the others.</summary>
 public sealed class DuplicateTests : IAsyncLifetime
 {
     private const string CollectNow = """{"kind":"collection","grace":"0s"}""";
@@ -22,7 +25,7 @@ public sealed class DuplicateTests : IAsyncLifetime
     public async Task DisposeAsync() => await _registry.DisposeAsync();
 
     [Fact]
-    public async Task Ten_pushes_of_one_blob_leave_one_file_after_a_collection_that_is_asked_for()
+    public async Task A_collection_leaves_one_file_of_ten_pushes_of_one_blob()
     {
         await PinAsync("app");
         for (var i = 0; i < 9; i++)
@@ -60,7 +63,7 @@ public sealed class DuplicateTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_small_blob_that_comes_again_in_pieces_leaves_no_file()
+    public async Task A_small_blob_that_is_pushed_again_in_pieces_leaves_no_file()
     {
         var small = RegistryClient.RandomBytes(1000);
         await Client.PushBlobAsync("app", small);
@@ -74,7 +77,7 @@ public sealed class DuplicateTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_request_that_finished_an_upload_can_be_repeated_after_its_file_has_gone()
+    public async Task The_request_that_finished_an_upload_can_be_repeated_after_its_file_is_deleted()
     {
         await PinAsync("app");
         var location = await PushInPiecesAsync("app", _layer);
@@ -86,7 +89,7 @@ public sealed class DuplicateTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.NotFound, await StatusAsync("PATCH", location));
         Assert.Equal(HttpStatusCode.NotFound, await StatusAsync("DELETE", location));
 
-        // A blob that has left the repository is not there for the sake of an old session.
+        // The repetition does not claim that the repository has a blob that was deleted from it.
         using (await Client.SendAsync("DELETE", "/v2/app/manifests/v1"))
         using (await Client.SendAsync("DELETE", $"/v2/app/manifests/{_manifest}"))
         using (var deleted = await Client.SendAsync("DELETE", $"/v2/app/blobs/{Layer}"))
@@ -98,7 +101,7 @@ public sealed class DuplicateTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_duplicate_whose_mark_was_lost_goes_when_its_session_ends()
+    public async Task A_duplicate_without_a_mark_is_deleted_when_its_session_expires()
     {
         await PinAsync("app");
         var location = await Client.StartUploadAsync("app");
@@ -107,12 +110,12 @@ public sealed class DuplicateTests : IAsyncLifetime
         }
 
         // The gateway dies after the repository's answer, and before it marks the session.
-        var sessions = _registry.Services.GetRequiredService<IGrainFactory>();
+        var grains = _registry.Services.GetRequiredService<IGrainFactory>();
         var id = location[(location.LastIndexOf('/') + 1)..];
-        var session = sessions.GetGrain<Granary.Grains.Interfaces.Uploads.IUploadSessionGrain>(id);
+        var session = grains.GetGrain<IUploadSessionGrain>(id);
         var upload = await session.Seal(1, Layer, _layer.Length, default);
-        await _registry.Services.GetRequiredService<Granary.Storage.Blobs.IBlobStore>().SealAsync(upload!.Content.Object, Layer, default);
-        await sessions.GetGrain<Granary.Grains.Interfaces.Repositories.IRepositoryGrain>("app").LinkBlob(Layer, upload.Content, upload.Deadline, default);
+        await _registry.Services.GetRequiredService<IBlobStore>().SealAsync(upload!.Content.Object, Layer, default);
+        await grains.GetGrain<IRepositoryGrain>("app").LinkBlob(Layer, upload.Content, upload.Deadline, default);
         await SweepAsync();
         Assert.Equal(2, Files().Length);
 
@@ -135,7 +138,7 @@ public sealed class DuplicateTests : IAsyncLifetime
         _manifest = RegistryClient.DigestOf(manifest);
     }
 
-    /// <summary>Pushes the layer in each of the ways that there are.</summary>
+    /// <summary>Pushes the layer, in one of three ways.</summary>
     private async Task PushAsync(string repository, int number)
     {
         switch (number % 3)
@@ -178,11 +181,13 @@ public sealed class DuplicateTests : IAsyncLifetime
         return answer.StatusCode;
     }
 
-    private Task<CollectionCounts> SweepAsync() => _registry.Services.GetServices<IHostedService>().OfType<Sweeper>().Single().SweepAsync(default);
+    private Task<CollectionCounts> SweepAsync() =>
+        _registry.Services.GetServices<IHostedService>().OfType<Sweeper>().Single().SweepAsync(default);
 
     private string[] Files() =>
     [
         .. Admin.Objects(_registry.Data),
-        .. Directory.GetFiles(Path.Combine(_registry.Data, "uploads"), "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) != "probe"),
+        .. Directory.GetFiles(Path.Combine(_registry.Data, "uploads"), "*", SearchOption.AllDirectories)
+            .Where(file => Path.GetFileName(file) != "probe"),
     ];
 }

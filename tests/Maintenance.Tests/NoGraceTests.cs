@@ -1,11 +1,14 @@
 using System.Collections.Concurrent;
-using Granary.Grains.Collection;
-using Granary.Grains.Interfaces.Collection;
+using Granary.Grains.GarbageCollection;
+using Granary.Grains.Interfaces.Schedules;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Granary.Maintenance.Tests;
 
-/// <summary>Collections without any grace, all the time, while clients push: whoever is in the middle of a push may have to repeat a layer, and nothing that was acknowledged is lost.</summary>
+/// <summary>
+/// Collections without a grace period run all the time while clients push. A client may have to push a layer again, and nothing
+/// acknowledged is lost.
+/// </summary>
 public sealed class NoGraceTests : IAsyncLifetime
 {
     private const int Pushers = 6;
@@ -20,7 +23,7 @@ public sealed class NoGraceTests : IAsyncLifetime
     public async Task DisposeAsync() => await _registry.DisposeAsync();
 
     [Fact]
-    public async Task A_grace_of_zero_takes_nothing_from_a_manifest_that_was_acknowledged()
+    public async Task A_grace_period_of_zero_removes_no_blob_of_an_acknowledged_manifest()
     {
         var layers = Enumerable.Range(0, 5).Select(_ => RegistryClient.RandomBytes(50_000)).ToArray();
         var acknowledged = new ConcurrentBag<(string Repository, Digest Manifest, byte[] Layer)>();
@@ -46,7 +49,7 @@ public sealed class NoGraceTests : IAsyncLifetime
         await stop.CancelAsync();
         var collections = await collecting;
 
-        Assert.True(collections > 3, $"{collections} collections are too few to mean much.");
+        Assert.True(collections > 3, $"{collections} collections are too few to show anything.");
         foreach (var (repository, manifest, layer) in acknowledged)
         {
             Assert.Equal(HttpStatusCode.OK, await Client.HeadAsync($"/v2/{repository}/manifests/{manifest}"));
@@ -79,22 +82,22 @@ public sealed class NoGraceTests : IAsyncLifetime
             Assert.All(await RegistryClient.ErrorCodesAsync(answer), code => Assert.Equal("MANIFEST_BLOB_UNKNOWN", code));
         }
 
-        throw new TimeoutException("A push never got between two collections.");
+        throw new TimeoutException("No push ended between two collections.");
     }
 
     private async Task<int> CollectAsync(CancellationToken stop)
     {
-        // What an operation does, without its pauses.
+        // The same as an operation, without its rests.
         var collector = _registry.Services.GetRequiredService<GarbageCollector>();
         var counts = new CollectionCounts();
         var count = 0;
         for (; !stop.IsCancellationRequested; count++)
         {
-            await collector.CollectAllRepositoriesAsync([.. Schedules.Repositories], TimeSpan.Zero, counts, default);
-            await collector.CollectShardsAsync(Enumerable.Range(0, GarbageCollector.Shards), TimeSpan.Zero, counts, default);
+            await collector.CollectAllRepositoriesAsync([.. ScheduleKeys.Repositories], TimeSpan.Zero, counts, default);
+            await collector.CollectShardsAsync(Enumerable.Range(0, GarbageCollector.ShardCount), TimeSpan.Zero, counts, default);
         }
 
-        Assert.True(counts.BlobsCollected > 20, $"{counts.BlobsCollected} blobs are too few to mean much.");
+        Assert.True(counts.BlobsCollected > 20, $"{counts.BlobsCollected} blobs are too few to show anything.");
         return count;
     }
 }

@@ -69,7 +69,7 @@ internal sealed class ReverseProxy : IAsyncDisposable
         }
     }
 
-    /// <summary>Reads to the end of the headers, and not a byte of the body.</summary>
+    /// <summary>Reads to the end of the headers, and no byte of the body.</summary>
     private static async Task<string> ReadHeadAsync(NetworkStream stream)
     {
         var (head, one) = (new StringBuilder(), new byte[1]);

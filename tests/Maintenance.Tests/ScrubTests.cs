@@ -3,7 +3,7 @@ using Granary.Storage.Partitions.Sqlite;
 
 namespace Granary.Maintenance.Tests;
 
-/// <summary>What a scrub finds, what becomes of it, and how it heals.</summary>
+/// <summary>What a scrub finds, and how the registry is repaired.</summary>
 public sealed class ScrubTests : IAsyncLifetime
 {
     private readonly ShiftedTime _time = new();
@@ -21,7 +21,7 @@ public sealed class ScrubTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_registry_without_faults_is_said_to_be_so()
+    public async Task A_registry_without_faults_has_no_findings()
     {
         await Client.PushLargeAsync("app", "v1");
         await Client.PushImageAsync("app", "v2");
@@ -37,7 +37,7 @@ public sealed class ScrubTests : IAsyncLifetime
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_blob_that_is_damaged_or_missing_is_as_good_as_absent_until_it_is_pushed_again(bool isMissing)
+    public async Task A_damaged_or_missing_blob_is_quarantined_until_it_is_pushed_again(bool isMissing)
     {
         var (_, layer, content) = await Client.PushLargeAsync("app", "v1");
         await Client.PushLargeAsync("other", "v1", content);
@@ -63,18 +63,18 @@ public sealed class ScrubTests : IAsyncLifetime
             Assert.Equal(["BLOB_UNKNOWN"], await RegistryClient.ErrorCodesAsync(get));
         }
 
-        // It is not mounted, nor counted as there by a push that did not bring it.
+        // The registry refuses to mount it, so that the client uploads the bytes.
         using (var mount = await Client.SendAsync("POST", $"/v2/third/blobs/uploads/?mount={layer}&from=app"))
         {
             Assert.Equal(HttpStatusCode.Accepted, mount.StatusCode);
         }
 
-        // The manifests stay. One push by anybody, and it is whole again everywhere.
+        // The manifests stay. One push repairs the blob in all repositories.
         Assert.Equal(HttpStatusCode.OK, await Client.HeadAsync("/v2/app/manifests/v1"));
         await Client.PushBlobAsync("app", content);
         Assert.Equal(content, await Client.GetBytesAsync($"/v2/app/blobs/{layer}"));
-        var healed = await ScrubAsync();
-        Assert.Empty(healed.Findings());
+        var repaired = await ScrubAsync();
+        Assert.Empty(repaired.Findings());
         Assert.Equal(content, await Client.GetBytesAsync($"/v2/other/blobs/{layer}"));
 
         await Client.RunAsync("""{"kind":"collection"}""");
@@ -82,7 +82,7 @@ public sealed class ScrubTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_small_blob_whose_row_was_changed_is_found_and_healed()
+    public async Task A_small_blob_whose_row_was_changed_is_found_and_repaired_by_a_push()
     {
         var content = RegistryClient.RandomBytes(100);
         var digest = await Client.PushBlobAsync("app", content);
@@ -98,14 +98,14 @@ public sealed class ScrubTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_row_that_cannot_be_read_stops_nothing_else_and_is_made_again()
+    public async Task A_damaged_row_stops_no_collection_and_the_scrub_restores_it()
     {
         var (_, layer, content) = await Client.PushLargeAsync("app", "v1");
         var unused = SameShard(layer, 90_000);
         var other = await Client.PushBlobAsync("app", unused);
         await EditAsync($"blobs/{layer.FirstByte:x2}", $"blob/{layer}", value => value[..5]);
 
-        // The rest of its shard is collected.
+        // The other blobs of its shard are collected.
         _time.Advance(TimeSpan.FromHours(25));
         Assert.Equal("done", (await Client.RunAsync("""{"kind":"collection"}""")).State());
         _time.Advance(TimeSpan.FromHours(2));
@@ -123,7 +123,7 @@ public sealed class ScrubTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_row_of_a_newer_release_is_left_alone()
+    public async Task A_row_of_a_newer_release_stays_unchanged()
     {
         var (_, layer, _) = await Client.PushLargeAsync("app", "v1");
         byte[] newer = [200, 1, 2, 3];
@@ -150,12 +150,12 @@ public sealed class ScrubTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_manifest_that_would_take_back_uses_of_what_it_never_named_is_reported()
+    public async Task A_manifest_whose_list_of_names_was_changed_is_reported()
     {
         var (manifest, _, _) = await Client.PushLargeAsync("app", "v1");
         await Client.PushLargeAsync("app", "v2");
 
-        // The first digest of the list of names, which the manifest's own digest does not cover.
+        // The manifest's digest does not cover the list of names. Its deletion would end uses of blobs that it never named.
         await EditAsync("repository/app", $"man/{manifest}", value =>
         {
             var first = value.AsSpan().IndexOf("sha256:"u8);
@@ -170,7 +170,7 @@ public sealed class ScrubTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Rows_of_blobs_that_were_lost_are_made_again_from_those_of_the_repositories()
+    public async Task Lost_rows_of_blobs_are_restored_from_the_repositories()
     {
         var (_, layer, content) = await Client.PushLargeAsync("app", "v1");
         await Client.PushLargeAsync("other", "v1", content);
@@ -197,10 +197,11 @@ public sealed class ScrubTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Rows_that_are_older_than_the_objects_find_them_by_their_names()
+    public async Task Rows_that_are_older_than_the_objects_find_the_objects_by_their_names()
     {
         var (_, layer, content) = await Client.PushLargeAsync("app", "v1");
-        File.Move(Admin.ObjectOf(_data.Path, layer), $"{Path.Combine(_data.Path, "blobs/sha256", layer.Encoded[..2].ToString(), layer.Encoded.ToString())}.{new string('7', 32)}");
+        var folder = Path.Combine(_data.Path, "blobs/sha256", layer.Encoded[..2].ToString());
+        File.Move(Admin.ObjectOf(_data.Path, layer), Path.Combine(folder, $"{layer.Encoded}.{new string('7', 32)}"));
 
         var scrub = await ScrubAsync();
 
@@ -210,7 +211,7 @@ public sealed class ScrubTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Bytes_of_nobody_go_when_no_upload_can_claim_them_any_more_and_not_before()
+    public async Task Orphaned_objects_are_deleted_when_no_upload_can_use_them_any_more_and_not_before()
     {
         var (_, layer, content) = await Client.PushLargeAsync("app", "v1");
         var stray = RegistryClient.RandomBytes(50_000);
@@ -242,7 +243,8 @@ public sealed class ScrubTests : IAsyncLifetime
 
     private Task<JsonNode> ScrubAsync() => Client.RunAsync("""{"kind":"scrub","bytesPerSecond":1000000000}""");
 
-    private async Task StartAsync() => _registry = await TestRegistry.StartAsync(new Dictionary<string, string> { ["data"] = _data.Path }, _time);
+    private async Task StartAsync() =>
+        _registry = await TestRegistry.StartAsync(new Dictionary<string, string> { ["data"] = _data.Path }, _time);
 
     private async Task StopAsync() => await _registry.DisposeAsync();
 
@@ -282,7 +284,7 @@ public sealed class ScrubTests : IAsyncLifetime
         return bytes;
     }
 
-    /// <summary>Content whose digest falls into the same shard.</summary>
+    /// <summary>Returns content whose digest belongs to the same shard.</summary>
     private static byte[] SameShard(Digest digest, int size)
     {
         var content = RegistryClient.RandomBytes(size);

@@ -4,13 +4,14 @@ using System.Runtime.ExceptionServices;
 using Granary.Grains;
 using Granary.Grains.Blobs;
 using Granary.Grains.Catalog;
-using Granary.Grains.Collection;
+using Granary.Grains.GarbageCollection;
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Catalog;
-using Granary.Grains.Interfaces.Collection;
 using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Grains.Repositories;
+using Granary.Grains.Schedules;
 using Granary.Grains.Uploads;
 using Granary.Storage.Partitions;
 using Microsoft.Extensions.DependencyInjection;
@@ -54,8 +55,7 @@ internal sealed class SimulatedCluster : IGrainFactory
             .AddSingleton(Options.Create(lifetimes))
             .AddSingleton(Options.Create(collection))
             .AddSingleton<ObjectIdSource>(new CountedIds())
-            .AddSingleton(new ClientActivity(TimeProvider.System))
-            .AddSingleton(services => new PullCache(services.GetRequiredService<ClientActivity>(), TimeProvider.System))
+            .AddSingleton(new PullCache(TimeProvider.System))
             .AddSingleton(typeof(ILogger<>), typeof(NullLogger<>))
             .BuildServiceProvider();
     }

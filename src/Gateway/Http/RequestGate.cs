@@ -1,3 +1,4 @@
+using Granary.Grains.Interfaces;
 using Granary.Protocol;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
@@ -8,7 +9,7 @@ namespace Granary.Gateway.Http;
 /// Bounds the requests that are handled at once. A request that arrives when the bound is reached gets 429 at once: waiting would only move
 /// the queue into memory.
 /// </summary>
-public sealed class RequestGate(IOptions<LimitOptions> options)
+public sealed class RequestGate(IOptions<LimitOptions> options, IClientActivity? clients = null)
 {
     private readonly int _limit = options.Value.Requests;
 
@@ -32,6 +33,8 @@ public sealed class RequestGate(IOptions<LimitOptions> options)
             return;
         }
 
+        // Background work of this silo gives way to clients.
+        clients?.NoteRequest();
         try
         {
             await handle(http);

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Granary.Grains.Interfaces.Operations;
 
-/// <summary>Says numbers of bytes and of things in words: the same everywhere that people read them.</summary>
+/// <summary>Formats sizes for people: the same in the log, the commands and the explanations.</summary>
 public static class ByteText
 {
     private static readonly string[] Units = ["bytes", "KB", "MB", "GB", "TB"];
@@ -17,7 +17,7 @@ public static class ByteText
 
         var (number, unit) = ((double)bytes, 0);
 
-        // What would be written as 1000 of one unit is 1 of the next.
+        // From 999.95 on, one digit after the point would print 1000 of a unit.
         while (number >= (unit == 0 ? 1000 : 999.95) && unit < Units.Length - 1)
         {
             (number, unit) = (number / 1000, unit + 1);

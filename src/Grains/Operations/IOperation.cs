@@ -2,16 +2,14 @@ using Granary.Grains.Interfaces.Operations;
 
 namespace Granary.Grains.Operations;
 
-/// <summary>How a kind of operation is done: in steps that can be repeated, from the one after <see cref="OperationRun.Done"/>.</summary>
+/// <summary>The work of one kind of operation: steps that can be repeated, from the one after <see cref="OperationRun.Done"/>.</summary>
 public interface IOperation
 {
-    /// <summary>Which kind.</summary>
+    /// <summary>The kind.</summary>
     OperationKind Kind { get; }
 
-    /// <summary>Does it.</summary>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <summary>Runs the operation to its end.</summary>
+    /// <exception cref="OperationCanceledException">The operation was cancelled.</exception>
+    /// <exception cref="OperationFailedException">The operation is not possible.</exception>
     Task RunAsync(OperationRun run, CancellationToken cancellationToken);
 }
-
-/// <summary>An operation cannot be done; the message is for who asked for it.</summary>
-public sealed class OperationFailedException(string message) : Exception(message);

@@ -7,19 +7,19 @@ using Granary.Storage.Partitions;
 namespace Granary.Grains.Operations;
 
 /// <summary>
-/// Every row of the partition <c>operations</c>:
+/// The keys and values of the rows of the partition <c>operations</c>:
 /// <code>
-/// op/&lt;id&gt;     an operation: what was asked and how far it is; ids are the times when they were asked for
+/// op/&lt;id&gt;     an operation: its request and its progress; the id is the time of the request
 /// </code>
-/// Kinds and states are numbers: new ones come after those that there are. Version 1 was JSON.
+/// Kinds and states are stored as numbers, so new ones get new numbers. Version 1 was JSON.
 /// </summary>
 internal static partial class OperationRows
 {
     public const string Prefix = "op/";
 
-    private const byte Newest = 2;
+    private const byte CurrentVersion = 2;
 
-    // No duration and no rate is less than nothing.
+    // The number for null: no duration and no rate is negative.
     private const long None = -1;
 
     public static PartitionKey Partition { get; } = new("operations");
@@ -30,24 +30,61 @@ internal static partial class OperationRows
 
     public static ReadOnlyMemory<byte> Encode(OperationStatus operation)
     {
-        var (request, progress) = (operation.Request, operation.Progress);
-        var row = new RowWriter(Newest, 512)
-            .Text(operation.Id)
-            .Number((long)request.Kind)
-            .Flag(request.DryRun)
-            .Number(request.Grace?.Ticks ?? None)
-            .Number(request.UntaggedAge?.Ticks ?? None)
-            .Text(request.Repository)
-            .Text(request.Directory)
-            .Number(request.BytesPerSecond ?? None)
-            .Number(request.AtMostEvery?.Ticks ?? None)
+        var row = WriteRequest(new RowWriter(CurrentVersion, 512).Text(operation.Id), operation.Request)
             .Number((long)operation.State)
             .Time(operation.Created)
             .Number(operation.Ended?.UtcTicks ?? 0)
-            .Text(operation.Error)
-            .Number(progress.Done)
-            .Number(progress.Total)
-            .Number(progress.Counts.Count);
+            .Text(operation.Error);
+        return WriteProgress(row, operation.Progress).ToValue();
+    }
+
+    /// <exception cref="FormatException">The row is damaged, or a newer release wrote it.</exception>
+    public static OperationStatus Decode(ReadOnlyMemory<byte> value)
+    {
+        var row = new RowReader(value, CurrentVersion);
+        if (row.Version == 1)
+        {
+            return JsonSerializer.Deserialize(row.Text()!, Json.Default.OperationStatus)
+                ?? throw new FormatException("The row of an operation is empty.");
+        }
+
+        return new OperationStatus
+        {
+            Id = row.Text()!,
+            Request = ReadRequest(ref row),
+            State = (OperationState)row.Number(),
+            Created = row.Time(),
+            Ended = row.TimeOrNull(),
+            Error = row.Text(),
+            Progress = ReadProgress(ref row),
+        };
+    }
+
+    private static RowWriter WriteRequest(RowWriter row, OperationRequest request) => row
+        .Number((long)request.Kind)
+        .Flag(request.DryRun)
+        .Number(request.Grace?.Ticks ?? None)
+        .Number(request.UntaggedAge?.Ticks ?? None)
+        .Text(request.Repository)
+        .Text(request.Directory)
+        .Number(request.BytesPerSecond ?? None)
+        .Number(request.AtMostEvery?.Ticks ?? None);
+
+    private static OperationRequest ReadRequest(ref RowReader row) => new()
+    {
+        Kind = (OperationKind)row.Number(),
+        DryRun = row.Flag(),
+        Grace = Duration(row.Number()),
+        UntaggedAge = Duration(row.Number()),
+        Repository = row.Text(),
+        Directory = row.Text(),
+        BytesPerSecond = row.Number() is >= 0 and var rate ? rate : null,
+        AtMostEvery = Duration(row.Number()),
+    };
+
+    private static RowWriter WriteProgress(RowWriter row, OperationProgress progress)
+    {
+        row = row.Number(progress.Done).Number(progress.Total).Number(progress.Counts.Count);
         foreach (var (name, count) in progress.Counts)
         {
             row = row.Text(name).Number(count);
@@ -59,43 +96,20 @@ internal static partial class OperationRows
             row = row.Text(finding);
         }
 
-        return row.ToValue();
+        return row;
     }
 
-    /// <exception cref="FormatException">The row cannot be read.</exception>
-    public static OperationStatus Decode(ReadOnlyMemory<byte> value)
+    private static OperationProgress ReadProgress(ref RowReader row) => new()
     {
-        var row = new RowReader(value, Newest);
-        if (row.Version == 1)
-        {
-            return JsonSerializer.Deserialize(row.Text()!, Json.Default.OperationStatus) ?? throw new FormatException("The row of an operation is empty.");
-        }
-
-        return new OperationStatus
-        {
-            Id = row.Text()!,
-            Request = new OperationRequest
-            {
-                Kind = (OperationKind)row.Number(),
-                DryRun = row.Flag(),
-                Grace = Duration(row.Number()),
-                UntaggedAge = Duration(row.Number()),
-                Repository = row.Text(),
-                Directory = row.Text(),
-                BytesPerSecond = row.Number() is >= 0 and var rate ? rate : null,
-                AtMostEvery = Duration(row.Number()),
-            },
-            State = (OperationState)row.Number(),
-            Created = row.Time(),
-            Ended = row.TimeOrNull(),
-            Error = row.Text(),
-            Progress = new OperationProgress { Done = row.Number(), Total = row.Number(), Counts = Counts(ref row), Findings = Findings(ref row) },
-        };
-    }
+        Done = row.Number(),
+        Total = row.Number(),
+        Counts = ReadCounts(ref row),
+        Findings = ReadFindings(ref row),
+    };
 
     private static TimeSpan? Duration(long ticks) => ticks >= 0 ? new TimeSpan(ticks) : null;
 
-    private static Dictionary<string, long> Counts(ref RowReader row)
+    private static Dictionary<string, long> ReadCounts(ref RowReader row)
     {
         var counts = new Dictionary<string, long>(StringComparer.Ordinal);
         for (var left = row.Number(); left > 0; left--)
@@ -106,7 +120,7 @@ internal static partial class OperationRows
         return counts;
     }
 
-    private static string[] Findings(ref RowReader row)
+    private static string[] ReadFindings(ref RowReader row)
     {
         var findings = new List<string>();
         for (var left = row.Number(); left > 0; left--)

@@ -3,17 +3,18 @@ using System.Threading.Channels;
 namespace Granary.Grains.Operations;
 
 /// <summary>
-/// Wakes the worker of this silo when there may be something to do. Who starts an operation waits for it; the workers of other silos look now and then, and are those who
-/// take it if this one is busy or gone.
+/// Wakes the worker of this silo when an operation may wait for one, so that the administrator's operation starts at once. The workers of
+/// other silos look for operations on their timers. They take it if this worker is gone.
 /// </summary>
 public sealed class OperationSignal
 {
-    // One is enough: whoever wakes takes all that there is.
-    private readonly Channel<bool> _channel = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    // One signal is enough: a worker that wakes claims all operations that it can.
+    private readonly Channel<bool> _channel = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
-    /// <summary>Wakes the worker, now or when it next waits.</summary>
+    /// <summary>Wakes the worker, now or at its next wait.</summary>
     public void Set() => _channel.Writer.TryWrite(true);
 
-    /// <summary>Waits until somebody has called <see cref="Set"/> since the last wait.</summary>
+    /// <summary>Waits for a call of <see cref="Set"/> since the last wait.</summary>
     internal ValueTask<bool> WaitAsync(CancellationToken cancellationToken) => _channel.Reader.ReadAsync(cancellationToken);
 }

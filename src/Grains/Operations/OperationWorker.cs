@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Granary.Grains.Operations;
 
-/// <summary>Does the operations that were asked for. One in each silo; whoever is free takes the next one, or goes on with one whose worker died.</summary>
+/// <summary>Runs operations. Each silo has one worker. A free worker claims the next operation, or one whose worker died.</summary>
 public sealed partial class OperationWorker(
     IGrainFactory grains,
     IEnumerable<IOperation> operations,
@@ -14,127 +14,161 @@ public sealed partial class OperationWorker(
     TimeProvider time,
     ILogger<OperationWorker> logger) : BackgroundService
 {
-    // An operation that this silo was asked for begins at once (OperationSignal). Looking for others is a grain call and a read: twice a second, it was a quarter of what a server at rest does.
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+    // Operations of this silo start at once (OperationSignal). Looking for others costs a grain call and a read: twice a second, that was a
+    // quarter of the CPU time of an idle server.
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(5);
 
-    // After a restart: what was at work before goes on soon.
-    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(500);
+    // After a restart, the operations that ran before continue soon.
+    private static readonly TimeSpan FirstPoll = TimeSpan.FromMilliseconds(500);
 
-    // Well below the time after which somebody else takes over.
-    private static readonly TimeSpan SignOfLife = TimeSpan.FromSeconds(2);
+    // Far shorter than a claim, so that no other worker takes a living one for dead.
+    private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(2);
 
     private readonly Guid _id = Guid.NewGuid();
+
+    private IOperationsGrain Operations => grains.GetGrain<IOperationsGrain>(0);
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var working = new List<Task>();
-
-        // Operations that another silo was asked for, or whose worker died, are found by looking.
-        using var timer = time.CreateTimer(_ => signal.Set(), state: null, FirstLook, Interval);
+        // The timer finds operations that another silo was asked for, and those whose worker died.
+        using var timer = time.CreateTimer(_ => signal.Set(), state: null, FirstPoll, PollInterval);
+        var running = new List<Task>();
         while (await signal.WaitAsync(stoppingToken))
         {
-            working.RemoveAll(task => task.IsCompleted);
+            running.RemoveAll(task => task.IsCompleted);
             try
             {
-                while (await Board.Claim(_id, stoppingToken) is { } claimed)
+                while (await Operations.Claim(_id, stoppingToken) is { } claimed)
                 {
-                    working.Add(WorkAsync(claimed, stoppingToken));
+                    running.Add(RunAsync(claimed, stoppingToken));
                 }
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
-                LogCannotClaim(logger, e.Message);
+                LogListUnavailable(logger, e.Message);
             }
         }
     }
 
-    private IOperationsGrain Board => grains.GetGrain<IOperationsGrain>(0);
-
-    private async Task WorkAsync(OperationStatus claimed, CancellationToken stoppingToken)
+    private async Task RunAsync(OperationStatus claimed, CancellationToken stoppingToken)
     {
-        // One that was cancelled, or taken over, ends also in the middle of a long step.
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var run = new OperationRun(claimed, progress => ReportAsync(claimed.Id, progress), time);
-        using var signs = new PeriodicTimer(SignOfLife, time);
-        var living = LiveAsync(claimed.Id, run, signs, over);
         LogStarted(logger, claimed.Request.Kind, claimed.Id, run.Done);
-        string? error = null;
         try
         {
-            if (claimed.State == OperationState.Running)
-            {
-                await operations.Single(operation => operation.Kind == claimed.Request.Kind).RunAsync(run, over.Token);
-            }
+            var error = await RunWithHeartbeatAsync(claimed, run, stoppingToken);
+            await FinishAsync(claimed, run, error);
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // The server stops; it, or another one, goes on with the next step.
-            return;
-        }
-        catch (OperationCanceledException)
-        {
-            LogCancelled(logger, claimed.Request.Kind, claimed.Id);
-        }
-        catch (Exception e)
-        {
-            error = e.Message;
-            LogFailed(logger, claimed.Request.Kind, claimed.Id, e is OperationFailedException or PartitionUnavailableException or StorageException ? null : e, e.Message);
-        }
-        finally
-        {
-            signs.Dispose();
-            await over.CancelAsync();
-            await living;
-        }
-
-        try
-        {
-            await Board.Finish(claimed.Id, _id, run.Progress, error, CancellationToken.None);
-            LogEnded(logger, claimed.Request.Kind, claimed.Id, OperationResults.Text(claimed.Request.Kind, run.Progress.Counts) is { Length: > 0 } results ? results : "nothing to do");
-        }
-        catch (Exception e)
-        {
-            LogCannotClaim(logger, e.Message);
+            // The server stops. The operation stays claimed, and continues with its next step after the claim ends.
         }
     }
 
-    /// <summary>Says that the work goes on, however long a step takes, until nobody counts the time any more. (To cancel the wait would have the runtime look for the lines of a stack trace.)</summary>
-    private async Task LiveAsync(string id, OperationRun run, PeriodicTimer signs, CancellationTokenSource over)
+    /// <summary>
+    /// Runs the operation, and reports until it ends that the worker is alive. Returns why it failed; null if it did not.
+    /// </summary>
+    private async Task<string?> RunWithHeartbeatAsync(OperationStatus claimed, OperationRun run, CancellationToken stoppingToken)
+    {
+        // Ends the operation in the middle of a long step, too, when it is cancelled or another worker has claimed it.
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        using var timer = new PeriodicTimer(HeartbeatInterval, time);
+        var heartbeat = HeartbeatAsync(claimed.Id, run, timer, ended);
+        try
+        {
+            return await TryRunAsync(claimed, run, stoppingToken, ended.Token);
+        }
+        finally
+        {
+            timer.Dispose();
+            await ended.CancelAsync();
+            await heartbeat;
+        }
+    }
+
+    private async Task<string?> TryRunAsync(
+        OperationStatus claimed,
+        OperationRun run,
+        CancellationToken stoppingToken,
+        CancellationToken ended)
     {
         try
         {
-            while (await signs.WaitForNextTickAsync(CancellationToken.None))
+            // An operation that was cancelled after its worker died is only finished.
+            if (claimed.State == OperationState.Running)
             {
-                await SignAsync(id, run, over);
+                await operations.Single(operation => operation.Kind == claimed.Request.Kind).RunAsync(run, ended);
+            }
+        }
+        catch (OperationCanceledException) when (!stoppingToken.IsCancellationRequested)
+        {
+            LogCancelled(logger, claimed.Request.Kind, claimed.Id);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            var isExpected = e is OperationFailedException or PartitionUnavailableException or StorageException;
+            LogFailed(logger, claimed.Request.Kind, claimed.Id, isExpected ? null : e, e.Message);
+            return e.Message;
+        }
+
+        return null;
+    }
+
+    private async Task FinishAsync(OperationStatus claimed, OperationRun run, string? error)
+    {
+        var kind = claimed.Request.Kind;
+        try
+        {
+            await Operations.Finish(claimed.Id, _id, run.Progress, error, CancellationToken.None);
+            var results = OperationResults.Text(kind, run.Progress.Counts);
+            LogEnded(logger, kind, claimed.Id, results.Length > 0 ? results : "nothing to do");
+        }
+        catch (Exception e)
+        {
+            LogListUnavailable(logger, e.Message);
+        }
+    }
+
+    /// <summary>
+    /// Extends the claim until the timer is disposed, however long a step takes. The timer is not cancelled by a token: the exception's
+    /// stack trace would make the runtime read the debug symbols.
+    /// </summary>
+    private async Task HeartbeatAsync(string id, OperationRun run, PeriodicTimer timer, CancellationTokenSource ended)
+    {
+        try
+        {
+            while (await timer.WaitForNextTickAsync(CancellationToken.None))
+            {
+                await ExtendClaimAsync(id, run, ended);
             }
         }
         catch (OperationCanceledException)
         {
-            // The work has ended.
+            // The operation ended during the report.
         }
     }
 
-    private async Task SignAsync(string id, OperationRun run, CancellationTokenSource over)
+    private async Task ExtendClaimAsync(string id, OperationRun run, CancellationTokenSource ended)
     {
         try
         {
-            if (!await Board.Report(id, _id, run.Latest, over.Token))
+            if (!await Operations.Report(id, _id, run.Latest, ended.Token))
             {
-                await over.CancelAsync();
+                await ended.CancelAsync();
             }
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
-            LogCannotClaim(logger, e.Message);
+            LogListUnavailable(logger, e.Message);
         }
     }
 
     private async Task ReportAsync(string id, OperationProgress progress)
     {
-        if (!await Board.Report(id, _id, progress, CancellationToken.None))
+        if (!await Operations.Report(id, _id, progress, CancellationToken.None))
         {
-            throw new OperationCanceledException($"Operation {id} was cancelled.");
+            throw new OperationCanceledException($"Operation {id} was cancelled, or another worker has claimed it.");
         }
     }
 
@@ -147,9 +181,9 @@ public sealed partial class OperationWorker(
     [LoggerMessage(1303, LogLevel.Information, "{Kind} {Id} was cancelled")]
     private static partial void LogCancelled(ILogger logger, OperationKind kind, string id);
 
-    [LoggerMessage(1304, LogLevel.Error, "{Kind} {Id} failed; start it again when the cause is mended: {Reason}")]
+    [LoggerMessage(1304, LogLevel.Error, "{Kind} {Id} failed. Remove the cause, then start it again: {Reason}")]
     private static partial void LogFailed(ILogger logger, OperationKind kind, string id, Exception? exception, string reason);
 
-    [LoggerMessage(1305, LogLevel.Warning, "What operations there are cannot be read or written just now: {Reason}")]
-    private static partial void LogCannotClaim(ILogger logger, string reason);
+    [LoggerMessage(1305, LogLevel.Warning, "The worker cannot read or write the list of operations, and tries again: {Reason}")]
+    private static partial void LogListUnavailable(ILogger logger, string reason);
 }

@@ -22,7 +22,7 @@ public sealed class DeletionOperation(IGrainFactory grains) : IOperation
         while (await repository.Clear(StepSize, cancellationToken) is > 0 and var removed)
         {
             run.Add("removed", removed);
-            await run.StepAsync();
+            await run.CompleteStepAsync();
         }
     }
 }

@@ -10,7 +10,7 @@ namespace Granary.Grains.Repositories;
 /// All repositories of a silo share one cache, so that the most pulled content gets the memory. An answer whose validity has ended stays
 /// until it is evicted or replaced.
 /// </remarks>
-internal sealed class PullCache(ClientActivity clients, TimeProvider time) : IPullCache, IDisposable
+internal sealed class PullCache(TimeProvider time) : IPullCache, IDisposable
 {
     // Some thousand manifests or objects of layers.
     private const int MaxBytes = 3 * 1024 * 1024;
@@ -32,7 +32,6 @@ internal sealed class PullCache(ClientActivity clients, TimeProvider time) : IPu
     {
         if (_answers.TryGetValue(key, out var cached) && cached is Entry<T> { Answer: { } found } entry && IsValid(entry))
         {
-            clients.Note();
             answer = found;
             return true;
         }

@@ -1,4 +1,4 @@
-using Granary.Grains.Collection;
+using Granary.Grains.GarbageCollection;
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Partitions;
@@ -15,7 +15,6 @@ internal sealed class RepositoryGrain(
     IPartitionStore store,
     IOptions<LifetimeOptions> lifetimeOptions,
     IOptions<CollectionOptions> collectionOptions,
-    ClientActivity clients,
     PullCache pullCache,
     TimeProvider time,
     ILogger<RepositoryGrain> logger) : PartitionGrain(store, logger), IRepositoryGrain, IRepositoryMaintenanceGrain
@@ -84,7 +83,6 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<BlobContent?> FindBlob(Digest digest, CancellationToken cancellationToken)
     {
-        clients.Note();
         var validity = Rows.Validity;
         var (link, content) = await Rows.ReadAsync(
             [RepositoryRows.Link(digest), RepositoryRows.Bytes(digest)],
@@ -103,7 +101,6 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<long?> FindBlobSize(Digest digest, CancellationToken cancellationToken)
     {
-        clients.Note();
         var validity = Rows.Validity;
         var link = await _links.FindAsync(digest, cancellationToken);
         if (!await _links.RenewAsync(digest, link, cancellationToken))
@@ -119,21 +116,18 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public Task<LinkAnswer> LinkBlob(Digest digest, BlobContent content, DateTimeOffset deadline, CancellationToken cancellationToken)
     {
-        clients.Note();
         return _links.LinkAsync(digest, content, deadline, cancellationToken);
     }
 
     /// <inheritdoc/>
     public Task<LinkAnswer> MountBlob(Digest digest, CancellationToken cancellationToken)
     {
-        clients.Note();
         return _links.LinkAsync(digest, content: null, deadline: default, cancellationToken);
     }
 
     /// <inheritdoc/>
     public async Task<DeleteBlobAnswer> DeleteBlob(Digest digest, bool evenIfUsed, CancellationToken cancellationToken)
     {
-        clients.Note();
         var outcome = await Rows.DecideAsync([RepositoryRows.Link(digest)], batch => Unlink(batch, digest, evenIfUsed), cancellationToken);
         switch (outcome)
         {
@@ -152,7 +146,6 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<PutManifestAnswer> PutManifest(PutManifest command, CancellationToken cancellationToken)
     {
-        clients.Note();
         var timestamp = NextTimestamp();
         var needs = ManifestRules.Needs(command);
         PendingRegistration? registration = null;
@@ -190,7 +183,6 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<FoundManifest?> FindManifest(Digest digest, bool withBody, CancellationToken cancellationToken)
     {
-        clients.Note();
         var validity = Rows.Validity;
         var found = await Rows.ReadAsync(
             [RepositoryRows.Manifest(digest)],
@@ -203,7 +195,6 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<FoundManifest?> FindTagged(Tag tag, bool withBody, CancellationToken cancellationToken)
     {
-        clients.Note();
         var validity = Rows.Validity;
         var found = await Rows.ReadAsync(
             [RepositoryRows.Tag(tag)],
@@ -216,7 +207,6 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<bool> DeleteManifest(Digest digest, CancellationToken cancellationToken)
     {
-        clients.Note();
         var needs = await Rows.ReadAsync(
             [RepositoryRows.Manifest(digest)],
             rows => ManifestRules.DeletionNeeds(rows, digest),
@@ -233,7 +223,6 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public Task<bool> Untag(Tag tag, CancellationToken cancellationToken)
     {
-        clients.Note();
         var timestamp = NextTimestamp();
         return Rows.DecideAsync([RepositoryRows.Tag(tag)], batch => TagRules.Remove(batch, tag, timestamp), cancellationToken);
     }
@@ -241,7 +230,6 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<TagPage?> ListTags(string? after, int limit, CancellationToken cancellationToken)
     {
-        clients.Note();
         if (!await Rows.ReadAsync([RepositoryRows.Meta], rows => rows.Has(RepositoryRows.Meta), cancellationToken))
         {
             return null;
@@ -255,7 +243,6 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public Task<ReferrerPage> ListReferrers(Digest subject, string? artifactType, Digest? after, CancellationToken cancellationToken)
     {
-        clients.Note();
         return new ReferrerList(Rows).ListAsync(subject, artifactType, after, cancellationToken);
     }
 

@@ -1,5 +1,5 @@
 using Granary.Grains.Interfaces;
-using Granary.Grains.Interfaces.Collection;
+using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Partitions;
 using Granary.Protocol;
 
@@ -29,7 +29,7 @@ internal sealed class SweepSchedule(
         }
 
         var sequence = partition.NextVersion;
-        var schedule = grains.GetGrain<IScheduleGrain>(Schedules.OfRepository(name));
+        var schedule = grains.GetGrain<IScheduleGrain>(ScheduleKeys.OfRepository(name));
         var ticket = await schedule.ScheduleEarly(name.Value, time.GetUtcNow() + lifetimes.LinkGrace, cancellationToken);
         return new PendingRegistration(sequence, ticket);
     }

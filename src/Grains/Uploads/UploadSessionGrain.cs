@@ -1,5 +1,5 @@
 using Granary.Grains.Interfaces;
-using Granary.Grains.Interfaces.Collection;
+using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Grains.Partitions;
 using Granary.Protocol;
@@ -130,7 +130,7 @@ internal sealed class UploadSessionGrain(
 
         // The due row comes after the session's row, unlike at the beginning of a session. A sweep that found the due row first would put
         // the session off until its end. If this grain dies in between, the due row of that end is still there.
-        await GrainFactory.GetGrain<IScheduleGrain>(Schedules.OfUpload(_id)).Schedule(_id, time.GetUtcNow(), cancellationToken);
+        await GrainFactory.GetGrain<IScheduleGrain>(ScheduleKeys.OfUpload(_id)).Schedule(_id, time.GetUtcNow(), cancellationToken);
 
         // No other request is expected, as after Seal.
         DeactivateOnIdle();
@@ -158,7 +158,7 @@ internal sealed class UploadSessionGrain(
             return null;
         }
 
-        return await GrainFactory.GetGrain<IScheduleGrain>(Schedules.OfUpload(_id))
+        return await GrainFactory.GetGrain<IScheduleGrain>(ScheduleKeys.OfUpload(_id))
             .ScheduleEarly(_id, issuedAt + _lifetimes.UploadExpiry + LifetimeOptions.BeginMargin, cancellationToken);
     }
 }

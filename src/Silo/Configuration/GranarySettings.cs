@@ -1,6 +1,6 @@
 using Granary.Gateway;
 using Granary.Grains;
-using Granary.Grains.Collection;
+using Granary.Grains.GarbageCollection;
 using Granary.Grains.Scrubbing;
 
 namespace Granary.Silo.Configuration;

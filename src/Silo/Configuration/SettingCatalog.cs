@@ -1,7 +1,7 @@
 using System.Reflection;
 using Granary.Gateway;
 using Granary.Grains;
-using Granary.Grains.Collection;
+using Granary.Grains.GarbageCollection;
 using Granary.Grains.Scrubbing;
 
 namespace Granary.Silo.Configuration;

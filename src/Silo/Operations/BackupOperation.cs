@@ -26,10 +26,10 @@ internal sealed class BackupOperation(DataDirectory data) : IOperation
                 if (step.Fault is { } fault)
                 {
                     run.Add("damaged", 1);
-                    run.Find(fault);
+                    run.AddFinding(fault);
                 }
 
-                await run.StepAsync();
+                await run.CompleteStepAsync();
             }
         }
         catch (Exception e) when (e is DataDirectoryException or StorageException)

@@ -1,5 +1,5 @@
 using System.Text;
-using Granary.Grains.Collection;
+using Granary.Grains.GarbageCollection;
 using Granary.Storage.Partitions;
 using Granary.Storage.Partitions.Memory;
 using Granary.Testing;

@@ -10,7 +10,7 @@ public sealed class OperationRowsTests
     private static readonly DateTimeOffset Created = new(2026, 11, 26, 17, 31, 28, TimeSpan.Zero);
 
     [Fact]
-    public void A_row_says_all_that_there_is_to_an_operation()
+    public void A_row_keeps_every_field_of_an_operation()
     {
         var operation = new OperationStatus
         {
@@ -27,17 +27,23 @@ public sealed class OperationRowsTests
                 AtMostEvery = TimeSpan.FromHours(1),
             },
             State = OperationState.Failed,
-            Progress = new OperationProgress { Done = 3, Total = 4, Counts = new Dictionary<string, long> { ["blobs"] = 5, ["bytes"] = long.MaxValue }, Findings = ["one", ""] },
+            Progress = new OperationProgress
+            {
+                Done = 3,
+                Total = 4,
+                Counts = new Dictionary<string, long> { ["blobs"] = 5, ["bytes"] = long.MaxValue },
+                Findings = ["one", ""],
+            },
             Created = Created,
             Ended = Created.AddSeconds(1),
             Error = "The disk is full.",
         };
 
-        Same(operation, OperationRows.Decode(OperationRows.Encode(operation)));
+        AssertSame(operation, OperationRows.Decode(OperationRows.Encode(operation)));
     }
 
     [Fact]
-    public void A_row_keeps_what_is_not_there()
+    public void A_row_keeps_fields_that_are_null()
     {
         var operation = new OperationStatus
         {
@@ -48,44 +54,55 @@ public sealed class OperationRowsTests
             Created = Created,
         };
 
-        Same(operation, OperationRows.Decode(OperationRows.Encode(operation)));
+        AssertSame(operation, OperationRows.Decode(OperationRows.Encode(operation)));
     }
 
     [Fact]
     public void Rows_of_earlier_releases_can_be_read()
     {
-        var row = Old(
+        var row = RowOfVersion1(
             """
-            {"Id":"08df4be31b6b5315","Request":{"Kind":"Scrub","DryRun":false,"Grace":"00:10:00","UntaggedAge":null,"Repository":null,"Directory":null,"BytesPerSecond":7000000,"AtMostEvery":null},"State":"Done",
-            "Progress":{"Done":259,"Total":259,"Counts":{"blobs":3},"Findings":["! damaged"]},"Created":"2026-11-26T17:31:28+00:00","Ended":null,"Error":null,"IsOver":true}
+            {"Id":"08df4be31b6b5315","Request":{"Kind":"Scrub","DryRun":false,"Grace":"00:10:00","UntaggedAge":null,"Repository":null,
+            "Directory":null,"BytesPerSecond":7000000,"AtMostEvery":null},"State":"Done","Progress":{"Done":259,"Total":259,
+            "Counts":{"blobs":3},"Findings":["! damaged"]},"Created":"2026-11-26T17:31:28+00:00","Ended":null,"Error":null,"IsOver":true}
             """);
 
         var operation = OperationRows.Decode(row);
 
-        Same(
+        AssertSame(
             new OperationStatus
             {
                 Id = "08df4be31b6b5315",
                 Request = new OperationRequest { Kind = OperationKind.Scrub, Grace = TimeSpan.FromMinutes(10), BytesPerSecond = 7_000_000 },
                 State = OperationState.Done,
-                Progress = new OperationProgress { Done = 259, Total = 259, Counts = new Dictionary<string, long> { ["blobs"] = 3 }, Findings = ["! damaged"] },
+                Progress = new OperationProgress
+                {
+                    Done = 259,
+                    Total = 259,
+                    Counts = new Dictionary<string, long> { ["blobs"] = 3 },
+                    Findings = ["! damaged"],
+                },
                 Created = Created,
             },
             operation);
     }
 
     [Fact]
-    public void A_damaged_row_is_told_from_one_of_a_later_release_and_neither_is_read()
+    public void A_damaged_row_and_a_row_of_a_newer_release_are_refused()
     {
-        var whole = OperationRows.Encode(OperationRows.Decode(Old("""{"Id":"a","Request":{"Kind":"Scrub"},"State":"Done","Progress":{"Counts":{},"Findings":["x"]},"Created":"2026-11-26T17:31:28+00:00"}""")));
+        var whole = OperationRows.Encode(OperationRows.Decode(RowOfVersion1(
+            """
+            {"Id":"a","Request":{"Kind":"Scrub"},"State":"Done","Progress":{"Counts":{},"Findings":["x"]},
+            "Created":"2026-11-26T17:31:28+00:00"}
+            """)));
 
         Assert.Throws<FormatException>(() => OperationRows.Decode(whole[..^1]));
         Assert.Throws<FormatException>(() => OperationRows.Decode(new byte[] { 3, 0, 0 }));
     }
 
-    private static ReadOnlyMemory<byte> Old(string json) => new RowWriter(1).Text(json).ToValue();
+    private static ReadOnlyMemory<byte> RowOfVersion1(string json) => new RowWriter(1).Text(json).ToValue();
 
-    private static void Same(OperationStatus expected, OperationStatus actual)
+    private static void AssertSame(OperationStatus expected, OperationStatus actual)
     {
         Assert.Equal(expected.Progress.Counts, actual.Progress.Counts);
         Assert.Equal(expected.Progress.Findings, actual.Progress.Findings);

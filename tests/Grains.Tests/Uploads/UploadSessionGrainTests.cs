@@ -1,4 +1,4 @@
-using Granary.Grains.Interfaces.Collection;
+using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Grains.Tests.Cluster;
 using Granary.Protocol;
@@ -111,7 +111,7 @@ public sealed class UploadSessionGrainTests : GrainTest
     {
         Time.Advance(later);
         var due = new List<ScheduledItem>();
-        foreach (var schedule in Schedules.Uploads)
+        foreach (var schedule in ScheduleKeys.Uploads)
         {
             due.AddRange(await Cluster.Grains.GetGrain<IScheduleGrain>(schedule).Due(10, default));
         }
