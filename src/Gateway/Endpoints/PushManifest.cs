@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Granary.Gateway.Http;
 using Granary.Gateway.Transfer;
 using Granary.Grains.Interfaces.Repositories;
@@ -9,8 +10,8 @@ using Microsoft.Extensions.Options;
 namespace Granary.Gateway.Endpoints;
 
 /// <summary>
-/// <c>PUT /v2/&lt;name&gt;/manifests/&lt;reference&gt;</c>, with <c>?tag=</c> for several tags at once (end-7a, end-7b), and with conditions on the tag
-/// (RFC 9110, section 13).
+/// <c>PUT /v2/&lt;name&gt;/manifests/&lt;reference&gt;</c>: stores a manifest and sets its tags, several of them with <c>?tag=</c> (end-7a,
+/// end-7b), under conditions on the tag (RFC 9110, section 13).
 /// </summary>
 internal sealed class PushManifest(
     IGrainFactory grains,
@@ -20,18 +21,20 @@ internal sealed class PushManifest(
     TimeProvider time) : IRegistryEndpoint
 {
     // OCI image specification, "Non-Distributable Layers".
-    private const string ForeignLayersWarning = "299 - \"Non-distributable layers are deprecated; the registry does not keep their content.\"";
+    private const string ForeignLayersWarning =
+        "299 - \"Non-distributable layers are deprecated; the registry does not keep their content.\"";
 
     public async Task HandleAsync(RegistryRequest request)
     {
-        // :: Step 1: what the request line and the headers say.
-        if (!TryParseTarget(request, out var reference, out var tags, out var error) || !TryParseCondition(request.Http, tags, out var condition, out error))
+        // :: Step 1: parse the request line and the headers.
+        if (!TryParseTarget(request, out var reference, out var tags, out var error)
+            || !TryParseCondition(request.Http, tags, out var condition, out error))
         {
             await request.RefuseAsync(error);
             return;
         }
 
-        // :: Step 2: the bytes, and whether they are what the reference says.
+        // :: Step 2: read the bytes, and compare their digest with the reference.
         using var space = freeSpace.Allow(Math.Min(request.Http.Request.ContentLength ?? 0, Manifest.MaxSize));
         using var body = new RequestBody(request.Http, uploadOptions.Value.IdleTimeout, time);
         if (await body.ReadWholeAsync(Manifest.MaxSize) is not { } bytes)
@@ -56,7 +59,7 @@ internal sealed class PushManifest(
             return;
         }
 
-        // :: Step 3: what it needs of the repository is decided there, together with what it changes.
+        // :: Step 3: the repository grain checks the references and conditions in the decision that stores the manifest.
         var command = new PutManifest
         {
             Digest = digest,
@@ -84,7 +87,9 @@ internal sealed class PushManifest(
                 await ErrorResponse.WriteAsync(
                     request.Http,
                     RegistryError.ManifestBlobUnknown,
-                    missing.Select(absent => new ErrorEntry($"{absent} is not in this repository; push it first.", json => json.WriteString("digest", absent.Value))));
+                    missing.Select(absent => new ErrorEntry(
+                        $"{absent} is not in this repository; push it first.",
+                        json => json.WriteString("digest", absent.Value))));
                 break;
 
             case ConditionFailed { Current: var current }:
@@ -97,7 +102,7 @@ internal sealed class PushManifest(
                 break;
 
             case var unknown:
-                throw new InvalidOperationException($"{unknown} is no answer to a push.");
+                throw new InvalidOperationException($"{unknown} is not an answer to a push.");
         }
     }
 
@@ -115,7 +120,7 @@ internal sealed class PushManifest(
 
         if (reference is Reference.ByDigest && command.Tags.Length > 0)
         {
-            // One list (RFC 9110, section 5.3): a header for each tag would exceed the number of headers that clients and proxies take.
+            // One header with a list (RFC 9110, section 5.3): a header for each tag would exceed the number that clients and proxies take.
             response.Headers["OCI-Tag"] = string.Join(", ", command.Tags.Select(tag => tag.Value));
         }
 
@@ -127,9 +132,9 @@ internal sealed class PushManifest(
 
     private static bool TryParseTarget(
         RegistryRequest request,
-        [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out Reference? reference,
+        [NotNullWhen(true)] out Reference? reference,
         out Tag[] tags,
-        [System.Diagnostics.CodeAnalysis.NotNullWhen(false)] out RegistryError? error)
+        [NotNullWhen(false)] out RegistryError? error)
     {
         tags = [];
         error = null;
@@ -166,14 +171,15 @@ internal sealed class PushManifest(
 
     private static RegistryError BadTag(string text) => RegistryError.ManifestInvalid with
     {
-        Message = $"'{(text.Length <= 200 ? text : text[..200] + "…")}' is not a tag: a letter, digit or underscore, then up to 127 of those, dots and dashes.",
+        Message = $"'{(text.Length <= 200 ? text : text[..200] + "…")}' is not a tag. " +
+            "A tag has a letter, digit or underscore first, and then up to 127 of those, dots and dashes.",
     };
 
     private static bool TryParseCondition(
         HttpContext http,
         Tag[] tags,
         out TagCondition? condition,
-        [System.Diagnostics.CodeAnalysis.NotNullWhen(false)] out RegistryError? error)
+        [NotNullWhen(false)] out RegistryError? error)
     {
         var (match, noneMatch) = (http.Request.Headers.IfMatch, http.Request.Headers.IfNoneMatch);
         (condition, error) = (null, null);
