@@ -36,20 +36,8 @@ internal sealed class PushManifest(
 
         // :: Step 2: read the bytes, and compare their digest with the reference.
         using var space = freeSpace.Allow(Math.Min(request.Http.Request.ContentLength ?? 0, Manifest.MaxSize));
-        using var body = new RequestBody(request.Http, uploadOptions.Value.IdleTimeout, time);
-        if (await body.ReadWholeAsync(Manifest.MaxSize) is not { } bytes)
+        if (await ReadAsync(request, reference, space) is not (var digest, var bytes))
         {
-            await request.RefuseAsync(RegistryError.TooLarge, $"The manifest is larger than {Manifest.MaxSize} bytes.");
-            return;
-        }
-
-        space.Cover(bytes.Length);
-
-        var named = (reference as Reference.ByDigest)?.Digest;
-        var digest = Digest.Compute(named?.Algorithm ?? DigestAlgorithm.Sha256, bytes);
-        if (named is { } expected && expected != digest)
-        {
-            await request.RefuseDigestAsync(expected, digest);
             return;
         }
 
@@ -60,53 +48,90 @@ internal sealed class PushManifest(
         }
 
         // :: Step 3: the repository grain checks the references and conditions in the decision that stores the manifest.
-        var command = new PutManifest
-        {
-            Digest = digest,
-            MediaType = manifest.MediaType,
-            Body = bytes,
-            Tags = tags,
-            Condition = condition,
-            RequestId = Guid.NewGuid(),
-            Sparse = manifestOptions.Value.Sparse,
-            Blobs = [.. manifest.Blobs],
-            ForeignBlobs = [.. manifest.ForeignBlobs],
-            Children = [.. manifest.Children],
-            Subject = manifest.Subject?.Digest,
-            ArtifactType = manifest.ReferrerArtifactType,
-            Annotations = manifest.Annotations,
-        };
+        var command = Command(digest, bytes, manifest, tags, condition);
         var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
-        switch (await GrainCalls.RetryOnceAsync(() => repository.PutManifest(command, CancellationToken.None)))
+        var answer = await GrainCalls.RetryOnceAsync(() => repository.PutManifest(command, CancellationToken.None));
+        await AnswerAsync(request, reference, command, answer);
+    }
+
+    /// <summary>Reads the body. Returns null, and has refused the request, if it is too large or has another digest.</summary>
+    private async Task<(Digest Digest, byte[] Bytes)?> ReadAsync(RegistryRequest request, Reference reference, SpaceAllowance space)
+    {
+        using var body = new RequestBody(request.Http, uploadOptions.Value.IdleTimeout, time);
+        if (await body.ReadWholeAsync(Manifest.MaxSize) is not { } bytes)
+        {
+            await request.RefuseAsync(RegistryError.TooLarge, $"The manifest is larger than {Manifest.MaxSize} bytes.");
+            return null;
+        }
+
+        space.Cover(bytes.Length);
+        var named = (reference as Reference.ByDigest)?.Digest;
+        var digest = Digest.Compute(named?.Algorithm ?? DigestAlgorithm.Sha256, bytes);
+        if (named is { } expected && expected != digest)
+        {
+            await request.RefuseDigestAsync(expected, digest);
+            return null;
+        }
+
+        return (digest, bytes);
+    }
+
+    private PutManifest Command(Digest digest, byte[] bytes, Manifest manifest, Tag[] tags, TagCondition? condition) => new()
+    {
+        Digest = digest,
+        MediaType = manifest.MediaType,
+        Body = bytes,
+        Tags = tags,
+        Condition = condition,
+        RequestId = Guid.NewGuid(),
+        Sparse = manifestOptions.Value.Sparse,
+        Blobs = [.. manifest.Blobs],
+        ForeignBlobs = [.. manifest.ForeignBlobs],
+        Children = [.. manifest.Children],
+        Subject = manifest.Subject?.Digest,
+        ArtifactType = manifest.ReferrerArtifactType,
+        Annotations = manifest.Annotations,
+    };
+
+    private static async Task AnswerAsync(RegistryRequest request, Reference reference, PutManifest command, PutManifestAnswer answer)
+    {
+        switch (answer)
         {
             case ManifestStored:
-                Answer(request, reference, command);
+                AnswerCreated(request, reference, command);
                 break;
 
             case ReferencesMissing { Digests: var missing }:
-                await ErrorResponse.WriteAsync(
-                    request.Http,
-                    RegistryError.ManifestBlobUnknown,
-                    missing.Select(absent => new ErrorEntry(
-                        $"{absent} is not in this repository; push it first.",
-                        json => json.WriteString("digest", absent.Value))));
+                await RefuseMissingAsync(request, missing);
                 break;
 
             case ConditionFailed { Current: var current }:
-                if (current is { } now)
-                {
-                    ContentHeaders.SetDigest(request.Http, now);
-                }
-
-                await request.RefuseAsync(RegistryError.ConditionFailed, detail: json => json.WriteString("current", current?.Value));
+                await RefuseConditionAsync(request, current);
                 break;
 
-            case var unknown:
-                throw new InvalidOperationException($"{unknown} is not an answer to a push.");
+            default:
+                throw new InvalidOperationException($"{answer} is not an answer to a push.");
         }
     }
 
-    private static void Answer(RegistryRequest request, Reference reference, PutManifest command)
+    private static Task RefuseMissingAsync(RegistryRequest request, IEnumerable<Digest> missing) => ErrorResponse.WriteAsync(
+        request.Http,
+        RegistryError.ManifestBlobUnknown,
+        missing.Select(absent => new ErrorEntry(
+            $"{absent} is not in this repository; push it first.",
+            json => json.WriteString("digest", absent.Value))));
+
+    private static Task RefuseConditionAsync(RegistryRequest request, Digest? current)
+    {
+        if (current is { } now)
+        {
+            ContentHeaders.SetDigest(request.Http, now);
+        }
+
+        return request.RefuseAsync(RegistryError.ConditionFailed, detail: json => json.WriteString("current", current?.Value));
+    }
+
+    private static void AnswerCreated(RegistryRequest request, Reference reference, PutManifest command)
     {
         var response = request.Http.Response;
         response.StatusCode = StatusCodes.Status201Created;

@@ -10,7 +10,14 @@ using Microsoft.Extensions.Options;
 
 namespace Granary.Gateway.Uploads;
 
-/// <summary>The one write path of uploads: claims the session, receives the body, then advances the session or seals it.</summary>
+/// <summary>
+/// The one write path of uploads.
+/// <list type="number">
+/// <item>It claims the session.</item>
+/// <item>It receives the body.</item>
+/// <item>PATCH: it advances the session's offset. PUT and POST: it compares the digest, and seals the session.</item>
+/// </list>
+/// </summary>
 internal sealed class UploadReceiver(
     UploadWriters writers,
     UploadCompletion completion,
@@ -62,9 +69,9 @@ internal sealed class UploadReceiver(
 
     private RequestBody OpenBody(RegistryRequest request) => new(request.Http, options.Value.IdleTimeout, time);
 
-    /// <summary>:: Step 1: claim the session.</summary>
     private async Task ClaimAsync(Transfer transfer)
     {
+        // :: Step 1: claim the session.
         switch (await writers.ClaimAsync(transfer.Id, transfer.Chunk.Offset))
         {
             case UploadBegun claim:
@@ -127,13 +134,13 @@ internal sealed class UploadReceiver(
         }
     }
 
-    /// <summary>:: Step 2: receive the body.</summary>
     private static async Task<bool> ReceiveBodyAsync(Transfer transfer, UploadWriter writer) =>
         await writer.ReceiveAsync(transfer.Body, transfer.Space, transfer.Chunk.MaxBytes)
         && transfer.Chunk.IsAnnouncedLength(writer.Length - writer.Start);
 
     private async Task<bool> ReceiveAsync(Transfer transfer, UploadWriter writer)
     {
+        // :: Step 2: receive the body.
         if (!await ReceiveBodyAsync(transfer, writer))
         {
             await writer.DiscardAsync();
@@ -141,12 +148,12 @@ internal sealed class UploadReceiver(
             return true;
         }
 
+        // :: Step 3: advance or seal.
         return transfer.Digest is { } digest
             ? await SealAsync(transfer, writer, digest)
             : await AdvanceAsync(transfer, writer);
     }
 
-    /// <summary>:: Step 3, PATCH: advance the session's offset.</summary>
     private static async Task<bool> AdvanceAsync(Transfer transfer, UploadWriter writer)
     {
         if (!await writer.AdvanceAsync())
@@ -159,7 +166,6 @@ internal sealed class UploadReceiver(
         return true;
     }
 
-    /// <summary>:: Step 3, PUT and POST: compare the digest, then seal the session.</summary>
     private async Task<bool> SealAsync(Transfer transfer, UploadWriter writer, Digest digest)
     {
         if (await writer.HashAsync(digest.Algorithm) is not { } actual)
