@@ -20,17 +20,22 @@ public sealed record ManifestOptions
 /// <summary>Settings of the section <c>blobs</c>.</summary>
 public sealed record BlobOptions
 {
-    /// <summary>Whether a blob can be deleted although manifests use it, as the reference registry allows. Pulls of those manifests fail then.</summary>
+    /// <summary>
+    /// Whether a blob can be deleted although manifests use it, as the reference registry allows. Pulls of those manifests fail then.
+    /// </summary>
     public bool DeleteInUse { get; set; }
 }
 
 /// <summary>Settings of the section <c>uploads</c>.</summary>
 public sealed record UploadOptions
 {
-    /// <summary>How long an upload may send nothing before its connection is given up. What arrived is kept and can be resumed.</summary>
+    /// <summary>
+    /// How long a client may send nothing of an upload before its connection is closed. The received bytes stay, and the upload can be
+    /// resumed.
+    /// </summary>
     public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>How long a session that received no byte stays valid, and a session after its last byte.</summary>
+    /// <summary>How long an upload session stays valid after it was issued, and after its last bytes.</summary>
     public TimeSpan Expiry { get; set; } = TimeSpan.FromHours(24);
 }
 
@@ -38,8 +43,8 @@ public sealed record UploadOptions
 public sealed record DownloadOptions
 {
     /// <summary>
-    /// How long a client may take nothing of an answer before its connection is reset. A client that takes anything, however slowly, gets
-    /// everything.
+    /// How long a client may take nothing of an answer before its connection is reset. A client that takes some, however slowly, gets the
+    /// whole answer.
     /// </summary>
     public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromSeconds(60);
 }
@@ -48,7 +53,8 @@ public sealed record DownloadOptions
 public sealed record LimitOptions
 {
     /// <summary>
-    /// Requests handled at once; more get 429 with Retry-After. A tenth more, at least 4, is for deletions and cancellations.
+    /// How many requests are handled at once. Others get 429 with Retry-After. A tenth more, at least 4, is for deletions and
+    /// cancellations.
     /// </summary>
     public int Requests { get; set; } = 2000;
 }
@@ -57,8 +63,8 @@ public sealed record LimitOptions
 public sealed record AdminOptions
 {
     /// <summary>
-    /// Whether the administration's API (/granary/v1, for granary gc, scrub and backup) answers requests that come from the server's own
-    /// machine and carry the token in the data directory.
+    /// Whether the administration API (/granary/v1, for granary gc, scrub and backup) answers requests that come from the server's own
+    /// machine and carry the token from the data directory.
     /// </summary>
     public bool Enabled { get; set; } = true;
 }

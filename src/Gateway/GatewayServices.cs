@@ -14,10 +14,9 @@ namespace Granary.Gateway;
 public static class GatewayServices
 {
     /// <summary>
-    /// Adds what the gateway needs. The host also registers an <c>IGrainFactory</c> (a silo or a client of one) and an
-    /// <c>IBlobStore</c>, and may configure the options.
-    /// A storage that can become full adds its <see cref="IFreeSpace"/>. If it is a silo, its
-    /// <see cref="Granary.Grains.Interfaces.Repositories.IPullCache"/> save pulls a call.
+    /// Adds the gateway's services. The host also registers an <c>IGrainFactory</c> (of a silo or of a client) and an <c>IBlobStore</c>,
+    /// and may configure the options. A storage that can become full registers its <see cref="IFreeSpace"/>. A silo registers its
+    /// <see cref="Granary.Grains.Interfaces.Repositories.IPullCache"/>, which saves pulls a grain call.
     /// </summary>
     public static IServiceCollection AddGranaryGateway(this IServiceCollection services)
     {
@@ -28,7 +27,8 @@ public static class GatewayServices
         services.AddSingleton<UploadSessions>();
         services.AddSingleton<UploadWriters>();
         services.AddSingleton<RunningHashCache>();
-        services.AddSingleton<BlobPush>();
+        services.AddSingleton<UploadCompletion>();
+        services.AddSingleton<UploadReceiver>();
         services.AddSingleton<Locations>();
         services.AddSingleton<RegistryRouter>();
         services.AddSingleton<RequestGate>();
@@ -43,8 +43,8 @@ public static class GatewayServices
     }
 
     /// <summary>
-    /// Counts what requests and answers transfer, and bounds what is read of a body that the answer did not need. To be used before all
-    /// that answers.
+    /// Counts the bytes of requests and answers, and bounds how much is read of a body that the answer did not need. It must be the first
+    /// middleware that answers.
     /// </summary>
     public static IApplicationBuilder UseGranaryTransfer(this IApplicationBuilder app)
     {
@@ -52,18 +52,20 @@ public static class GatewayServices
         return app.Use(next => http => answers.HandleAsync(http, next));
     }
 
-    /// <summary>Answers every request below <c>/v2</c>. What stands before it in the pipeline must not change paths.</summary>
+    /// <summary>Answers every request below <c>/v2</c>. Middleware before it must not change paths.</summary>
     public static IApplicationBuilder UseGranaryGateway(this IApplicationBuilder app)
     {
         var router = app.ApplicationServices.GetRequiredService<RegistryRouter>();
         var gate = app.ApplicationServices.GetRequiredService<RequestGate>();
-        return app.Use(next => http => RegistryPath.IsRegistry(RequestTarget.RawPath(http)) ? gate.PassAsync(http, router.HandleAsync) : next(http));
+        return app.Use(next => http =>
+            RegistryPath.IsRegistry(RequestTarget.RawPath(http)) ? gate.PassAsync(http, router.HandleAsync) : next(http));
     }
 
-    /// <summary>Answers the administration's requests, below <c>/granary</c>.</summary>
+    /// <summary>Answers the requests of the administration API, below <c>/granary</c>.</summary>
     public static IApplicationBuilder UseGranaryAdmin(this IApplicationBuilder app)
     {
         var admin = app.ApplicationServices.GetRequiredService<AdminApi>();
-        return app.Use(next => http => http.Request.Path.StartsWithSegments(AdminApi.Prefix, StringComparison.Ordinal) ? admin.HandleAsync(http) : next(http));
+        return app.Use(next => http =>
+            http.Request.Path.StartsWithSegments(AdminApi.Prefix, StringComparison.Ordinal) ? admin.HandleAsync(http) : next(http));
     }
 }

@@ -3,10 +3,12 @@ using Orleans.Runtime.Messaging;
 
 namespace Granary.Gateway;
 
-/// <summary>How the gateway calls grains: once more where the first answer says nothing about the outcome. Every command can be repeated.</summary>
+/// <summary>
+/// Calls grains, and retries a call once if its failure does not say whether the command ran. Every command is idempotent.
+/// </summary>
 internal static class GrainCalls
 {
-    /// <summary>Makes a call, and if its activation or silo has just gone, makes it again.</summary>
+    /// <summary>Makes a call, and repeats it if its activation or silo has gone.</summary>
     public static async Task<T> RetryOnceAsync<T>(Func<Task<T>> call)
     {
         try
@@ -19,7 +21,9 @@ internal static class GrainCalls
         }
     }
 
-    /// <summary>The same for a removal: what the second call does not find, the first one has removed.</summary>
+    /// <summary>
+    /// Makes a call that removes something. If the first call fails and the second one finds nothing, the first one has removed it.
+    /// </summary>
     public static async Task<bool> RemoveAsync(Func<Task<bool>> call)
     {
         try
@@ -33,8 +37,9 @@ internal static class GrainCalls
         }
     }
 
-    /// <summary>Whether the silo that had to answer is gone, or cannot be reached.</summary>
-    public static bool IsClusterFault(Exception exception) => exception is SiloUnavailableException or OrleansMessageRejectionException or ConnectionFailedException;
+    /// <summary>Returns whether the silo of the grain has gone or cannot be reached.</summary>
+    public static bool IsClusterFault(Exception exception) =>
+        exception is SiloUnavailableException or OrleansMessageRejectionException or ConnectionFailedException;
 
     private static bool IsWorthRepeating(Exception exception) =>
         IsClusterFault(exception) || exception is PartitionUnavailableException { Fault: PartitionFault.Unavailable };

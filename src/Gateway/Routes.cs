@@ -3,10 +3,10 @@ using Granary.Gateway.Http;
 
 namespace Granary.Gateway;
 
-/// <summary>What a caller needs the right to do.</summary>
+/// <summary>The right that a caller needs.</summary>
 public enum Right
 {
-    /// <summary>Nothing in particular.</summary>
+    /// <summary>No right.</summary>
     None,
 
     /// <summary>To read the repository.</summary>
@@ -19,14 +19,14 @@ public enum Right
     Delete,
 }
 
-/// <summary>One line of the table.</summary>
-/// <param name="Resource">What the path names.</param>
+/// <summary>One operation of the API.</summary>
+/// <param name="Resource">The resource that the path names.</param>
 /// <param name="Method">The HTTP method.</param>
 /// <param name="Endpoint">The type in <c>Endpoints/</c> that handles it.</param>
-/// <param name="Right">What it needs.</param>
+/// <param name="Right">The right that it needs.</param>
 public sealed record Route(Resource Resource, string Method, Type Endpoint, Right Right);
 
-/// <summary>The one table of the API (OCI distribution specification, "Endpoints").</summary>
+/// <summary>The table of all operations of the API (OCI distribution specification, "Endpoints").</summary>
 public static class Routes
 {
     /// <summary>All operations.</summary>

@@ -8,13 +8,13 @@ internal sealed class UnseekableStream(byte[] content) : MemoryStream(content)
     public override bool CanSeek => false;
 }
 
-/// <summary>A body that comes when the test says so.</summary>
+/// <summary>A body whose parts the test sends one by one.</summary>
 internal sealed class SlowContent : HttpContent
 {
     private readonly Channel<byte[]> _parts = Channel.CreateUnbounded<byte[]>();
     private readonly TaskCompletionSource _asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Completes when the client begins to send: with <c>Expect: 100-continue</c>, when the server reads.</summary>
+    /// <summary>Completes when the client begins to send. With <c>Expect: 100-continue</c> that is when the server reads.</summary>
     public Task Asked => _asked.Task;
 
     public ValueTask WriteAsync(byte[] part) => _parts.Writer.WriteAsync(part);

@@ -42,12 +42,14 @@ public sealed class DeleteBlobTests(RegistryFixture fixture) : RegistryTest(fixt
         Assert.Equal("GET, HEAD", Header(refused, "Allow"));
         Assert.Contains(
             RegistryClient.DigestOf(manifest).Value,
-            JsonNode.Parse(await refused.Content.ReadAsStringAsync())!["errors"]![0]!["detail"]!["manifests"]!.AsArray().Select(item => (string)item!));
+            JsonNode.Parse(await refused.Content.ReadAsStringAsync())!["errors"]![0]!["detail"]!["manifests"]!
+                .AsArray()
+                .Select(item => (string)item!));
         Assert.Equal(HttpStatusCode.Accepted, deleted.StatusCode);
     }
 
     [Fact]
-    public async Task What_another_repository_has_stays_there()
+    public async Task A_blob_that_is_deleted_stays_in_other_repositories()
     {
         var content = RegistryClient.RandomBytes(100_000);
         var digest = await Client.PushBlobAsync(Repository, content);
@@ -59,7 +61,7 @@ public sealed class DeleteBlobTests(RegistryFixture fixture) : RegistryTest(fixt
     }
 
     [Fact]
-    public async Task A_digest_that_is_none_is_refused()
+    public async Task A_malformed_digest_is_refused()
     {
         using var answer = await Client.SendAsync("DELETE", $"/v2/{Repository}/blobs/sha256:abc");
 

@@ -3,10 +3,10 @@ using System.Text;
 
 namespace Granary.Conformance.Tests;
 
-/// <summary>Answers that leave before the body was read: what is read of the body after them has a bound.</summary>
+/// <summary>Answers that leave before the body was read. The server reads a bounded part of the body after them.</summary>
 public sealed class EarlyAnswerTests(RegistryFixture fixture) : RegistryTest(fixture)
 {
-    // What the server drops at most, and what the system buffers on both ends of a connection.
+    // The most that the server drops, and the buffers of the system at both ends of a connection.
     private const long Bound = 40_000_000;
 
     [Theory]
@@ -33,7 +33,7 @@ public sealed class EarlyAnswerTests(RegistryFixture fixture) : RegistryTest(fix
     }
 
     [Fact]
-    public async Task A_short_body_that_nobody_needs_does_not_cost_the_connection()
+    public async Task A_short_body_that_the_answer_does_not_need_keeps_the_connection()
     {
         var answer = await Client.SendRawAsync(
             "PUT /nothing HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nabcde"
@@ -71,7 +71,7 @@ public sealed class EarlyAnswerTests(RegistryFixture fixture) : RegistryTest(fix
         Assert.StartsWith("HTTP/1.1 413 ", await ReadAsync(stream), StringComparison.Ordinal);
     }
 
-    /// <summary>Sends chunks as fast as they are taken. Returns how many bytes were, when the server ends it.</summary>
+    /// <summary>Sends chunks as fast as the server takes them. Returns the number of bytes sent until the server ends it.</summary>
     private static async Task<long> SendAsync(NetworkStream stream)
     {
         byte[] chunk = [.. "10000\r\n"u8, .. new byte[65536], .. "\r\n"u8];
@@ -91,7 +91,7 @@ public sealed class EarlyAnswerTests(RegistryFixture fixture) : RegistryTest(fix
         return sent;
     }
 
-    /// <summary>Reads until the server ends it.</summary>
+    /// <summary>Reads until the server ends the connection.</summary>
     private static async Task<string> ReadAsync(NetworkStream stream)
     {
         var answer = new MemoryStream();

@@ -51,7 +51,11 @@ public sealed class ManifestTests(RegistryFixture fixture) : RegistryTest(fixtur
     {
         var manifest = await ImageAsync();
 
-        using var push = await Client.SendAsync("PUT", Path("v1"), new StreamContent(new UnseekableStream(manifest)), ("Content-Type", MediaTypes.OciManifest));
+        using var push = await Client.SendAsync(
+            "PUT",
+            Path("v1"),
+            new StreamContent(new UnseekableStream(manifest)),
+            ("Content-Type", MediaTypes.OciManifest));
 
         Assert.Equal(HttpStatusCode.Created, push.StatusCode);
     }
@@ -64,7 +68,10 @@ public sealed class ManifestTests(RegistryFixture fixture) : RegistryTest(fixtur
         var body = new byte[Manifest.MaxSize + 1];
 
         using var push = await Client.SendAsync(
-            "PUT", Path("v1"), withLength ? new ByteArrayContent(body) : new StreamContent(new UnseekableStream(body)), ("Content-Type", MediaTypes.OciManifest));
+            "PUT",
+            Path("v1"),
+            withLength ? new ByteArrayContent(body) : new StreamContent(new UnseekableStream(body)),
+            ("Content-Type", MediaTypes.OciManifest));
 
         await AssertErrorAsync(push, 413, "SIZE_INVALID");
     }
@@ -75,7 +82,10 @@ public sealed class ManifestTests(RegistryFixture fixture) : RegistryTest(fixtur
         var manifest = await ImageAsync();
         using var push = await Client.PushManifestAsync(Repository, "v1", manifest);
 
-        using var answer = await Client.SendAsync("GET", Path("v1"), headers: [("If-None-Match", $"\"{RegistryClient.DigestOf(manifest)}\"")]);
+        using var answer = await Client.SendAsync(
+            "GET",
+            Path("v1"),
+            headers: [("If-None-Match", $"\"{RegistryClient.DigestOf(manifest)}\"")]);
 
         Assert.Equal(HttpStatusCode.NotModified, answer.StatusCode);
         Assert.NotEmpty(Header(answer, "Docker-Content-Digest"));
@@ -100,7 +110,8 @@ public sealed class ManifestTests(RegistryFixture fixture) : RegistryTest(fixtur
         var manifest = await ImageAsync();
         var tags = Enumerable.Range(0, 100).Select(i => $"{i:d3}".PadRight(Tag.MaxLength, 'x')).ToArray();
 
-        using var push = await Client.PushManifestAsync(Repository, $"{RegistryClient.DigestOf(manifest)}?{string.Join('&', tags.Select(tag => "tag=" + tag))}", manifest);
+        var query = string.Join('&', tags.Select(tag => "tag=" + tag));
+        using var push = await Client.PushManifestAsync(Repository, $"{RegistryClient.DigestOf(manifest)}?{query}", manifest);
         var listed = (await Client.GetJsonAsync($"/v2/{Repository}/tags/list"))["tags"]!.AsArray().Select(tag => (string)tag!);
 
         Assert.Equal(HttpStatusCode.Created, push.StatusCode);
@@ -109,7 +120,7 @@ public sealed class ManifestTests(RegistryFixture fixture) : RegistryTest(fixtur
     }
 
     [Fact]
-    public async Task Of_several_tags_one_that_is_none_refuses_all()
+    public async Task One_malformed_tag_of_several_refuses_all()
     {
         var manifest = await ImageAsync();
 
@@ -193,7 +204,8 @@ public sealed class ManifestTests(RegistryFixture fixture) : RegistryTest(fixtur
         var layer = RegistryClient.RandomBytes(10);
         var digest = await Client.PushBlobAsync(Repository, layer);
 
-        using var push = await Client.PushManifestAsync(Repository, "cache", Manifests.Index([Manifests.Descriptor(layer, Manifests.LayerType)]), MediaTypes.OciIndex);
+        var index = Manifests.Index([Manifests.Descriptor(layer, Manifests.LayerType)]);
+        using var push = await Client.PushManifestAsync(Repository, "cache", index, MediaTypes.OciIndex);
         using var delete = await Client.SendAsync("DELETE", $"/v2/{Repository}/blobs/{digest}");
 
         Assert.Equal(HttpStatusCode.Created, push.StatusCode);
@@ -253,17 +265,27 @@ public sealed class ManifestTests(RegistryFixture fixture) : RegistryTest(fixtur
     [InlineData("""{"schemaVersion":2,"config":null,"manifests":[]}""", MediaTypes.OciIndex)]
     [InlineData("""{"schemaVersion":2}""", MediaTypes.OciIndex)]
     [InlineData("""{"schemaVersion":2,"manifests":[]}""", MediaTypes.OciManifest)]
-    [InlineData("""{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}""", MediaTypes.DockerManifestList)]
+    [InlineData(
+        """{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}""",
+        MediaTypes.DockerManifestList)]
     [InlineData("""{"schemaVersion":1,"name":"a","tag":"b","fsLayers":[]}""", "application/vnd.docker.distribution.manifest.v1+json")]
     [InlineData("""{"schemaVersion":1,"name":"a","tag":"b","fsLayers":[]}""", "application/json")]
     [InlineData("""{"schemaVersion":2,"layers":[],"layers":[]}""", "application/vnd.example+json")]
-    [InlineData("""{"schemaVersion":2,"manifests":[{"digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":-1}]}""", MediaTypes.OciIndex)]
+    [InlineData(
+        """
+        {"schemaVersion":2,"manifests":[
+        {"digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":-1}]}
+        """,
+        MediaTypes.OciIndex)]
     [InlineData("""{"schemaVersion":2,"manifests":[],"annotations":{"a":1}}""", MediaTypes.OciIndex)]
     [InlineData("""{"schemaVersion":2,"manifests":[],"artifactType":"\ud800"}""", MediaTypes.OciIndex)]
     [InlineData(
-        """{"schemaVersion":2,"manifests":[{"digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2,"annotations":{"a":1}}]}""",
+        """
+        {"schemaVersion":2,"manifests":[
+        {"digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2,"annotations":{"a":1}}]}
+        """,
         MediaTypes.OciIndex)]
-    public async Task What_is_no_manifest_is_refused(string manifest, string mediaType)
+    public async Task A_body_that_is_not_a_manifest_is_refused(string manifest, string mediaType)
     {
         using var push = await Client.PushManifestAsync(Repository, "bad", Encoding.UTF8.GetBytes(manifest), mediaType);
 
@@ -273,7 +295,7 @@ public sealed class ManifestTests(RegistryFixture fixture) : RegistryTest(fixtur
     [Theory]
     [InlineData("sha256:abc")]
     [InlineData("md5:d41d8cd98f00b204e9800998ecf8427e")]
-    public async Task A_digest_that_is_none_inside_a_manifest_is_refused(string digest)
+    public async Task A_malformed_digest_inside_a_manifest_is_refused(string digest)
     {
         var manifest = $$"""{"schemaVersion":2,"manifests":[{"mediaType":"a/b","digest":"{{digest}}","size":1}]}""";
 
@@ -295,7 +317,7 @@ public sealed class ManifestTests(RegistryFixture fixture) : RegistryTest(fixtur
     [InlineData(".bad", "MANIFEST_INVALID")]
     [InlineData("sha256:bad", "DIGEST_INVALID")]
     [InlineData("b%20d", "MANIFEST_INVALID")]
-    public async Task A_reference_that_is_none_is_refused_on_push(string reference, string code)
+    public async Task A_malformed_reference_is_refused_on_push(string reference, string code)
     {
         using var push = await Client.PushManifestAsync(Repository, reference, await ImageAsync());
 
@@ -327,7 +349,8 @@ public sealed class ManifestTests(RegistryFixture fixture) : RegistryTest(fixtur
     public async Task Only_clients_older_than_manifest_lists_get_a_child_of_one(string accept, bool child)
     {
         var image = await ImageAsync(mediaType: MediaTypes.DockerManifest);
-        using var pushChild = await Client.PushManifestAsync(Repository, RegistryClient.DigestOf(image).Value, image, MediaTypes.DockerManifest);
+        var imageDigest = RegistryClient.DigestOf(image).Value;
+        using var pushChild = await Client.PushManifestAsync(Repository, imageDigest, image, MediaTypes.DockerManifest);
         var descriptor = Manifests.Descriptor(image, MediaTypes.DockerManifest);
         descriptor["platform"] = new JsonObject { ["os"] = "linux", ["architecture"] = "amd64" };
         var list = Manifests.Index([descriptor], mediaType: MediaTypes.DockerManifestList);
@@ -360,7 +383,7 @@ public sealed class ManifestTests(RegistryFixture fixture) : RegistryTest(fixtur
     }
 
     [Fact]
-    public async Task A_manifest_goes_with_its_tags()
+    public async Task A_manifest_is_deleted_with_its_tags()
     {
         var (digest, manifest) = await Client.PushImageAsync(Repository, "v1");
         using var second = await Client.PushManifestAsync(Repository, "v2", manifest);

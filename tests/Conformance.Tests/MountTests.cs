@@ -19,7 +19,7 @@ public sealed class MountTests(RegistryFixture fixture) : RegistryTest(fixture)
     }
 
     [Fact]
-    public async Task Without_a_source_the_blob_is_mounted_from_wherever_it_is()
+    public async Task Without_a_source_the_blob_is_mounted_from_any_repository()
     {
         var digest = await Client.PushBlobAsync(Repository + "/source", RegistryClient.RandomBytes(100));
 
@@ -29,7 +29,7 @@ public sealed class MountTests(RegistryFixture fixture) : RegistryTest(fixture)
     }
 
     [Fact]
-    public async Task Only_the_named_repository_is_looked_at()
+    public async Task Only_the_named_repository_is_asked()
     {
         var digest = await Client.PushBlobAsync(Repository + "/source", RegistryClient.RandomBytes(100));
 
@@ -43,7 +43,7 @@ public sealed class MountTests(RegistryFixture fixture) : RegistryTest(fixture)
     }
 
     [Fact]
-    public async Task A_blob_that_nobody_has_opens_a_session_which_can_be_used()
+    public async Task A_mount_of_a_blob_that_no_repository_has_opens_a_session()
     {
         var content = RegistryClient.RandomBytes(100);
         var digest = RegistryClient.DigestOf(content);
@@ -69,14 +69,15 @@ public sealed class MountTests(RegistryFixture fixture) : RegistryTest(fixture)
     }
 
     [Fact]
-    public async Task A_mount_of_what_is_no_digest_is_refused()
+    public async Task A_mount_of_a_malformed_digest_is_refused()
     {
         using var answer = await Client.SendAsync("POST", $"/v2/{Repository}/blobs/uploads/?mount=sha256:abc&from=a");
 
         await AssertErrorAsync(answer, 400, "DIGEST_INVALID");
     }
 
-    private Task<HttpResponseMessage> MountAsync(Digest digest, string rest) => Client.SendAsync("POST", $"/v2/{Repository}/blobs/uploads/?mount={digest}{rest}");
+    private Task<HttpResponseMessage> MountAsync(Digest digest, string rest) =>
+        Client.SendAsync("POST", $"/v2/{Repository}/blobs/uploads/?mount={digest}{rest}");
 
     private static Task AssertSessionAsync(HttpResponseMessage answer)
     {

@@ -4,10 +4,12 @@ using CsCheck;
 
 namespace Granary.Conformance.Tests;
 
-/// <summary>What has to hold for whatever clients send, in whatever order, over real HTTP; a failing case is made small and printed with its seed.</summary>
+/// <summary>
+/// Properties that hold for all requests of clients in any order, over real HTTP. A failing case is shrunk and printed with its seed.
+/// </summary>
 public sealed class PropertyTests(RegistryFixture fixture) : RegistryTest(fixture)
 {
-    // One at a time: the cases of a test share its repository.
+    // One thread, because the cases of a test share its repository.
     private const int Threads = 1;
 
     private static readonly Gen<string> TagNames = Gen.Char["abcABC019_.-"].Array[0, 4].Select(rest => "t" + new string(rest));
@@ -32,7 +34,8 @@ public sealed class PropertyTests(RegistryFixture fixture) : RegistryTest(fixtur
                 var config = RegistryClient.RandomBytes(10);
                 await Client.PushBlobAsync(repository, config);
                 var manifest = Manifests.Image(config, []);
-                using (var push = await Client.PushManifestAsync(repository, $"{RegistryClient.DigestOf(manifest)}?{string.Join('&', tags.Distinct().Select(tag => "tag=" + tag))}", manifest))
+                var query = string.Join('&', tags.Distinct().Select(tag => "tag=" + tag));
+                using (var push = await Client.PushManifestAsync(repository, $"{RegistryClient.DigestOf(manifest)}?{query}", manifest))
                 {
                     Assert.Equal(HttpStatusCode.Created, push.StatusCode);
                 }
@@ -41,7 +44,8 @@ public sealed class PropertyTests(RegistryFixture fixture) : RegistryTest(fixtur
                 for (var next = $"/v2/{repository}/tags/list?n={length}&last={last}"; next.Length > 0;)
                 {
                     using var answer = await Client.SendAsync("GET", next);
-                    var page = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["tags"]!.AsArray().Select(tag => tag!.GetValue<string>()).ToList();
+                    var document = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!;
+                    var page = document["tags"]!.AsArray().Select(tag => tag!.GetValue<string>()).ToList();
                     Assert.True(page.Count <= length);
                     walked.AddRange(page);
                     var link = Header(answer, "Link");
@@ -64,7 +68,10 @@ public sealed class PropertyTests(RegistryFixture fixture) : RegistryTest(fixtur
         await Ranges.Array[1, 5].SampleAsync(
             async ranges =>
             {
-                using var answer = await Client.SendAsync("GET", $"/v2/{Repository}/blobs/{digest}", headers: [("Range", "bytes=" + string.Join(',', ranges))]);
+                using var answer = await Client.SendAsync(
+                    "GET",
+                    $"/v2/{Repository}/blobs/{digest}",
+                    headers: [("Range", "bytes=" + string.Join(',', ranges))]);
                 var selected = ranges.Select(range => Resolve(range, size)).Where(range => range.Length > 0).ToList();
                 if (selected.Count == 0)
                 {
@@ -96,11 +103,12 @@ public sealed class PropertyTests(RegistryFixture fixture) : RegistryTest(fixtur
     }
 
     [Fact]
-    public async Task An_upload_does_what_its_model_says_whatever_is_sent_to_it()
+    public async Task An_upload_follows_its_model_for_any_sequence_of_requests()
     {
         var steps = Gen.OneOf(
             Gen.Int[0, 70_000].Select(length => new UploadStep("stream", length)),
-            Gen.Select(Gen.Int[1, 70_000], Gen.Frequency((3, Gen.Const(0)), (1, Gen.Int[-5, 5]), (1, Gen.Const(5000)))).Select((length, shift) => new UploadStep("chunk", length, shift)),
+            Gen.Select(Gen.Int[1, 70_000], Gen.Frequency((3, Gen.Const(0)), (1, Gen.Int[-5, 5]), (1, Gen.Const(5000))))
+                .Select((length, shift) => new UploadStep("chunk", length, shift)),
             Gen.Const(new UploadStep("status")),
             Gen.Int[0, 40_000].Select(length => new UploadStep("finish wrong", length)),
             Gen.Int[0, 40_000].Select(length => new UploadStep("finish", length)),
@@ -133,13 +141,13 @@ public sealed class PropertyTests(RegistryFixture fixture) : RegistryTest(fixtur
         return (start, Math.Max(0, end - start + 1));
     }
 
-    /// <summary>Something that a client does with an upload.</summary>
-    /// <param name="What">What.</param>
-    /// <param name="Length">With how many bytes.</param>
-    /// <param name="Shift">How far from where it is.</param>
+    /// <summary>One request of a client to an upload.</summary>
+    /// <param name="What">Its kind.</param>
+    /// <param name="Length">The number of its bytes.</param>
+    /// <param name="Shift">The distance of its offset from the session's offset.</param>
     public sealed record UploadStep(string What, int Length = 0, int Shift = 0);
 
-    /// <summary>An upload, and what the specification says of it.</summary>
+    /// <summary>An upload and its model: the state that the specification demands.</summary>
     private sealed class ModelUpload(RegistryClient client, string repository)
     {
         private readonly List<byte> _content = [];
@@ -216,12 +224,13 @@ public sealed class PropertyTests(RegistryFixture fixture) : RegistryTest(fixtur
             _isStored |= content.Length > 32 * 1024;
             if (isRight)
             {
-                // A small blob that came with its digest is only a blob: nothing of the session was ever stored, and it is as good as new (protocol, end-6).
+                // A small blob that came with its digest leaves the session unstored, so that the session can be used again (end-6).
                 _finished = _isStored ? digest : null;
                 Assert.Equal(content, await client.GetBytesAsync($"/v2/{repository}/blobs/{digest}"));
             }
         }
 
-        private void AssertProgress(HttpResponseMessage answer) => Assert.Equal($"0-{Math.Max(0, _content.Count - 1)}", Header(answer, "Range"));
+        private void AssertProgress(HttpResponseMessage answer) =>
+            Assert.Equal($"0-{Math.Max(0, _content.Count - 1)}", Header(answer, "Range"));
     }
 }

@@ -2,7 +2,7 @@ namespace Granary.Conformance.Tests;
 
 public sealed class PullBlobTests(RegistryFixture fixture) : RegistryTest(fixture)
 {
-    // Below and above the size that is kept in rows.
+    // Below and above the size up to which content is a row.
     public static TheoryData<int> Sizes => [0, 1, 1000, 32 * 1024, (32 * 1024) + 1, 300_000];
 
     [Theory]
@@ -63,7 +63,7 @@ public sealed class PullBlobTests(RegistryFixture fixture) : RegistryTest(fixtur
     [InlineData("md5:d41d8cd98f00b204e9800998ecf8427e")]
     [InlineData("sha256:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855")]
     [InlineData("latest")]
-    public async Task A_digest_that_is_none_is_refused(string text)
+    public async Task A_malformed_digest_is_refused(string text)
     {
         using var answer = await Client.SendAsync("GET", $"/v2/{Repository}/blobs/{text}");
 
@@ -126,7 +126,7 @@ public sealed class PullBlobTests(RegistryFixture fixture) : RegistryTest(fixtur
     [InlineData("lines=0-9")]
     [InlineData("bytes=x-y")]
     [InlineData("bytes")]
-    public async Task A_range_that_is_none_is_ignored(string range)
+    public async Task A_malformed_range_is_ignored(string range)
     {
         var content = RegistryClient.RandomBytes(1000);
         var digest = await Client.PushBlobAsync(Repository, content);
@@ -155,7 +155,10 @@ public sealed class PullBlobTests(RegistryFixture fixture) : RegistryTest(fixtur
         var digest = await Client.PushBlobAsync(Repository, RegistryClient.RandomBytes(100));
 
         using var same = await Client.SendAsync("GET", Path(digest), headers: [("Range", "bytes=0-1"), ("If-Range", $"\"{digest}\"")]);
-        using var other = await Client.SendAsync("GET", Path(digest), headers: [("Range", "bytes=0-1"), ("If-Range", "\"something else\"")]);
+        using var other = await Client.SendAsync(
+            "GET",
+            Path(digest),
+            headers: [("Range", "bytes=0-1"), ("If-Range", "\"something else\"")]);
 
         Assert.Equal(HttpStatusCode.PartialContent, same.StatusCode);
         Assert.Equal(HttpStatusCode.OK, other.StatusCode);
@@ -183,7 +186,8 @@ public sealed class PullBlobTests(RegistryFixture fixture) : RegistryTest(fixtur
             .Select(part =>
             {
                 var end = part.IndexOf("\r\n\r\n", StringComparison.Ordinal);
-                var range = part[..end].Split("\r\n").Single(line => line.StartsWith("Content-Range: ", StringComparison.Ordinal))["Content-Range: ".Length..];
+                var header = part[..end].Split("\r\n").Single(line => line.StartsWith("Content-Range: ", StringComparison.Ordinal));
+                var range = header["Content-Range: ".Length..];
                 var numbers = range["bytes ".Length..range.IndexOf('/', StringComparison.Ordinal)].Split('-').Select(int.Parse).ToArray();
                 return (range, System.Text.Encoding.Latin1.GetBytes(part.Substring(end + 4, numbers[1] - numbers[0] + 1)));
             })];

@@ -7,7 +7,7 @@ public sealed class ReferrerTests(RegistryFixture fixture) : RegistryTest(fixtur
     private static readonly byte[] Empty = "{}"u8.ToArray();
 
     [Fact]
-    public async Task What_nothing_refers_to_has_an_empty_index()
+    public async Task A_digest_without_referrers_has_an_empty_index()
     {
         using var answer = await Client.SendAsync("GET", $"/v2/{Repository}/referrers/{RegistryClient.DigestOf([1])}");
         var index = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!;
@@ -21,7 +21,7 @@ public sealed class ReferrerTests(RegistryFixture fixture) : RegistryTest(fixtur
     }
 
     [Fact]
-    public async Task A_digest_that_is_none_is_refused()
+    public async Task A_malformed_digest_is_refused()
     {
         using var answer = await Client.SendAsync("GET", $"/v2/{Repository}/referrers/sha256:abc");
 
@@ -35,7 +35,8 @@ public sealed class ReferrerTests(RegistryFixture fixture) : RegistryTest(fixtur
         var subjectDescriptor = () => Manifests.Descriptor(manifest, MediaTypes.OciManifest);
         await Client.PushBlobAsync(Repository, Empty);
 
-        var artifact = Manifests.Image(Empty, [Empty], subjectDescriptor(), "application/vnd.example.sbom+json", new JsonObject { ["a"] = "b" });
+        var annotations = new JsonObject { ["a"] = "b" };
+        var artifact = Manifests.Image(Empty, [Empty], subjectDescriptor(), "application/vnd.example.sbom+json", annotations);
         var byConfig = Manifests.Image(Empty, [], subjectDescriptor());
         var index = Manifests.Index([], subjectDescriptor());
         using var first = await Client.PushManifestAsync(Repository, RegistryClient.DigestOf(artifact).Value, artifact);
@@ -71,7 +72,7 @@ public sealed class ReferrerTests(RegistryFixture fixture) : RegistryTest(fixtur
     }
 
     [Fact]
-    public async Task A_referrer_may_come_before_its_subject_and_goes_when_it_is_deleted()
+    public async Task A_referrer_may_come_before_its_subject_and_leaves_the_list_when_it_is_deleted()
     {
         var subject = RegistryClient.DigestOf(RegistryClient.RandomBytes(10));
         await Client.PushBlobAsync(Repository, Empty);
@@ -91,7 +92,10 @@ public sealed class ReferrerTests(RegistryFixture fixture) : RegistryTest(fixtur
         var artifact = Manifests.Image(Empty, [], Manifests.Descriptor(subject, 10, MediaTypes.OciManifest));
         using var push = await Client.PushManifestAsync(Repository, RegistryClient.DigestOf(artifact).Value, artifact);
         using var fallback = await Client.PushManifestAsync(
-            Repository, $"sha256-{subject.Encoded}", Manifests.Index([Manifests.Descriptor(artifact, MediaTypes.OciManifest)]), MediaTypes.OciIndex);
+            Repository,
+            $"sha256-{subject.Encoded}",
+            Manifests.Index([Manifests.Descriptor(artifact, MediaTypes.OciManifest)]),
+            MediaTypes.OciIndex);
 
         Assert.Equal(HttpStatusCode.Created, fallback.StatusCode);
         Assert.Single(await ListAsync(subject));

@@ -1,6 +1,6 @@
 namespace Granary.Conformance.Tests;
 
-/// <summary>One registry with default settings for all tests; each test has repositories of its own.</summary>
+/// <summary>One registry with default settings for all tests. Each test has repositories of its own.</summary>
 public sealed class RegistryFixture : IAsyncLifetime
 {
     private TestRegistry? _registry;
@@ -14,14 +14,14 @@ public sealed class RegistryFixture : IAsyncLifetime
     public async Task DisposeAsync() => await _registry!.DisposeAsync();
 }
 
-/// <summary>The tests of one registry; they run side by side with those of no other collection.</summary>
+/// <summary>The tests that share one registry. They run one after the other.</summary>
 [CollectionDefinition(Name)]
 public sealed class RegistryCollection : ICollectionFixture<RegistryFixture>
 {
     public const string Name = "registry";
 }
 
-/// <summary>What every test here needs.</summary>
+/// <summary>The base of all tests of the shared registry.</summary>
 [Collection(RegistryCollection.Name)]
 public abstract class RegistryTest(RegistryFixture fixture)
 {
@@ -45,5 +45,7 @@ public abstract class RegistryTest(RegistryFixture fixture)
     }
 
     protected static string Header(HttpResponseMessage answer, string name) =>
-        answer.Headers.TryGetValues(name, out var values) || answer.Content.Headers.TryGetValues(name, out values) ? string.Join(", ", values) : "";
+        answer.Headers.TryGetValues(name, out var values) || answer.Content.Headers.TryGetValues(name, out values)
+            ? string.Join(", ", values)
+            : "";
 }

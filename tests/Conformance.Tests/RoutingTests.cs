@@ -5,7 +5,7 @@ public sealed class RoutingTests(RegistryFixture fixture) : RegistryTest(fixture
     [Theory]
     [InlineData("/v2/")]
     [InlineData("/v2")]
-    public async Task The_root_says_that_this_is_a_registry(string path)
+    public async Task The_root_answers_that_this_is_a_registry(string path)
     {
         using var answer = await Client.SendAsync("GET", path);
 
@@ -30,7 +30,7 @@ public sealed class RoutingTests(RegistryFixture fixture) : RegistryTest(fixture
     [InlineData("/v2/a___b/tags/list")]
     [InlineData("/v2/_catalog/tags/list")]
     [InlineData("/v2/a%01b/tags/list")]
-    public async Task A_name_that_is_none_is_refused_as_it_was_sent(string path)
+    public async Task A_malformed_name_is_refused_as_it_was_sent(string path)
     {
         var answer = await Client.SendRawAsync("GET", path);
 
@@ -58,7 +58,7 @@ public sealed class RoutingTests(RegistryFixture fixture) : RegistryTest(fixture
     [InlineData("/v2/foo/tags/other")]
     [InlineData("/v1/search?q=x")]
     [InlineData("/v20/")]
-    public async Task A_path_that_is_not_of_the_protocol_is_404(string path)
+    public async Task A_path_outside_the_protocol_is_404(string path)
     {
         using var answer = await Client.SendAsync("GET", path);
 
@@ -84,7 +84,7 @@ public sealed class RoutingTests(RegistryFixture fixture) : RegistryTest(fixture
     [InlineData("POST", "/v2/foo/blobs/uploads/x", "GET, PATCH, PUT, DELETE")]
     [InlineData("PUT", "/v2/foo/tags/list", "GET")]
     [InlineData("POST", "/v2/foo/referrers/x", "GET")]
-    public async Task A_method_that_is_not_known_here_is_405(string method, string path, string allowed)
+    public async Task A_method_that_the_path_does_not_support_is_405(string method, string path, string allowed)
     {
         using var answer = await Client.SendAsync(method, path);
 
@@ -159,7 +159,8 @@ public sealed class RoutingTests(RegistryFixture fixture) : RegistryTest(fixture
     [Fact]
     public async Task A_TLS_greeting_on_the_plain_port_is_answered_with_an_HTTP_400()
     {
-        var answer = await Client.SendRawAsync("\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003" + new string('x', 200) + "\r\n\r\n");
+        const string greeting = "\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003";
+        var answer = await Client.SendRawAsync(greeting + new string('x', 200) + "\r\n\r\n");
 
         Assert.StartsWith("HTTP/1.1 400", answer, StringComparison.Ordinal);
     }

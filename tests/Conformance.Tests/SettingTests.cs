@@ -1,6 +1,6 @@
 namespace Granary.Conformance.Tests;
 
-/// <summary>What settings change.</summary>
+/// <summary>The effects of settings.</summary>
 public sealed class SettingTests
 {
     [Fact]
@@ -18,7 +18,7 @@ public sealed class SettingTests
     }
 
     [Fact]
-    public async Task With_deletion_in_use_a_blob_goes_although_manifests_use_it()
+    public async Task With_deleteInUse_a_blob_is_deleted_although_manifests_use_it()
     {
         await using var registry = await TestRegistry.StartAsync(new Dictionary<string, string> { ["blobs.deleteInUse"] = "true" });
         var (config, layer) = (RegistryClient.RandomBytes(10), RegistryClient.RandomBytes(10));
@@ -48,7 +48,10 @@ public sealed class SettingTests
 
         using var start = await client.SendAsync("POST", "/v2/app/blobs/uploads/");
         using var append = await client.SendAsync("PATCH", Relative(start.Headers.Location!), new ByteArrayContent(config));
-        using var push = await client.SendAsync("POST", $"/v2/app/blobs/uploads/?digest={RegistryClient.DigestOf(config)}", new ByteArrayContent(config));
+        using var push = await client.SendAsync(
+            "POST",
+            $"/v2/app/blobs/uploads/?digest={RegistryClient.DigestOf(config)}",
+            new ByteArrayContent(config));
         using var image = await client.PushManifestAsync("app", "v1", manifest);
         using var second = await client.PushManifestAsync("app", "v2", manifest);
         using var tags = await client.SendAsync("GET", "/v2/app/tags/list?n=1");
@@ -66,7 +69,8 @@ public sealed class SettingTests
     [Fact]
     public async Task Without_absolute_locations_a_public_address_changes_no_url()
     {
-        await using var registry = await TestRegistry.StartAsync(new Dictionary<string, string> { ["server.publicUrl"] = "https://registry.example.com" });
+        await using var registry = await TestRegistry.StartAsync(
+            new Dictionary<string, string> { ["server.publicUrl"] = "https://registry.example.com" });
 
         using var start = await registry.Client.SendAsync("POST", "/v2/app/blobs/uploads/");
 
@@ -75,7 +79,7 @@ public sealed class SettingTests
     }
 
     [Fact]
-    public async Task More_requests_than_the_limit_are_told_to_come_again()
+    public async Task Requests_beyond_the_limit_get_429_and_a_time_to_retry()
     {
         await using var registry = await TestRegistry.StartAsync(new Dictionary<string, string> { ["limits.requests"] = "1" });
         var location = await registry.Client.StartUploadAsync("app");
@@ -83,7 +87,7 @@ public sealed class SettingTests
         Task<HttpResponseMessage> first;
         do
         {
-            // A request counts until a moment after its answer: the first may be sent away itself, on account of the one before it.
+            // A request counts until shortly after its answer: the one before the first request may still count and have it refused.
             slow = new SlowContent();
             first = registry.Client.SendAsync("PATCH", location, slow, ("Expect", "100-continue"));
         }

@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace Granary.Conformance.Tests;
 
 public sealed class UploadTests(RegistryFixture fixture) : RegistryTest(fixture)
@@ -31,7 +33,7 @@ public sealed class UploadTests(RegistryFixture fixture) : RegistryTest(fixture)
 
     [Theory]
     [MemberData(nameof(Sizes))]
-    public async Task A_body_without_a_length_is_as_good(int size)
+    public async Task A_blob_can_be_pushed_with_a_body_without_a_length(int size)
     {
         var content = RegistryClient.RandomBytes(size);
         var digest = RegistryClient.DigestOf(content);
@@ -62,6 +64,53 @@ public sealed class UploadTests(RegistryFixture fixture) : RegistryTest(fixture)
             using var pull = await Client.SendAsync("HEAD", Blob(digest));
             Assert.Equal(HttpStatusCode.NotFound, pull.StatusCode);
         }
+    }
+
+    [Theory]
+    [InlineData(10, DigestAlgorithm.Sha256)]
+    [InlineData(100_000, DigestAlgorithm.Sha256)]
+    [InlineData(10, DigestAlgorithm.Sha512)]
+    [InlineData(100_000, DigestAlgorithm.Sha512)]
+    public async Task A_wrong_digest_of_a_whole_blob_is_refused_with_the_computed_digest(int size, DigestAlgorithm algorithm)
+    {
+        var content = RegistryClient.RandomBytes(size);
+        var claimed = RegistryClient.DigestOf([1], algorithm);
+        var location = await Client.StartUploadAsync(Repository);
+
+        using var post = await Client.SendAsync("POST", $"/v2/{Repository}/blobs/uploads/?digest={claimed}", content);
+        using var put = await Client.SendAsync("PUT", $"{location}?digest={claimed}", content);
+
+        await AssertMismatchAsync(post, claimed, RegistryClient.DigestOf(content, algorithm));
+        await AssertMismatchAsync(put, claimed, RegistryClient.DigestOf(content, algorithm));
+    }
+
+    [Theory]
+    [InlineData(1, true, "", DigestAlgorithm.Sha256)]
+    [InlineData(1, false, "", DigestAlgorithm.Sha256)]
+    [InlineData(3, true, "", DigestAlgorithm.Sha256)]
+    [InlineData(3, false, "", DigestAlgorithm.Sha256)]
+    [InlineData(3, true, "?digest-algorithm=sha512", DigestAlgorithm.Sha512)]
+    [InlineData(3, false, "?digest-algorithm=sha512", DigestAlgorithm.Sha512)]
+    [InlineData(3, true, "", DigestAlgorithm.Sha512)]
+    [InlineData(3, false, "", DigestAlgorithm.Sha512)]
+    public async Task A_wrong_digest_after_PATCHes_is_refused_with_the_computed_digest(
+        int patches,
+        bool lastWithPut,
+        string query,
+        DigestAlgorithm algorithm)
+    {
+        var content = RegistryClient.RandomBytes(30_000 * (patches + (lastWithPut ? 1 : 0)));
+        var claimed = RegistryClient.DigestOf([1], algorithm);
+        var location = await Client.StartUploadAsync(Repository, query);
+        for (var i = 0; i < patches; i++)
+        {
+            using var patch = await PatchAsync(location, content, i * 30_000, 30_000);
+            AssertProgress(patch, HttpStatusCode.Accepted, (i + 1) * 30_000);
+        }
+
+        using var put = await Client.SendAsync("PUT", $"{location}?digest={claimed}", content[(patches * 30_000)..]);
+
+        await AssertMismatchAsync(put, claimed, RegistryClient.DigestOf(content, algorithm));
     }
 
     [Theory]
@@ -146,7 +195,11 @@ public sealed class UploadTests(RegistryFixture fixture) : RegistryTest(fixture)
         using var first = await PatchAsync(location, content, 0, 50);
 
         using var wrong = await PatchAsync(location, content, offset, 10);
-        using var wrongPut = await Client.SendAsync("PUT", $"{location}?digest={digest}", content[offset..(offset + 10)], ("Content-Range", $"{offset}-{offset + 9}"));
+        using var wrongPut = await Client.SendAsync(
+            "PUT",
+            $"{location}?digest={digest}",
+            content[offset..(offset + 10)],
+            ("Content-Range", $"{offset}-{offset + 9}"));
         using var rest = await PatchAsync(location, content, 50, 50);
         using var put = await Client.SendAsync("PUT", $"{location}?digest={digest}", []);
 
@@ -166,7 +219,11 @@ public sealed class UploadTests(RegistryFixture fixture) : RegistryTest(fixture)
         var location = await Client.StartUploadAsync(Repository);
 
         using var patch = await Client.SendAsync("PATCH", location, new byte[10], ("Content-Range", "10-19"));
-        using var put = await Client.SendAsync("PUT", $"{location}?digest={RegistryClient.DigestOf(new byte[10])}", new byte[10], ("Content-Range", "10-19"));
+        using var put = await Client.SendAsync(
+            "PUT",
+            $"{location}?digest={RegistryClient.DigestOf(new byte[10])}",
+            new byte[10],
+            ("Content-Range", "10-19"));
 
         await AssertErrorAsync(patch, 416, "BLOB_UPLOAD_INVALID");
         await AssertErrorAsync(put, 416, "BLOB_UPLOAD_INVALID");
@@ -179,7 +236,7 @@ public sealed class UploadTests(RegistryFixture fixture) : RegistryTest(fixture)
     [InlineData("0-99999999999999999999", "BLOB_UPLOAD_INVALID")]
     [InlineData("0-8", "SIZE_INVALID")]
     [InlineData("0-10", "SIZE_INVALID")]
-    public async Task A_range_that_is_none_or_not_that_of_the_body_is_400_and_changes_nothing(string range, string code)
+    public async Task A_range_that_is_malformed_or_disagrees_with_the_body_is_400_and_changes_nothing(string range, string code)
     {
         var location = await Client.StartUploadAsync(Repository);
 
@@ -193,7 +250,7 @@ public sealed class UploadTests(RegistryFixture fixture) : RegistryTest(fixture)
     }
 
     [Fact]
-    public async Task GET_says_how_far_the_session_is()
+    public async Task GET_answers_the_offset_of_the_session()
     {
         var location = await Client.StartUploadAsync(Repository);
         using var before = await Client.SendAsync("GET", location);
@@ -222,7 +279,7 @@ public sealed class UploadTests(RegistryFixture fixture) : RegistryTest(fixture)
     }
 
     [Fact]
-    public async Task A_finished_session_says_the_same_again_and_is_otherwise_unknown()
+    public async Task A_finished_session_repeats_its_answer_and_is_otherwise_unknown()
     {
         var content = RegistryClient.RandomBytes(50_000);
         var digest = RegistryClient.DigestOf(content);
@@ -305,7 +362,7 @@ public sealed class UploadTests(RegistryFixture fixture) : RegistryTest(fixture)
     }
 
     [Fact]
-    public async Task An_algorithm_that_is_not_known_is_refused()
+    public async Task An_unknown_algorithm_is_refused()
     {
         using var answer = await Client.SendAsync("POST", $"/v2/{Repository}/blobs/uploads/?digest-algorithm=md5");
 
@@ -319,7 +376,7 @@ public sealed class UploadTests(RegistryFixture fixture) : RegistryTest(fixture)
         var digest = RegistryClient.DigestOf(content);
         var location = await Client.StartUploadAsync(Repository);
 
-        // What the web server has not handed on when the end comes is lost with the connection.
+        // Bytes that the web server has not handed to the upload are lost with the connection: the test waits until all are written.
         await Client.SendPartAsync(
             $"PATCH {location} HTTP/1.1\r\nHost: test\r\nContent-Length: 200000\r\n\r\n",
             content[..120_000],
@@ -335,7 +392,7 @@ public sealed class UploadTests(RegistryFixture fixture) : RegistryTest(fixture)
     }
 
     [Fact]
-    public async Task A_second_writer_is_sent_away_while_the_first_is_at_work()
+    public async Task A_second_writer_is_refused_while_the_first_has_the_claim()
     {
         var location = await Client.StartUploadAsync(Repository);
         var slow = new SlowContent();
@@ -352,7 +409,7 @@ public sealed class UploadTests(RegistryFixture fixture) : RegistryTest(fixture)
     }
 
     [Fact]
-    public async Task The_same_content_pushed_by_many_at_once_is_one_blob()
+    public async Task The_same_content_pushed_by_many_clients_at_once_is_one_blob()
     {
         var content = RegistryClient.RandomBytes(80_000);
 
@@ -365,8 +422,9 @@ public sealed class UploadTests(RegistryFixture fixture) : RegistryTest(fixture)
         }
     }
 
-    /// <summary>Whether some upload has so many bytes on disk; no other test uses the same number.</summary>
-    private bool IsReceived(int length) => new DirectoryInfo(Path.Combine(Data, "uploads")).EnumerateFiles().Any(file => file.Exists && file.Length == length);
+    /// <summary>Returns whether an upload has exactly so many bytes on disk. No other test uses the same number.</summary>
+    private bool IsReceived(int length) =>
+        new DirectoryInfo(Path.Combine(Data, "uploads")).EnumerateFiles().Any(file => file.Exists && file.Length == length);
 
     private string Blob(Digest digest) => $"/v2/{Repository}/blobs/{digest}";
 
@@ -398,7 +456,7 @@ public sealed class UploadTests(RegistryFixture fixture) : RegistryTest(fixture)
             await timer.WaitForNextTickAsync();
         }
 
-        Assert.Fail("It never happened.");
+        Assert.Fail("The condition did not become true within 20 seconds.");
     }
 
     private void AssertCreated(HttpResponseMessage answer, Digest digest)
@@ -414,6 +472,15 @@ public sealed class UploadTests(RegistryFixture fixture) : RegistryTest(fixture)
         Assert.Equal($"0-{Math.Max(length - 1, 0)}", Header(answer, "Range"));
         Assert.StartsWith($"/v2/{Repository}/blobs/uploads/", answer.Headers.Location!.OriginalString, StringComparison.Ordinal);
         Assert.NotEmpty(Header(answer, "Docker-Upload-UUID"));
+    }
+
+    private static async Task AssertMismatchAsync(HttpResponseMessage answer, Digest expected, Digest actual)
+    {
+        await AssertErrorAsync(answer, 400, "DIGEST_INVALID");
+        var error = JsonNode.Parse(await answer.Content.ReadAsStringAsync())!["errors"]![0]!;
+        Assert.Equal(expected.Value, (string?)error["detail"]!["expected"]);
+        Assert.Equal(actual.Value, (string?)error["detail"]!["actual"]);
+        Assert.Contains(actual.Value, (string?)error["message"], StringComparison.Ordinal);
     }
 
     private async Task AssertUnknownAsync(string location)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Granary.Gateway.Http;
+using Granary.Gateway.Units;
 using Granary.Protocol;
 
 namespace Granary.Gateway.Admin;

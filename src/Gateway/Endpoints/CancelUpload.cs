@@ -5,14 +5,14 @@ using Microsoft.AspNetCore.Http;
 
 namespace Granary.Gateway.Endpoints;
 
-/// <summary><c>DELETE &lt;location&gt;</c>: gives an upload up (end-14).</summary>
-internal sealed class CancelUpload(UploadSessions sessions, UploadWriters tails) : IRegistryEndpoint
+/// <summary><c>DELETE &lt;location&gt;</c>: cancels an upload (end-14).</summary>
+internal sealed class CancelUpload(UploadSessions sessions, UploadWriters writers) : IRegistryEndpoint
 {
     public async Task HandleAsync(RegistryRequest request)
     {
-        if (await sessions.RecognizeAsync(request.Repository, request.Item) is { } id
+        if (await sessions.VerifyAsync(request.Repository, request.Item) is { } id
             && await sessions.FindAsync(id, request.Aborted) is UploadOpen or UploadUnstored
-            && await GrainCalls.RemoveAsync(() => tails.CancelAsync(id)))
+            && await GrainCalls.RemoveAsync(() => writers.CancelAsync(id)))
         {
             request.Http.Response.StatusCode = StatusCodes.Status204NoContent;
             return;

@@ -3,7 +3,7 @@ using Granary.Gateway.Transfer;
 
 namespace Granary.Gateway.Endpoints;
 
-/// <summary><c>GET /v2/</c>: this is a registry (end-1).</summary>
+/// <summary><c>GET /v2/</c>: answers that this is a registry (end-1).</summary>
 internal sealed class CheckApi : IRegistryEndpoint
 {
     private static readonly byte[] Body = "{}"u8.ToArray();

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 
 namespace Granary.Gateway.Endpoints;
 
-/// <summary><c>DELETE /v2/&lt;name&gt;/blobs/&lt;digest&gt;</c>: takes a blob out of the repository, unless manifests use it (end-10).</summary>
+/// <summary><c>DELETE /v2/&lt;name&gt;/blobs/&lt;digest&gt;</c>: unlinks a blob, unless manifests use it (end-10).</summary>
 internal sealed class DeleteBlob(IGrainFactory grains, IOptions<BlobOptions> options) : IRegistryEndpoint
 {
     public async Task HandleAsync(RegistryRequest request)

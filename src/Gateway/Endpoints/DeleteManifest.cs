@@ -5,14 +5,16 @@ using Microsoft.AspNetCore.Http;
 
 namespace Granary.Gateway.Endpoints;
 
-/// <summary><c>DELETE /v2/&lt;name&gt;/manifests/&lt;reference&gt;</c>: a tag is untagged and nothing else; a digest goes with its tags (end-9).</summary>
+/// <summary>
+/// <c>DELETE /v2/&lt;name&gt;/manifests/&lt;reference&gt;</c>: deletes a tag alone, or the manifest of a digest with all its tags (end-9).
+/// </summary>
 internal sealed class DeleteManifest(IGrainFactory grains) : IRegistryEndpoint
 {
     public async Task HandleAsync(RegistryRequest request)
     {
         if (!Reference.TryParse(request.Item, out var reference))
         {
-            await request.RefuseAsync(PullManifest.NoReference(request.Item));
+            await request.RefuseAsync(PullManifest.InvalidReference(request.Item));
             return;
         }
 

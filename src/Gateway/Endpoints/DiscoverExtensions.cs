@@ -2,11 +2,15 @@ using Granary.Gateway.Http;
 
 namespace Granary.Gateway.Endpoints;
 
-/// <summary><c>GET /v2/_oci/ext/discover</c>, and below a repository: what this registry knows beyond the specification (OCI distribution extensions, <c>_oci</c>).</summary>
+/// <summary>
+/// <c>GET /v2/_oci/ext/discover</c>, also below a repository: lists what this registry supports beyond the specification (OCI distribution
+/// extensions, <c>_oci</c>).
+/// </summary>
 internal sealed class DiscoverExtensions : IRegistryEndpoint
 {
     private const string ExtensionUrl = "https://github.com/opencontainers/distribution-spec/blob/main/extensions/_oci.md";
-    private const string CatalogUrl = "https://github.com/distribution/distribution/blob/main/docs/content/spec/api.md#listing-repositories";
+    private const string CatalogUrl =
+        "https://github.com/distribution/distribution/blob/main/docs/content/spec/api.md#listing-repositories";
 
     public Task HandleAsync(RegistryRequest request) => JsonResponse.WriteAsync(request, JsonResponse.ContentType, json =>
     {

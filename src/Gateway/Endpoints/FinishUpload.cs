@@ -1,16 +1,17 @@
 using Granary.Gateway.Http;
+using Granary.Gateway.Transfer;
 using Granary.Gateway.Uploads;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Protocol;
 
 namespace Granary.Gateway.Endpoints;
 
-/// <summary><c>PUT &lt;location&gt;?digest=</c>: the end of an upload, with or without the last bytes (end-6).</summary>
-internal sealed class FinishUpload(UploadSessions sessions, BlobPush push) : IRegistryEndpoint
+/// <summary><c>PUT &lt;location&gt;?digest=</c>: completes an upload, with or without the last bytes (end-6).</summary>
+internal sealed class FinishUpload(UploadSessions sessions, UploadReceiver receiver, UploadCompletion completion) : IRegistryEndpoint
 {
     public async Task HandleAsync(RegistryRequest request)
     {
-        if (await sessions.RecognizeAsync(request.Repository, request.Item) is not { } id)
+        if (await sessions.VerifyAsync(request.Repository, request.Item) is not { } id)
         {
             await UploadAnswers.UnknownAsync(request);
             return;
@@ -22,29 +23,30 @@ internal sealed class FinishUpload(UploadSessions sessions, BlobPush push) : IRe
             return;
         }
 
-        if (UploadChunk.TryParse(request.Http, out var chunk) is { } error)
+        if (!UploadChunk.TryParse(request.Http, out var chunk, out var error))
         {
             await request.RefuseAsync(error);
             return;
         }
 
-        switch (await sessions.FindAsync(id, request.Aborted))
+        await (await sessions.FindAsync(id, request.Aborted) switch
         {
-            case UploadUnstored:
-                await push.PushWholeAsync(request, id, digest, chunk);
-                break;
+            UploadUnstored => receiver.PushAsync(request, id, chunk, digest),
+            UploadOpen session => FinishAsync(request, id, session, chunk, digest),
+            SealedUpload upload when upload.Digest == digest => completion.CompleteAsync(request, id, upload),
+            _ => UploadAnswers.UnknownAsync(request),
+        });
+    }
 
-            case UploadOpen session:
-                await push.FinishAsync(request, id, digest, session, chunk);
-                break;
-
-            case SealedUpload upload when upload.Digest == digest:
-                await push.ConcludeAsync(request, id, upload);
-                break;
-
-            default:
-                await UploadAnswers.UnknownAsync(request);
-                break;
+    private Task FinishAsync(RegistryRequest request, UploadId id, UploadOpen session, UploadChunk chunk, Digest digest)
+    {
+        if (chunk.Offset is { } offset && offset != session.Offset)
+        {
+            return UploadAnswers.OutOfOrderAsync(request, id, session.Offset);
         }
+
+        return RequestBody.IsAbsent(request.Http)
+            ? completion.CompleteAsync(request, id, session, digest)
+            : receiver.FinishAsync(request, id, chunk, digest);
     }
 }

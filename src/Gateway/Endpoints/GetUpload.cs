@@ -5,12 +5,12 @@ using Microsoft.AspNetCore.Http;
 
 namespace Granary.Gateway.Endpoints;
 
-/// <summary><c>GET &lt;location&gt;</c>: how far an upload is (end-13).</summary>
+/// <summary><c>GET &lt;location&gt;</c>: answers how many bytes an upload has (end-13).</summary>
 internal sealed class GetUpload(UploadSessions sessions) : IRegistryEndpoint
 {
     public async Task HandleAsync(RegistryRequest request)
     {
-        var status = await sessions.RecognizeAsync(request.Repository, request.Item) is { } id
+        var status = await sessions.VerifyAsync(request.Repository, request.Item) is { } id
             ? (Id: id, Status: await sessions.FindAsync(id, request.Aborted))
             : default;
         await (status.Status switch

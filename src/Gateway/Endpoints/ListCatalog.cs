@@ -3,7 +3,7 @@ using Granary.Grains.Interfaces.Catalog;
 
 namespace Granary.Gateway.Endpoints;
 
-/// <summary><c>GET /v2/_catalog</c>: the repositories (Docker Registry HTTP API V2, "Listing Repositories").</summary>
+/// <summary><c>GET /v2/_catalog</c>: lists the repositories (Docker Registry HTTP API V2, "Listing Repositories").</summary>
 internal sealed class ListCatalog(IGrainFactory grains) : IRegistryEndpoint
 {
     public async Task HandleAsync(RegistryRequest request)
@@ -14,7 +14,8 @@ internal sealed class ListCatalog(IGrainFactory grains) : IRegistryEndpoint
             return;
         }
 
-        var page = await GrainCalls.RetryOnceAsync(() => grains.GetGrain<ICatalogGrain>(0).List(paging.After, paging.Limit, request.Aborted));
+        var catalog = grains.GetGrain<ICatalogGrain>(0);
+        var page = await GrainCalls.RetryOnceAsync(() => catalog.List(paging.After, paging.Limit, request.Aborted));
         if (page.More)
         {
             request.Http.Response.Headers.Link = paging.NextLink(request.Locations.Catalog, page.Repositories[^1].Value);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Granary.Gateway.Http;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Protocol;
@@ -5,8 +6,8 @@ using Granary.Protocol;
 namespace Granary.Gateway.Endpoints;
 
 /// <summary>
-/// <c>GET /v2/&lt;name&gt;/referrers/&lt;digest&gt;</c>: the manifests whose subject is the digest (end-12). Every manifest that was pushed with a subject is
-/// listed, however its client announced it, so the index under the fallback tag adds nothing.
+/// <c>GET /v2/&lt;name&gt;/referrers/&lt;digest&gt;</c>: lists the manifests whose subject is the digest (end-12). The list has every
+/// manifest that was pushed with this subject, so the index that some clients keep under the fallback tag adds nothing.
 /// </summary>
 internal sealed class ListReferrers(IGrainFactory grains) : IRegistryEndpoint
 {
@@ -34,7 +35,8 @@ internal sealed class ListReferrers(IGrainFactory grains) : IRegistryEndpoint
         if (page.More)
         {
             var filter = artifactType is null ? "" : $"&artifactType={Uri.EscapeDataString(artifactType)}";
-            headers.Link = $"<{request.Locations.Referrers(request.Repository, subject)}?last={Uri.EscapeDataString(page.Referrers[^1].Digest.Value)}{filter}>; rel=\"next\"";
+            var next = Uri.EscapeDataString(page.Referrers[^1].Digest.Value);
+            headers.Link = $"<{request.Locations.Referrers(request.Repository, subject)}?last={next}{filter}>; rel=\"next\"";
         }
 
         await JsonResponse.WriteAsync(request, MediaTypes.OciIndex, json =>
@@ -53,7 +55,7 @@ internal sealed class ListReferrers(IGrainFactory grains) : IRegistryEndpoint
         });
     }
 
-    private static void Write(System.Text.Json.Utf8JsonWriter json, Referrer referrer)
+    private static void Write(Utf8JsonWriter json, Referrer referrer)
     {
         json.WriteStartObject();
         json.WriteString("mediaType", referrer.MediaType);

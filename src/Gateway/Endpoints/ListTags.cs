@@ -4,7 +4,7 @@ using Granary.Protocol;
 
 namespace Granary.Gateway.Endpoints;
 
-/// <summary><c>GET /v2/&lt;name&gt;/tags/list</c>: the tags in ordinal order (end-8).</summary>
+/// <summary><c>GET /v2/&lt;name&gt;/tags/list</c>: lists the tags in ordinal order (end-8).</summary>
 internal sealed class ListTags(IGrainFactory grains) : IRegistryEndpoint
 {
     public async Task HandleAsync(RegistryRequest request)

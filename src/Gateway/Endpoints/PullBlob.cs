@@ -9,10 +9,10 @@ using Microsoft.Extensions.Primitives;
 
 namespace Granary.Gateway.Endpoints;
 
-/// <summary><c>GET</c> and <c>HEAD /v2/&lt;name&gt;/blobs/&lt;digest&gt;</c>: a blob, or ranges of it (end-2).</summary>
+/// <summary><c>GET</c> and <c>HEAD /v2/&lt;name&gt;/blobs/&lt;digest&gt;</c>: returns a blob, or ranges of it (end-2).</summary>
 internal sealed partial class PullBlob(RepositoryReader repositories, IBlobStore store, ILogger<PullBlob> logger) : IRegistryEndpoint
 {
-    // What a digest names never changes.
+    // The content of a digest never changes.
     private const string Immutable = "max-age=31536000, immutable";
 
     public async Task HandleAsync(RegistryRequest request)
@@ -60,7 +60,8 @@ internal sealed partial class PullBlob(RepositoryReader repositories, IBlobStore
 
     private async Task<IBlobReader?> OpenAsync(RegistryRequest request, Digest digest)
     {
-        // Twice: between the grain's answer and the opening, the blob may have been collected, and pushed again as another object.
+        // A second attempt: between the grain's answer and the opening, a collection may have deleted the blob, and a client may have
+        // pushed it again as another object.
         for (var attempt = 0; attempt < 2; attempt++)
         {
             switch (await repositories.FindBlobAsync(request.Repository, digest))
@@ -113,7 +114,10 @@ internal sealed partial class PullBlob(RepositoryReader repositories, IBlobStore
         }
     }
 
-    /// <summary>A range is meant only for the content that the client has begun with (RFC 9110, section 13.1.5).</summary>
+    /// <summary>
+    /// Returns whether the range applies: with <c>If-Range</c>, only to the content of which the client has a part already (RFC 9110,
+    /// section 13.1.5).
+    /// </summary>
     private static bool IsRangeWanted(StringValues ifRange, Digest digest) =>
         StringValues.IsNullOrEmpty(ifRange) || ifRange.ToString() == $"\"{digest.Value}\"";
 
@@ -128,9 +132,17 @@ internal sealed partial class PullBlob(RepositoryReader repositories, IBlobStore
     private static Task UnknownAsync(RegistryRequest request, Digest digest) =>
         request.RefuseAsync(RegistryError.BlobUnknown, detail: json => json.WriteString("digest", digest.Value));
 
-    [LoggerMessage(2101, LogLevel.Error, "Object {Object} of {Digest} in {Repository} has {ActualSize} bytes, not {Size}: it is damaged. Pushing the layer again mends it once the blob is deleted")]
-    private static partial void LogDamaged(ILogger logger, ObjectId @object, Digest digest, RepositoryName repository, long size, long actualSize);
+    [LoggerMessage(2101, LogLevel.Error, "Object {Object} of {Digest} in {Repository} has {ActualSize} bytes, not {Size}: it is damaged. " +
+        "Delete the blob and push the layer again")]
+    private static partial void LogDamaged(
+        ILogger logger,
+        ObjectId @object,
+        Digest digest,
+        RepositoryName repository,
+        long size,
+        long actualSize);
 
-    [LoggerMessage(2102, LogLevel.Error, "The object of {Digest} in {Repository} is missing. Somebody removed it from the storage; restore it from a backup")]
+    [LoggerMessage(2102, LogLevel.Error, "The object of {Digest} in {Repository} is missing: something other than the registry " +
+        "removed it from the storage. Restore it from a backup")]
     private static partial void LogMissing(ILogger logger, Digest digest, RepositoryName repository);
 }

@@ -5,18 +5,23 @@ using Granary.Protocol;
 
 namespace Granary.Gateway.Endpoints;
 
-/// <summary><c>GET</c> and <c>HEAD /v2/&lt;name&gt;/manifests/&lt;reference&gt;</c>: the bytes exactly as pushed (end-3).</summary>
+/// <summary>
+/// <c>GET</c> and <c>HEAD /v2/&lt;name&gt;/manifests/&lt;reference&gt;</c>: returns a manifest byte for byte as it was pushed (end-3).
+/// </summary>
 internal sealed class PullManifest(RepositoryReader repositories) : IRegistryEndpoint
 {
-    /// <summary>What a text is that names no manifest: with a colon it was meant as a digest; else it is a tag that nothing can have.</summary>
-    public static RegistryError NoReference(string text) =>
+    /// <summary>
+    /// Returns the error for a text that is not a reference. A text with a colon was meant as a digest. Any other one is a tag that no
+    /// manifest can have.
+    /// </summary>
+    public static RegistryError InvalidReference(string text) =>
         text.Contains(':', StringComparison.Ordinal) ? RegistryError.DigestInvalid : RegistryError.ManifestUnknown;
 
     public async Task HandleAsync(RegistryRequest request)
     {
         if (!Reference.TryParse(request.Item, out var reference))
         {
-            await request.RefuseAsync(NoReference(request.Item));
+            await request.RefuseAsync(InvalidReference(request.Item));
             return;
         }
 
@@ -52,12 +57,16 @@ internal sealed class PullManifest(RepositoryReader repositories) : IRegistryEnd
 
         var tag = ((Reference.ByTag)reference).Tag;
         var found = await repositories.FindTaggedAsync(request.Repository, tag, withBody);
-        return found?.MediaType == MediaTypes.DockerManifestList && AcceptedTypes.Parse(request.Http.Request.Headers.Accept).WantsChildOfManifestList
+        return found?.MediaType == MediaTypes.DockerManifestList
+            && AcceptedTypes.Parse(request.Http.Request.Headers.Accept).WantsChildOfManifestList
             ? await FindDefaultChildAsync(request.Repository, found, withBody) ?? found
             : found;
     }
 
-    /// <summary>The linux/amd64 child of a manifest list, for clients that are older than manifest lists; null if there is none here.</summary>
+    /// <summary>
+    /// Returns the linux/amd64 child of a manifest list, for clients that are older than manifest lists. Returns null if the repository has
+    /// none.
+    /// </summary>
     private async Task<FoundManifest?> FindDefaultChildAsync(RepositoryName repository, FoundManifest list, bool withBody)
     {
         var body = list.Body ?? (await repositories.FindManifestAsync(repository, list.Digest, withBody: true))?.Body;

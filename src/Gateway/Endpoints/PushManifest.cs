@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Granary.Gateway.Http;
 using Granary.Gateway.Transfer;
 using Granary.Grains.Interfaces.Repositories;
@@ -9,8 +10,8 @@ using Microsoft.Extensions.Options;
 namespace Granary.Gateway.Endpoints;
 
 /// <summary>
-/// <c>PUT /v2/&lt;name&gt;/manifests/&lt;reference&gt;</c>, with <c>?tag=</c> for several tags at once (end-7a, end-7b), and with conditions on the tag
-/// (RFC 9110, section 13).
+/// <c>PUT /v2/&lt;name&gt;/manifests/&lt;reference&gt;</c>: stores a manifest and sets its tags, several of them with <c>?tag=</c> (end-7a,
+/// end-7b), under conditions on the tag (RFC 9110, section 13).
 /// </summary>
 internal sealed class PushManifest(
     IGrainFactory grains,
@@ -20,33 +21,23 @@ internal sealed class PushManifest(
     TimeProvider time) : IRegistryEndpoint
 {
     // OCI image specification, "Non-Distributable Layers".
-    private const string ForeignLayersWarning = "299 - \"Non-distributable layers are deprecated; the registry does not keep their content.\"";
+    private const string ForeignLayersWarning =
+        "299 - \"Non-distributable layers are deprecated; the registry does not keep their content.\"";
 
     public async Task HandleAsync(RegistryRequest request)
     {
-        // :: Step 1: what the request line and the headers say.
-        if (!TryParseTarget(request, out var reference, out var tags, out var error) || !TryParseCondition(request.Http, tags, out var condition, out error))
+        // :: Step 1: parse the request line and the headers.
+        if (!TryParseTarget(request, out var reference, out var tags, out var error)
+            || !TryParseCondition(request.Http, tags, out var condition, out error))
         {
             await request.RefuseAsync(error);
             return;
         }
 
-        // :: Step 2: the bytes, and whether they are what the reference says.
+        // :: Step 2: read the bytes, and compare their digest with the reference.
         using var space = freeSpace.Allow(Math.Min(request.Http.Request.ContentLength ?? 0, Manifest.MaxSize));
-        using var body = new RequestBody(request.Http, uploadOptions.Value.IdleTimeout, time);
-        if (await body.ReadWholeAsync(Manifest.MaxSize) is not { } bytes)
+        if (await ReadAsync(request, reference, space) is not (var digest, var bytes))
         {
-            await request.RefuseAsync(RegistryError.TooLarge, $"The manifest is larger than {Manifest.MaxSize} bytes.");
-            return;
-        }
-
-        space.Cover(bytes.Length);
-
-        var named = (reference as Reference.ByDigest)?.Digest;
-        var digest = Digest.Compute(named?.Algorithm ?? DigestAlgorithm.Sha256, bytes);
-        if (named is { } expected && expected != digest)
-        {
-            await request.RefuseDigestAsync(expected, digest);
             return;
         }
 
@@ -56,52 +47,91 @@ internal sealed class PushManifest(
             return;
         }
 
-        // :: Step 3: what it needs of the repository is decided there, together with what it changes.
-        var command = new PutManifest
-        {
-            Digest = digest,
-            MediaType = manifest.MediaType,
-            Body = bytes,
-            Tags = tags,
-            Condition = condition,
-            RequestId = Guid.NewGuid(),
-            Sparse = manifestOptions.Value.Sparse,
-            Blobs = [.. manifest.Blobs],
-            ForeignBlobs = [.. manifest.ForeignBlobs],
-            Children = [.. manifest.Children],
-            Subject = manifest.Subject?.Digest,
-            ArtifactType = manifest.ReferrerArtifactType,
-            Annotations = manifest.Annotations,
-        };
+        // :: Step 3: the repository grain checks the references and conditions in the decision that stores the manifest.
+        var command = Command(digest, bytes, manifest, tags, condition);
         var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
-        switch (await GrainCalls.RetryOnceAsync(() => repository.PutManifest(command, CancellationToken.None)))
+        var answer = await GrainCalls.RetryOnceAsync(() => repository.PutManifest(command, CancellationToken.None));
+        await AnswerAsync(request, reference, command, answer);
+    }
+
+    /// <summary>Reads the body. Returns null, and has refused the request, if it is too large or has another digest.</summary>
+    private async Task<(Digest Digest, byte[] Bytes)?> ReadAsync(RegistryRequest request, Reference reference, SpaceAllowance space)
+    {
+        using var body = new RequestBody(request.Http, uploadOptions.Value.IdleTimeout, time);
+        if (await body.ReadWholeAsync(Manifest.MaxSize) is not { } bytes)
+        {
+            await request.RefuseAsync(RegistryError.TooLarge, $"The manifest is larger than {Manifest.MaxSize} bytes.");
+            return null;
+        }
+
+        space.Cover(bytes.Length);
+        var named = (reference as Reference.ByDigest)?.Digest;
+        var digest = Digest.Compute(named?.Algorithm ?? DigestAlgorithm.Sha256, bytes);
+        if (named is { } expected && expected != digest)
+        {
+            await request.RefuseDigestAsync(expected, digest);
+            return null;
+        }
+
+        return (digest, bytes);
+    }
+
+    private PutManifest Command(Digest digest, byte[] bytes, Manifest manifest, Tag[] tags, TagCondition? condition) => new()
+    {
+        Digest = digest,
+        MediaType = manifest.MediaType,
+        Body = bytes,
+        Tags = tags,
+        Condition = condition,
+        RequestId = Guid.NewGuid(),
+        Sparse = manifestOptions.Value.Sparse,
+        Blobs = [.. manifest.Blobs],
+        ForeignBlobs = [.. manifest.ForeignBlobs],
+        Children = [.. manifest.Children],
+        Subject = manifest.Subject?.Digest,
+        ArtifactType = manifest.ReferrerArtifactType,
+        Annotations = manifest.Annotations,
+    };
+
+    private static async Task AnswerAsync(RegistryRequest request, Reference reference, PutManifest command, PutManifestAnswer answer)
+    {
+        switch (answer)
         {
             case ManifestStored:
-                Answer(request, reference, command);
+                AnswerCreated(request, reference, command);
                 break;
 
             case ReferencesMissing { Digests: var missing }:
-                await ErrorResponse.WriteAsync(
-                    request.Http,
-                    RegistryError.ManifestBlobUnknown,
-                    missing.Select(absent => new ErrorEntry($"{absent} is not in this repository; push it first.", json => json.WriteString("digest", absent.Value))));
+                await RefuseMissingAsync(request, missing);
                 break;
 
             case ConditionFailed { Current: var current }:
-                if (current is { } now)
-                {
-                    ContentHeaders.SetDigest(request.Http, now);
-                }
-
-                await request.RefuseAsync(RegistryError.ConditionFailed, detail: json => json.WriteString("current", current?.Value));
+                await RefuseConditionAsync(request, current);
                 break;
 
-            case var unknown:
-                throw new InvalidOperationException($"{unknown} is no answer to a push.");
+            default:
+                throw new InvalidOperationException($"{answer} is not an answer to a push.");
         }
     }
 
-    private static void Answer(RegistryRequest request, Reference reference, PutManifest command)
+    private static Task RefuseMissingAsync(RegistryRequest request, IEnumerable<Digest> missing) => ErrorResponse.WriteAsync(
+        request.Http,
+        RegistryError.ManifestBlobUnknown,
+        missing.Select(absent => new ErrorEntry(
+            $"{absent} is not in this repository; push it first.",
+            json => json.WriteString("digest", absent.Value))));
+
+    private static Task RefuseConditionAsync(RegistryRequest request, Digest? current)
+    {
+        if (current is { } now)
+        {
+            ContentHeaders.SetDigest(request.Http, now);
+        }
+
+        return request.RefuseAsync(RegistryError.ConditionFailed, detail: json => json.WriteString("current", current?.Value));
+    }
+
+    private static void AnswerCreated(RegistryRequest request, Reference reference, PutManifest command)
     {
         var response = request.Http.Response;
         response.StatusCode = StatusCodes.Status201Created;
@@ -115,7 +145,7 @@ internal sealed class PushManifest(
 
         if (reference is Reference.ByDigest && command.Tags.Length > 0)
         {
-            // One list (RFC 9110, section 5.3): a header for each tag would exceed the number of headers that clients and proxies take.
+            // One header with a list (RFC 9110, section 5.3): a header for each tag would exceed the number that clients and proxies take.
             response.Headers["OCI-Tag"] = string.Join(", ", command.Tags.Select(tag => tag.Value));
         }
 
@@ -127,9 +157,9 @@ internal sealed class PushManifest(
 
     private static bool TryParseTarget(
         RegistryRequest request,
-        [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out Reference? reference,
+        [NotNullWhen(true)] out Reference? reference,
         out Tag[] tags,
-        [System.Diagnostics.CodeAnalysis.NotNullWhen(false)] out RegistryError? error)
+        [NotNullWhen(false)] out RegistryError? error)
     {
         tags = [];
         error = null;
@@ -166,14 +196,15 @@ internal sealed class PushManifest(
 
     private static RegistryError BadTag(string text) => RegistryError.ManifestInvalid with
     {
-        Message = $"'{(text.Length <= 200 ? text : text[..200] + "…")}' is not a tag: a letter, digit or underscore, then up to 127 of those, dots and dashes.",
+        Message = $"'{(text.Length <= 200 ? text : text[..200] + "…")}' is not a tag. " +
+            "A tag has a letter, digit or underscore first, and then up to 127 of those, dots and dashes.",
     };
 
     private static bool TryParseCondition(
         HttpContext http,
         Tag[] tags,
         out TagCondition? condition,
-        [System.Diagnostics.CodeAnalysis.NotNullWhen(false)] out RegistryError? error)
+        [NotNullWhen(false)] out RegistryError? error)
     {
         var (match, noneMatch) = (http.Request.Headers.IfMatch, http.Request.Headers.IfNoneMatch);
         (condition, error) = (null, null);

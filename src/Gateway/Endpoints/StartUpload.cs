@@ -2,6 +2,7 @@ using Granary.Gateway.Http;
 using Granary.Gateway.Uploads;
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Interfaces.Uploads;
 using Granary.Protocol;
 using Granary.Storage.Space;
 using Microsoft.AspNetCore.Http;
@@ -9,44 +10,51 @@ using Microsoft.AspNetCore.Http;
 namespace Granary.Gateway.Endpoints;
 
 /// <summary>
-/// <c>POST /v2/&lt;name&gt;/blobs/uploads/</c>: a new session (end-4a, end-4c), a blob in one request (end-4b), or a mount (end-11).
+/// <c>POST /v2/&lt;name&gt;/blobs/uploads/</c>: issues a session (end-4a, end-4c), receives a blob in one request (end-4b), or mounts a
+/// blob (end-11).
 /// </summary>
 internal sealed class StartUpload(
     IGrainFactory grains,
     RepositoryReader repositories,
     UploadSessions sessions,
-    UploadWriters tails,
-    BlobPush push,
+    UploadWriters writers,
+    UploadReceiver receiver,
     IFreeSpace freeSpace) : IRegistryEndpoint
 {
-    // Repositories that are asked whether they (still) hold a blob that shall be mounted from anywhere.
+    // How many repositories are asked for a blob that the client mounts without naming its source.
     private const int MaxMountSources = 8;
 
     public async Task HandleAsync(RegistryRequest request)
     {
         var query = request.Query;
-        var (mount, digest, algorithmName) = (query["mount"], query["digest"], query["digest-algorithm"]);
-        if (!TryParse(mount, out var mounted) || !TryParse(digest, out var pushed) || !TryParseAlgorithm(algorithmName, out var algorithm))
+        if (!TryParseDigest(query["mount"], out var mounted)
+            || !TryParseDigest(query["digest"], out var pushed)
+            || !TryParseAlgorithm(query["digest-algorithm"], out var algorithm))
         {
             await request.RefuseAsync(RegistryError.DigestInvalid);
             return;
         }
 
-        if (mounted is { } wanted && await MountAsync(request, wanted, query["from"]))
+        if (mounted is { } wanted && await TryMountAsync(request, wanted, query["from"]))
         {
             await UploadAnswers.CreatedAsync(request, wanted);
             return;
         }
 
         var id = await sessions.IssueAsync(request.Repository, pushed?.Algorithm ?? mounted?.Algorithm ?? algorithm);
-        if (pushed is not { } whole)
+        if (pushed is { } digest)
         {
-            request.Http.Response.ContentLength = 0;
-            await UploadAnswers.ProgressAsync(request, id, offset: 0, StatusCodes.Status202Accepted);
+            await PushAsync(request, id, digest);
             return;
         }
 
-        if (UploadChunk.TryParse(request.Http, out var chunk) is { } error)
+        request.Http.Response.ContentLength = 0;
+        await UploadAnswers.ProgressAsync(request, id, offset: 0, StatusCodes.Status202Accepted);
+    }
+
+    private async Task PushAsync(RegistryRequest request, UploadId id, Digest digest)
+    {
+        if (!UploadChunk.TryParse(request.Http, out var chunk, out var error))
         {
             await request.RefuseAsync(error);
             return;
@@ -54,24 +62,24 @@ internal sealed class StartUpload(
 
         try
         {
-            await push.PushWholeAsync(request, id, whole, chunk);
+            await receiver.PushAsync(request, id, chunk, digest);
         }
         finally
         {
             if (request.Http.Response.StatusCode != StatusCodes.Status201Created && await IsStoredAsync(id))
             {
-                // Nobody knows the session but this request.
-                await tails.CancelAsync(id);
+                // The client does not learn the session's id, so that no request can continue it.
+                await writers.CancelAsync(id);
             }
         }
     }
 
-    private async Task<bool> IsStoredAsync(UploadId id) => await sessions.FindAsync(id, CancellationToken.None) is Grains.Interfaces.Uploads.UploadOpen;
+    private async Task<bool> IsStoredAsync(UploadId id) => await sessions.FindAsync(id, CancellationToken.None) is UploadOpen;
 
-    /// <summary>Makes a blob of another repository a blob of this one; false if there is none to be had.</summary>
-    private async Task<bool> MountAsync(RegistryRequest request, Digest digest, string? from)
+    /// <summary>Links a blob of another repository. Returns false if no repository that may be its source has it.</summary>
+    private async Task<bool> TryMountAsync(RegistryRequest request, Digest digest, string? from)
     {
-        if (!await IsMountableAsync(request, digest, from))
+        if (!await HasSourceAsync(request, digest, from))
         {
             return false;
         }
@@ -81,18 +89,22 @@ internal sealed class StartUpload(
         return await GrainCalls.RetryOnceAsync(() => target.MountBlob(digest, CancellationToken.None)) == LinkAnswer.Linked;
     }
 
-    /// <summary>Whether a repository holds the blob: the one that the client names and no other, or if it names none, any.</summary>
-    private async Task<bool> IsMountableAsync(RegistryRequest request, Digest digest, string? from)
+    /// <summary>
+    /// Returns whether a repository has the blob. If the client names the source, only that repository is asked; otherwise any may be it.
+    /// </summary>
+    private async Task<bool> HasSourceAsync(RegistryRequest request, Digest digest, string? from)
     {
         if (from is not null)
         {
-            return RepositoryName.TryParse(from, out var named) && await HoldsAsync(named, digest);
+            return RepositoryName.TryParse(from, out var named) && await HasBlobAsync(named, digest);
         }
 
         var shard = grains.GetGrain<IBlobShardGrain>(digest.FirstByte);
-        foreach (var candidate in await GrainCalls.RetryOnceAsync(() => shard.FindRepositories(digest, after: null, MaxMountSources, request.Aborted)))
+        var candidates = await GrainCalls.RetryOnceAsync(() =>
+            shard.FindRepositories(digest, after: null, MaxMountSources, request.Aborted));
+        foreach (var candidate in candidates)
         {
-            if (await HoldsAsync(candidate, digest))
+            if (await HasBlobAsync(candidate, digest))
             {
                 return true;
             }
@@ -101,10 +113,11 @@ internal sealed class StartUpload(
         return false;
     }
 
-    private async Task<bool> HoldsAsync(RepositoryName repository, Digest digest) => await repositories.FindBlobSizeAsync(repository, digest) is not null;
+    private async Task<bool> HasBlobAsync(RepositoryName repository, Digest digest) =>
+        await repositories.FindBlobSizeAsync(repository, digest) is not null;
 
-    /// <summary>Null for a parameter that is not there; false for one that is not a digest.</summary>
-    private static bool TryParse(string? text, out Digest? digest)
+    /// <summary>Reads an optional parameter: null if it is absent. Returns false if it is not a digest.</summary>
+    private static bool TryParseDigest(string? text, out Digest? digest)
     {
         digest = Digest.TryParse(text, out var parsed) ? parsed : null;
         return text is null || digest is not null;

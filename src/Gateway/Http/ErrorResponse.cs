@@ -5,13 +5,13 @@ using Microsoft.AspNetCore.Http;
 
 namespace Granary.Gateway.Http;
 
-/// <summary>The only place that writes an error (OCI distribution specification, "Error Codes").</summary>
+/// <summary>Writes errors; no other place does (OCI distribution specification, "Error Codes").</summary>
 public static class ErrorResponse
 {
-    // Long enough for a silo to take over or a queue to empty, short enough for a person who waits.
+    // Long enough for another silo to take over or a queue to empty, and short enough for a user who waits.
     private const string RetryAfterSeconds = "2";
 
-    /// <summary>What a fault of the metadata's storage is to a client.</summary>
+    /// <summary>Returns the error that a client gets for a fault of the metadata storage.</summary>
     internal static RegistryError Of(PartitionFault fault) => fault switch
     {
         PartitionFault.Full => RegistryError.StorageFull,
@@ -20,15 +20,15 @@ public static class ErrorResponse
         _ => RegistryError.Unavailable,
     };
 
-    /// <summary>Writes one error. Headers that the caller has set stay. HEAD gets no body.</summary>
-    /// <param name="http">The connection; nothing was written to it yet.</param>
+    /// <summary>Writes one error. Headers that the caller has set stay. The answer to HEAD has no body.</summary>
+    /// <param name="http">The exchange. Its answer must not have started.</param>
     /// <param name="error">The code, the status and the default message.</param>
-    /// <param name="message">A message that knows more; null for the default.</param>
-    /// <param name="detail">Writes the members of what the error is about; null for none.</param>
+    /// <param name="message">A more precise message; null for the default.</param>
+    /// <param name="detail">Writes the members of <c>detail</c>; null for none.</param>
     public static Task WriteAsync(HttpContext http, RegistryError error, string? message = null, Action<Utf8JsonWriter>? detail = null) =>
         WriteAsync(http, error, [new ErrorEntry(message ?? error.Message, detail)]);
 
-    /// <summary>Writes several errors of one status, such as one for each missing digest.</summary>
+    /// <summary>Writes several errors of one kind, such as one for each missing digest.</summary>
     public static Task WriteAsync(HttpContext http, RegistryError error, IEnumerable<ErrorEntry> entries)
     {
         var response = http.Response;
@@ -41,9 +41,9 @@ public static class ErrorResponse
         return JsonResponse.SendAsync(http, JsonResponse.ContentType, JsonResponse.Document(json => Write(json, error.Code, entries)));
     }
 
-    /// <summary>Answers a method that the path does not have.</summary>
+    /// <summary>Refuses a method that the path does not support.</summary>
     /// <param name="http">The exchange.</param>
-    /// <param name="allowed">The methods that it has, for <c>Allow</c>.</param>
+    /// <param name="allowed">The methods that the path supports, for <c>Allow</c>.</param>
     public static Task RefuseMethodAsync(HttpContext http, params IEnumerable<string> allowed)
     {
         http.Response.Headers.Allow = string.Join(", ", allowed);
@@ -78,7 +78,7 @@ public static class ErrorResponse
     }
 }
 
-/// <summary>An error among several.</summary>
-/// <param name="Message">What is wrong, for people.</param>
-/// <param name="Detail">Writes the members of what it is about; null for none.</param>
+/// <summary>One error of an answer.</summary>
+/// <param name="Message">What happened, why, and what to do.</param>
+/// <param name="Detail">Writes the members of <c>detail</c>; null for none.</param>
 public sealed record ErrorEntry(string Message, Action<Utf8JsonWriter>? Detail);

@@ -6,15 +6,15 @@ using Microsoft.AspNetCore.Http;
 
 namespace Granary.Gateway.Http;
 
-/// <summary>Answers with a JSON document of known length.</summary>
+/// <summary>Answers with JSON documents whose length is known.</summary>
 internal static class JsonResponse
 {
     public const string ContentType = "application/json";
 
-    /// <summary>Nothing is escaped that JSON does not ask for: these documents are not put into HTML.</summary>
+    /// <summary>Escapes only what JSON requires: these documents are never part of HTML.</summary>
     public static readonly JavaScriptEncoder Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
 
-    /// <summary>Writes the document that <paramref name="write"/> makes. HEAD gets its headers.</summary>
+    /// <summary>Writes the document that <paramref name="write"/> makes. The answer to HEAD has its headers only.</summary>
     public static async Task WriteAsync(RegistryRequest request, string contentType, Action<Utf8JsonWriter> write)
     {
         using var document = new PooledDocument();
@@ -28,7 +28,7 @@ internal static class JsonResponse
         }
     }
 
-    /// <summary>Sends a document, with the status that is set. HEAD gets its headers.</summary>
+    /// <summary>Sends a document with the status that is set. The answer to HEAD has its headers only.</summary>
     public static Task SendAsync(HttpContext http, string contentType, ReadOnlyMemory<byte> document)
     {
         http.Response.ContentType = contentType;
@@ -36,7 +36,7 @@ internal static class JsonResponse
         return AnswerBody.SendAsync(http, document);
     }
 
-    /// <summary>The document that <paramref name="write"/> makes.</summary>
+    /// <summary>Returns the document that <paramref name="write"/> makes.</summary>
     public static ReadOnlyMemory<byte> Document(Action<Utf8JsonWriter> write)
     {
         var buffer = new ArrayBufferWriter<byte>(4096);

@@ -5,14 +5,15 @@ using Microsoft.Extensions.Options;
 namespace Granary.Gateway.Http;
 
 /// <summary>
-/// Makes every URL that the registry answers. They are relative to the host, so that any proxy in front works (RFC 9110, section 10.2.2), or absolute
-/// below <c>server.publicUrl</c> for clients that cannot resolve a relative one.
+/// Makes the URLs in the registry's answers. They are relative to the host, so that they are right behind any proxy (RFC 9110, section
+/// 10.2.2). With <c>server.absoluteLocations</c> they are absolute, below <c>server.publicUrl</c>, for clients that cannot resolve relative
+/// ones.
 /// </summary>
 public sealed class Locations
 {
     private readonly string _base;
 
-    /// <summary>Makes URLs as the settings say.</summary>
+    /// <summary>Reads the settings.</summary>
     public Locations(IOptions<LocationOptions> options)
     {
         IsAbsolute = options.Value.AbsoluteLocations;

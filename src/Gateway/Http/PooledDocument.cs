@@ -3,8 +3,9 @@ using System.Buffers;
 namespace Granary.Gateway.Http;
 
 /// <summary>
-/// A document that is written before it is sent, in pieces of rented memory. One array that grows is copied again and again, and beyond 85 KB each copy is a large object that only a full
-/// garbage collection frees: a list of 1,000 referrers cost a quarter of its time for that.
+/// A document that is written into pieces of rented memory before it is sent. One array that grows is copied each time, and beyond 85 KB
+/// each copy is a large object, which only a full garbage collection frees. That, and strings made for each row, was half of the CPU of a
+/// list of 1,000 referrers: 3.4 before, 1.7 ms now (docs/performance.md).
 /// </summary>
 internal sealed class PooledDocument : IBufferWriter<byte>, IDisposable
 {
@@ -14,7 +15,7 @@ internal sealed class PooledDocument : IBufferWriter<byte>, IDisposable
     private byte[] _current = [];
     private int _used;
 
-    /// <summary>How many bytes were written.</summary>
+    /// <summary>The number of bytes written.</summary>
     public long Length { get; private set; }
 
     /// <inheritdoc/>
@@ -38,7 +39,7 @@ internal sealed class PooledDocument : IBufferWriter<byte>, IDisposable
     /// <inheritdoc/>
     public Span<byte> GetSpan(int sizeHint = 0) => GetMemory(sizeHint).Span;
 
-    /// <summary>Copies the document to a stream, piece by piece: a slow reader holds back the next one.</summary>
+    /// <summary>Copies the document to a stream piece by piece. A slow reader delays the next piece (back-pressure).</summary>
     public async Task CopyToAsync(Stream stream, CancellationToken cancellationToken)
     {
         foreach (var (bytes, length) in _full)
@@ -73,7 +74,7 @@ internal sealed class PooledDocument : IBufferWriter<byte>, IDisposable
             _full.Add((_current, _used));
         }
 
-        // A small document, which most are, does not need a whole piece.
+        // Most documents are small and do not need a whole piece.
         var size = _current.Length == 0 ? PieceSize / 8 : PieceSize;
         (_current, _used) = (ArrayPool<byte>.Shared.Rent(Math.Max(size, sizeHint)), 0);
     }

@@ -31,24 +31,24 @@ public enum Resource
     Referrers,
 }
 
-/// <summary>A path of the protocol, split from the right: names have slashes, what follows them has not.</summary>
-/// <param name="Resource">Which resource.</param>
-/// <param name="Name">The text that stands where the repository's name does; empty where the path has none. Not yet checked.</param>
-/// <param name="Item">The last segment, percent-decoded: reference, digest or upload id. Not yet checked.</param>
+/// <summary>A path of the protocol. It is split from the right, because names contain slashes and the segments after them do not.</summary>
+/// <param name="Resource">The resource.</param>
+/// <param name="Name">The text in the place of the repository's name, not yet checked; empty if the path has none.</param>
+/// <param name="Item">The last segment, percent-decoded and not yet checked: a reference, digest or upload id.</param>
 public readonly record struct RegistryPath(Resource Resource, string Name, string Item)
 {
     private const string Prefix = "/v2";
 
-    /// <summary>Whether a path belongs to the registry's API at all.</summary>
+    /// <summary>Returns whether a path belongs to the registry's API.</summary>
     public static bool IsRegistry(ReadOnlySpan<char> path) =>
         path.StartsWith(Prefix, StringComparison.Ordinal) && (path.Length == Prefix.Length || path[Prefix.Length] == '/');
 
     /// <summary>
-    /// Reads a raw path, before anything decodes or normalizes it: <c>%2F</c> stays part of a segment, <c>//</c> and <c>..</c> are what they are
-    /// and so fail the grammar of names. False for a path that is not of the protocol.
+    /// Reads a raw path that was neither decoded nor normalized: <c>%2F</c> stays part of a segment, and <c>//</c> and <c>..</c> fail the
+    /// grammar of names. Returns false if the path is not part of the protocol.
     /// </summary>
     /// <param name="rawPath">The request target without scheme, host and query.</param>
-    /// <param name="path">What it says, if this returns true.</param>
+    /// <param name="path">The parts of the path.</param>
     public static bool TryParse(ReadOnlySpan<char> rawPath, out RegistryPath path)
     {
         path = default;
@@ -64,13 +64,13 @@ public readonly record struct RegistryPath(Resource Resource, string Name, strin
             return true;
         }
 
-        // :: Step 1: the last three segments decide; everything before them is the name.
+        // :: Step 1: the last three segments say which resource it is; the segments before them are the name.
         rest = rest[1..];
         var (beforeLast, last) = SplitLast(rest);
         var (beforeSecond, second) = SplitLast(beforeLast);
         var (beforeThird, third) = SplitLast(beforeSecond);
 
-        // :: Step 2: longer forms first, since an upload's id could be any word.
+        // :: Step 2: longer forms first, because an upload's id may be any word.
         path = (third, second, last) switch
         {
             ("_oci", "ext", "discover") => new RegistryPath(Resource.Extensions, beforeThird.ToString(), ""),
@@ -93,5 +93,6 @@ public readonly record struct RegistryPath(Resource Resource, string Name, strin
         return slash < 0 ? ("", text.ToString()) : (text[..slash].ToString(), text[(slash + 1)..].ToString());
     }
 
-    private static string Decode(string segment) => segment.Contains('%', StringComparison.Ordinal) ? Uri.UnescapeDataString(segment) : segment;
+    private static string Decode(string segment) =>
+        segment.Contains('%', StringComparison.Ordinal) ? Uri.UnescapeDataString(segment) : segment;
 }

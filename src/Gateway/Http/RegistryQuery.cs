@@ -3,16 +3,17 @@ using Microsoft.AspNetCore.Http;
 namespace Granary.Gateway.Http;
 
 /// <summary>
-/// The query of a request, decoded as a URI and not as a form: a plus is a plus, since media types have one (<c>artifactType=application/spdx+json</c>).
+/// The query of a request, decoded as part of a URI and not as a form: a plus stays a plus, because media types contain one
+/// (<c>artifactType=application/spdx+json</c>).
 /// </summary>
 public readonly struct RegistryQuery
 {
     private readonly string _query;
 
-    /// <summary>The query of this request.</summary>
+    /// <summary>Reads the query of a request.</summary>
     public RegistryQuery(HttpContext http) => _query = http.Request.QueryString.Value ?? "";
 
-    /// <summary>The first value of a parameter; null if it is not there.</summary>
+    /// <summary>The first value of a parameter; null if the query does not have it.</summary>
     public string? this[string name]
     {
         get
@@ -26,7 +27,7 @@ public readonly struct RegistryQuery
         }
     }
 
-    /// <summary>All values of a parameter, in their order.</summary>
+    /// <summary>Returns all values of a parameter in their order.</summary>
     public IEnumerable<string> All(string name)
     {
         if (_query.Length < 2)

@@ -12,23 +12,30 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Gateway.Http;
 
 /// <summary>
-/// Takes every request below <c>/v2</c>: reads its raw path, finds its line of <see cref="Routes"/>, checks the name, and turns faults into answers. A client's
-/// mistake never gets past the endpoint as an exception; what arrives here is a fault of the storage, of the cluster, of the connection, or a defect.
+/// Handles every request below <c>/v2</c>: parses the raw path, checks the name, calls the endpoint that <see cref="Routes"/> names, and
+/// turns exceptions into answers. Endpoints answer the mistakes of clients themselves. An exception is a fault of the storage, the cluster
+/// or the connection, or a bug.
 /// </summary>
 internal sealed partial class RegistryRouter
 {
-    private readonly FrozenDictionary<Resource, Line[]> _lines;
+    private static readonly string[] PreparedHeaders =
+    [
+        "Content-Length", "Content-Range", "Content-Type", "Cache-Control", "ETag", "Location", "Range", "Link",
+        ContentHeaders.DockerContentDigest,
+    ];
+
+    private readonly FrozenDictionary<Resource, Operation[]> _operations;
     private readonly Locations _locations;
     private readonly ILogger<RegistryRouter> _logger;
 
     public RegistryRouter(IServiceProvider services, Locations locations, ILogger<RegistryRouter> logger)
     {
         (_locations, _logger) = (locations, logger);
-        _lines = Routes.All
+        _operations = Routes.All
             .GroupBy(route => route.Resource)
             .ToFrozenDictionary(
                 group => group.Key,
-                group => group.Select(route => new Line(route.Method, (IRegistryEndpoint)services.GetRequiredService(route.Endpoint))).ToArray());
+                group => group.Select(route => new Operation(route.Method, Endpoint(services, route))).ToArray());
     }
 
     public async Task HandleAsync(HttpContext http)
@@ -37,9 +44,9 @@ internal sealed partial class RegistryRouter
         {
             await RouteAsync(http);
         }
-        catch (Exception e) when (!http.Response.HasStarted && Explain(http, e) is { } answer)
+        catch (Exception e) when (!http.Response.HasStarted && FindError(http, e) is { } answer)
         {
-            // What an endpoint had prepared is not what this answer says.
+            // The endpoint prepared these headers for another answer.
             foreach (var header in PreparedHeaders)
             {
                 http.Response.Headers.Remove(header);
@@ -54,14 +61,12 @@ internal sealed partial class RegistryRouter
         }
         catch (Exception e) when (http.Response.HasStarted)
         {
-            // Half an answer must not look like a whole one.
+            // The client must not take a part of an answer for the whole.
             LogBroken(e, http.Request.Method, http.Request.Path);
-            RequestTraffic.Of(http)?.Break(BreakOff.Fault);
+            RequestTraffic.Of(http)?.MarkBroken(BreakOff.Fault);
             http.Abort();
         }
     }
-
-    private static readonly string[] PreparedHeaders = ["Content-Length", "Content-Range", "Content-Type", "Cache-Control", "ETag", "Location", "Range", "Link", ContentHeaders.DockerContentDigest];
 
     private async Task RouteAsync(HttpContext http)
     {
@@ -75,33 +80,39 @@ internal sealed partial class RegistryRouter
         if ((path.Name.Length > 0 || path.Resource is not (Resource.Root or Resource.Catalog or Resource.Extensions))
             && !RepositoryName.TryParse(path.Name, out repository))
         {
-            await ErrorResponse.WriteAsync(http, RegistryError.NameInvalid, detail: json => json.WriteString("name", Shorten(path.Name)));
+            await ErrorResponse.WriteAsync(
+                http,
+                RegistryError.NameInvalid,
+                detail: json => json.WriteString("name", Shorten(path.Name)));
             return;
         }
 
-        var lines = _lines[path.Resource];
-        foreach (var line in lines)
+        var operations = _operations[path.Resource];
+        foreach (var operation in operations)
         {
-            // Case-sensitive (RFC 9110, section 9.1): what is not HEAD gets a body, and "head" is not HEAD.
-            if (line.Method == http.Request.Method)
+            // Methods are case-sensitive (RFC 9110, section 9.1): taken as HEAD, "head" got a body and the exchange failed.
+            if (operation.Method == http.Request.Method)
             {
-                await line.Endpoint.HandleAsync(new RegistryRequest(http, repository, path.Item, _locations));
+                await operation.Endpoint.HandleAsync(new RegistryRequest(http, repository, path.Item, _locations));
                 return;
             }
         }
 
-        await ErrorResponse.RefuseMethodAsync(http, lines.Select(line => line.Method));
+        await ErrorResponse.RefuseMethodAsync(http, operations.Select(operation => operation.Method));
     }
 
-    /// <summary>What to answer for a fault; null if there is nobody to answer.</summary>
-    private (RegistryError Error, string? Message)? Explain(HttpContext http, Exception exception)
+    private static IRegistryEndpoint Endpoint(IServiceProvider services, Route route) =>
+        (IRegistryEndpoint)services.GetRequiredService(route.Endpoint);
+
+    /// <summary>Returns the error that answers an exception; null if the client is gone.</summary>
+    private (RegistryError Error, string? Message)? FindError(HttpContext http, Exception exception)
     {
         switch (exception)
         {
             case BadHttpRequestException { StatusCode: 413 }:
                 return (RegistryError.TooLarge, null);
 
-            case Transfer.BrokenBodyException { InnerException: BadHttpRequestException bad } when !http.RequestAborted.IsCancellationRequested:
+            case BrokenBodyException { InnerException: BadHttpRequestException bad } when !http.RequestAborted.IsCancellationRequested:
                 return (RegistryError.RequestMalformed with { Status = bad.StatusCode }, bad.Message);
 
             case BadHttpRequestException bad when !http.RequestAborted.IsCancellationRequested:
@@ -112,7 +123,7 @@ internal sealed partial class RegistryRouter
                 return (ErrorResponse.Of(fault), null);
 
             case OutOfSpaceException:
-                // Not an error line each: the log says once that pushes are refused (SpaceLog).
+                // No line in the log for each: SpaceLog says once that pushes are refused.
                 return (RegistryError.StorageFull, exception.Message);
 
             case StorageException { Fault: var fault }:
@@ -140,21 +151,23 @@ internal sealed partial class RegistryRouter
 
     private static bool IsClientGone(HttpContext http, Exception exception) =>
         http.RequestAborted.IsCancellationRequested
-        || exception is ConnectionResetException or ConnectionAbortedException or BadHttpRequestException or Transfer.BrokenBodyException;
+        || exception is ConnectionResetException or ConnectionAbortedException or BadHttpRequestException or BrokenBodyException;
 
     private static string Shorten(string text) => text.Length <= 300 ? text : text[..300] + "…";
 
-    [LoggerMessage(2001, LogLevel.Error, "{Method} {Path} failed for a reason that should not exist; please report it")]
+    [LoggerMessage(2001, LogLevel.Error, "{Method} {Path}: unhandled exception; this is a bug, please report it")]
     private partial void LogDefect(Exception exception, string method, PathString path);
 
-    [LoggerMessage(2002, LogLevel.Error, "{Method} {Path} was refused, and the client told to try again: {Reason}")]
+    [LoggerMessage(2002, LogLevel.Error, "{Method} {Path} failed because of the storage or the cluster; the client may try " +
+        "again: {Reason}")]
     private partial void LogUnavailable(string method, PathString path, string reason);
 
-    [LoggerMessage(2003, LogLevel.Debug, "{Method} {Path}: the client went away: {Reason}")]
+    [LoggerMessage(2003, LogLevel.Debug, "{Method} {Path}: the client closed the connection: {Reason}")]
     private partial void LogClientGone(string method, PathString path, string reason);
 
-    [LoggerMessage(2004, LogLevel.Error, "{Method} {Path} broke off in the middle of its answer")]
+    [LoggerMessage(2004, LogLevel.Error, "{Method} {Path} failed in the middle of its answer; the connection was closed, so that " +
+        "the client does not take the part for the whole")]
     private partial void LogBroken(Exception exception, string method, PathString path);
 
-    private sealed record Line(string Method, IRegistryEndpoint Endpoint);
+    private sealed record Operation(string Method, IRegistryEndpoint Endpoint);
 }

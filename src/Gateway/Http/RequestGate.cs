@@ -6,24 +6,25 @@ using Microsoft.Extensions.Options;
 namespace Granary.Gateway.Http;
 
 /// <summary>
-/// Bounds the requests that are handled at once. A request that arrives when the bound is reached gets 429 at once: waiting would only move
-/// the queue into memory.
+/// Bounds the requests that are handled at once. A request beyond the bound gets 429 at once: a queue of waiting requests would only take
+/// memory.
 /// </summary>
 public sealed class RequestGate(IOptions<LimitOptions> options, IClientActivity? clients = null)
 {
     private readonly int _limit = options.Value.Requests;
 
-    // Deletions and cancellations end what fills the gate, and free the disk on which it waits. Others cannot take their places.
+    // Deletions and cancellations end uploads and free the disk that other requests wait for. Places of their own let them through when
+    // the others fill the gate.
     private readonly int _limitOfDeletions = options.Value.Requests + Math.Max(options.Value.Requests / 10, 4);
     private int _inside;
 
-    /// <summary>Returns how many requests are handled at the moment.</summary>
+    /// <summary>The number of requests that are handled now.</summary>
     public int Running => Volatile.Read(ref _inside);
 
-    /// <summary>Handles a request, or refuses it if there are too many.</summary>
+    /// <summary>Handles a request, or refuses it if the bound is reached.</summary>
     public async Task PassAsync(HttpContext http, Func<HttpContext, Task> handle)
     {
-        // On every answer: old clients know a registry by it.
+        // On every answer: old clients recognize a registry by this header.
         http.Response.Headers["Docker-Distribution-Api-Version"] = "registry/2.0";
         var inside = Interlocked.Increment(ref _inside);
         if (inside > _limit && (inside > _limitOfDeletions || http.Request.Method != HttpMethods.Delete))

@@ -3,16 +3,16 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Granary.Gateway.Http;
 
-/// <summary>The raw target of a request, as the client sent it.</summary>
+/// <summary>Reads the raw target of a request, as the client sent it.</summary>
 public static class RequestTarget
 {
-    /// <summary>The path, neither decoded nor normalized, without scheme, host and query.</summary>
+    /// <summary>Returns the path, neither decoded nor normalized, without scheme, host and query.</summary>
     public static ReadOnlySpan<char> RawPath(HttpContext http)
     {
         var target = (http.Features.Get<IHttpRequestFeature>()?.RawTarget ?? "").AsSpan();
         if (!target.StartsWith('/') && target.IndexOf("://", StringComparison.Ordinal) is > 0 and var scheme)
         {
-            // absolute-form, as to a proxy (RFC 9112, section 3.2.2).
+            // The absolute form, as clients send it to a proxy (RFC 9112, section 3.2.2).
             var path = target[(scheme + 3)..].IndexOf('/');
             target = path < 0 ? "/" : target[(scheme + 3 + path)..];
         }

@@ -1,19 +1,19 @@
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
+using Granary.Gateway.Transfer.Transport;
 using Microsoft.AspNetCore.Http;
 
 namespace Granary.Gateway.Transfer;
 
 /// <summary>
-/// Sends the bytes of an answer's body: counts them, and gives up a client that takes none of them. Every answer with a body goes through
-/// here.
+/// Sends and counts the bytes of an answer's body, and gives up a client that takes none of them. Every answer with a body uses it.
 /// </summary>
 public static class AnswerBody
 {
-    /// <summary>What one flush sends at most, with room for the headers in the block of the connection.</summary>
+    /// <summary>The most bytes of one flush: a block of the connection without the room that its headers need.</summary>
     internal const int MaxFlush = BlockPool.LargeBlockSize - 1024;
 
-    /// <summary>Sends a body that is in memory. HEAD gets none.</summary>
+    /// <summary>Sends a body that is in memory. The answer to HEAD has none.</summary>
     public static async Task SendAsync(HttpContext http, ReadOnlyMemory<byte> bytes)
     {
         if (http.Request.Method == "HEAD")
@@ -27,10 +27,10 @@ public static class AnswerBody
         }
     }
 
-    /// <summary>Sends what was written to the answer's pipe. Returns false if the client is gone.</summary>
+    /// <summary>Sends the bytes that were written to the answer's pipe. Returns false if the client is gone.</summary>
     /// <param name="http">The exchange.</param>
     /// <param name="writer">The answer's pipe.</param>
-    /// <param name="count">How many bytes were written since the last flush.</param>
+    /// <param name="count">The number of bytes written since the last flush.</param>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     internal static async ValueTask<bool> FlushAsync(HttpContext http, PipeWriter writer, int count)
     {
@@ -43,7 +43,7 @@ public static class AnswerBody
         }
         else
         {
-            using var watch = StreamWatch.Start(http, traffic, count);
+            using var watch = Http2IdleWatch.Start(http, traffic, count);
             result = await flushing;
         }
 
@@ -55,7 +55,7 @@ public static class AnswerBody
         return !result.IsCompleted;
     }
 
-    /// <summary>Ends an answer whose last bytes were written to its pipe and not flushed: they leave together with the end.</summary>
+    /// <summary>Ends an answer whose last bytes are in its pipe: they leave in one send with the end.</summary>
     internal static async Task CompleteAsync(HttpContext http, int count)
     {
         var traffic = RequestTraffic.Of(http);
@@ -66,7 +66,7 @@ public static class AnswerBody
         }
         else
         {
-            using var watch = StreamWatch.Start(http, traffic, count);
+            using var watch = Http2IdleWatch.Start(http, traffic, count);
             await completing;
         }
 
@@ -83,7 +83,7 @@ public static class AnswerBody
         }
         else
         {
-            using var watch = StreamWatch.Start(http, traffic, bytes.Length);
+            using var watch = Http2IdleWatch.Start(http, traffic, bytes.Length);
             await writing;
         }
 

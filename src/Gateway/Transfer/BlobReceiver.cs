@@ -5,24 +5,24 @@ using Granary.Storage.Space;
 namespace Granary.Gateway.Transfer;
 
 /// <summary>
-/// Streams a request's body into an object, hashing on the way. Memory is what the connection's pipe holds: blocks go from the socket to the hash and to the
-/// store, and are given back.
+/// Streams a request's body into an object and hashes it on the way. An upload holds only the blocks of its connection's pipe: each goes to
+/// the hash and to the store, and returns to the pool.
 /// </summary>
 internal static class BlobReceiver
 {
-    // About a millisecond of hashing: after so much without waiting once, an upload lets other requests have its thread.
-    private const int Turn = 1024 * 1024;
+    // About a millisecond of hashing. An upload that has not waited for so many bytes yields its thread to other requests.
+    private const int YieldInterval = 1024 * 1024;
 
     /// <summary>Receives the whole body.</summary>
-    /// <param name="body">Where from.</param>
-    /// <param name="writer">Where to.</param>
-    /// <param name="hash">What hashes it; null if it is hashed later.</param>
-    /// <param name="space">How many bytes may be written.</param>
-    /// <param name="maxBytes">More than this is refused.</param>
-    /// <param name="keepAlive">Called after each block, to say to whoever asks that the upload is alive.</param>
-    /// <returns>False if the body is longer than <paramref name="maxBytes"/>: what was written does not count.</returns>
-    /// <exception cref="BrokenBodyException">The client stopped. What arrived is written.</exception>
-    /// <exception cref="OutOfSpaceException">The disk has become too full in the middle.</exception>
+    /// <param name="body">The body.</param>
+    /// <param name="writer">The object's writer.</param>
+    /// <param name="hash">The running hash; null if the content is hashed later.</param>
+    /// <param name="space">The disk space that the bytes may use.</param>
+    /// <param name="maxBytes">The most bytes that are received.</param>
+    /// <param name="keepAlive">Called after each block. It renews the claim on the session when that is due.</param>
+    /// <returns>False if the body is longer than <paramref name="maxBytes"/>: the written bytes must not count.</returns>
+    /// <exception cref="BrokenBodyException">The client stopped. The bytes that arrived are written.</exception>
+    /// <exception cref="OutOfSpaceException">The disk became too full during the upload.</exception>
     public static async Task<bool> ReceiveAsync(
         RequestBody body,
         IBlobWriter writer,
@@ -31,13 +31,13 @@ internal static class BlobReceiver
         long maxBytes,
         Func<ValueTask> keepAlive)
     {
-        var (received, turn) = (0L, 0L);
+        var (received, yielded) = (0L, 0L);
         while (true)
         {
             var reading = body.ReadAsync();
             if (!reading.IsCompleted)
             {
-                turn = received;
+                yielded = received;
             }
 
             var read = await reading;
@@ -59,13 +59,13 @@ internal static class BlobReceiver
                     }
                 }
 
-                // All that has arrived in one call. Waiting for more would save nothing that can be measured, and lose what is there when the client breaks off.
-                // Not cancelled with the connection: what was received is kept.
+                // One call for all bytes that have arrived. Waiting for more would save nothing that can be measured, and would lose these
+                // bytes if the client broke off. The connection's end does not cancel the write: received bytes are kept.
                 await writer.WriteAsync(read.Buffer, CancellationToken.None);
             }
             finally
             {
-                // Also where the store fails: a reader that was not given back keeps the server from reading the rest, and so from answering.
+                // Also when the store fails: without this call the server cannot read the rest of the body, and so cannot answer.
                 body.Advance(read.Buffer.End);
             }
 
@@ -75,9 +75,9 @@ internal static class BlobReceiver
             }
 
             await keepAlive();
-            if (received - turn >= Turn)
+            if (received - yielded >= YieldInterval)
             {
-                turn = received;
+                yielded = received;
                 await Task.Yield();
             }
         }

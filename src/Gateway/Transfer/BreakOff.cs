@@ -9,13 +9,13 @@ public enum BreakOff
     /// <summary>The client closed or reset the connection, or the network lost it.</summary>
     Client,
 
-    /// <summary>The client took nothing of the answer for <c>downloads.idleTimeout</c>; the server gave it up.</summary>
+    /// <summary>The client took nothing of the answer for <c>downloads.idleTimeout</c>; the server closed the connection.</summary>
     IdleReader,
 
-    /// <summary>The client sent nothing of its body for <c>uploads.idleTimeout</c>; the server gave it up.</summary>
+    /// <summary>The client sent nothing of its body for <c>uploads.idleTimeout</c>; the server closed the connection.</summary>
     IdleSender,
 
-    /// <summary>A fault of the server, such as a disk that cannot be read.</summary>
+    /// <summary>The server failed, for example because a disk cannot be read.</summary>
     Fault,
 
     /// <summary>The server stopped, and the exchange took longer than <c>shutdown.timeout</c>.</summary>

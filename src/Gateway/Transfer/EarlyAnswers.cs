@@ -11,26 +11,26 @@ using Microsoft.Extensions.Options;
 namespace Granary.Gateway.Transfer;
 
 /// <summary>
-/// Bounds what is read of a body after an answer that did not need it (401, 404, 405, 413, 416, 429, …). Left alone, the web server reads
-/// and drops
-/// for five seconds whatever a client sends: gigabytes. The first middleware of all, so that it holds for every path.
+/// Bounds how much of a body the server reads after an answer that did not need it (401, 404, 405, 413, 416, 429, …). By itself the web
+/// server reads and drops everything that a client sends for five seconds, which can be gigabytes. This is the first middleware, so that
+/// it covers every path.
 /// <list type="number">
-/// <item>A rest that is known to be small is dropped, and the connection goes on.</item>
-/// <item>Otherwise the answer says <c>Connection: close</c>. A client that sends first and reads later gets time to find the answer: a
-/// connection
-/// that is closed with unread bytes is reset, and a reset may destroy the answer. So a bounded part is dropped before.</item>
-/// <item>A stream of HTTP/2 is reset; flow control bounds what is under way.</item>
+/// <item>If the rest of the body is known to be small, the server drops it and keeps the connection.</item>
+/// <item>Otherwise the answer says <c>Connection: close</c>. Closing a connection with unread bytes resets it, and a reset may destroy the
+/// answer. So the server first drops a bounded part: a client that reads only after it has sent finds the answer.</item>
+/// <item>A stream of HTTP/2 is reset. Flow control bounds the bytes that are under way.</item>
 /// </list>
 /// </summary>
 internal sealed partial class EarlyAnswers(IOptions<DownloadOptions> options, TimeProvider time, ILogger<EarlyAnswers> logger)
 {
     /// <summary>
-    /// The rest that is dropped for the sake of the connection: what arrives in about one round trip, cheaper than a new connection.
+    /// The largest rest that the server drops to keep the connection: about what arrives in one round trip. It costs less than a new
+    /// connection.
     /// </summary>
     public const int SmallRest = 64 * 1024;
 
     /// <summary>
-    /// The most that is dropped before a connection is closed: a client that sends twice the largest manifest still reads its 413.
+    /// The most that the server drops before it closes a connection. A client that sends twice the largest manifest still reads its 413.
     /// </summary>
     public const int MaxDropped = 4 * 1024 * 1024;
 
@@ -48,14 +48,14 @@ internal sealed partial class EarlyAnswers(IOptions<DownloadOptions> options, Ti
 
     private async Task HandleWithBodyAsync(HttpContext http, RequestTraffic traffic, RequestDelegate next)
     {
-        http.Response.OnStarting(static state => RegisterAsync((HttpContext)state), http);
+        http.Response.OnStarting(static state => DecideAsync((HttpContext)state), http);
         try
         {
             await next(http);
         }
         catch (Exception e) when (!http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested)
         {
-            // The web server would answer by itself, and then read the body without a bound.
+            // Without this answer the web server would answer by itself, and read the body without a bound.
             LogDefect(logger, e, http.Request.Method, http.Request.Path);
             var id = http.Response.Headers["X-Request-Id"];
             http.Response.Clear();
@@ -69,13 +69,13 @@ internal sealed partial class EarlyAnswers(IOptions<DownloadOptions> options, Ti
         }
     }
 
-    /// <summary>Runs when the headers of the answer are made: they say whether the connection goes on.</summary>
-    private static Task RegisterAsync(HttpContext http)
+    /// <summary>Decides, when the headers of the answer are made, whether the connection is kept.</summary>
+    private static Task DecideAsync(HttpContext http)
     {
         var traffic = RequestTraffic.Of(http)!;
         if (!traffic.IsBodyRead && !HttpProtocol.IsHttp2(http.Request.Protocol) && !HasSmallRest(http, traffic))
         {
-            traffic.Closes();
+            traffic.MarkClosing();
             http.Response.Headers.Connection = "close";
         }
 
@@ -86,7 +86,7 @@ internal sealed partial class EarlyAnswers(IOptions<DownloadOptions> options, Ti
     {
         if (http.Request.Headers.ContainsKey("Expect"))
         {
-            // The client may or may not send its body after an answer that is not 100: only a new connection is clear about it.
+            // After an answer other than 100 the client may send its body or not. Only a new connection makes that clear.
             return false;
         }
 
@@ -95,11 +95,11 @@ internal sealed partial class EarlyAnswers(IOptions<DownloadOptions> options, Ti
             return length - traffic.Received <= SmallRest;
         }
 
-        // Chunked: small if it is here already, as the empty body is that some clients send.
+        // A chunked body is small if all of it is here already, like the empty body that some clients send.
         return DropArrived(http.Request.BodyReader, traffic);
     }
 
-    /// <summary>Drops what has arrived of a body, up to a bound. Returns true if that was all of it.</summary>
+    /// <summary>Drops the bytes of a body that have arrived, up to a bound. Returns true if the body ends with them.</summary>
     private static bool DropArrived(PipeReader reader, RequestTraffic traffic)
     {
         try
@@ -115,7 +115,7 @@ internal sealed partial class EarlyAnswers(IOptions<DownloadOptions> options, Ti
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or InvalidOperationException)
         {
-            // The body is malformed or was broken off: the connection cannot go on.
+            // The body is malformed or was broken off: the connection cannot be kept.
         }
 
         return false;
@@ -126,7 +126,7 @@ internal sealed partial class EarlyAnswers(IOptions<DownloadOptions> options, Ti
         try
         {
             await http.Response.CompleteAsync();
-            traffic.Answered();
+            traffic.MarkAnswered();
             if (http.Features.Get<IHttpResetFeature>() is { } stream)
             {
                 stream.Reset(NoError);
@@ -145,20 +145,20 @@ internal sealed partial class EarlyAnswers(IOptions<DownloadOptions> options, Ti
         }
         catch (BadHttpRequestException)
         {
-            // The client closed its end, or what it sends is no body. The web server reads no more of it either, and closes without a
-            // reset.
+            // The client closed its end, or its body is malformed. The web server stops reading too, and closes without a reset.
             return;
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or InvalidOperationException)
         {
-            // The client has reset the connection, or its time is over.
+            // The client has reset the connection, or MaxLinger is over.
         }
 
         http.Abort();
     }
 
     /// <summary>
-    /// Tells the client that nothing follows the answer, so that it need not wait for the end. With TLS the connection's end does.
+    /// Closes the sending half of the connection, so that the client does not wait for more after the answer. With TLS the end of the
+    /// connection tells the client.
     /// </summary>
     private static void CloseSending(HttpContext http)
     {
@@ -173,11 +173,11 @@ internal sealed partial class EarlyAnswers(IOptions<DownloadOptions> options, Ti
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            // The connection has ended by itself.
+            // The connection has ended already.
         }
     }
 
-    /// <summary>Reads and drops the rest of a body. Returns false if it has no end within the bounds.</summary>
+    /// <summary>Reads and drops the rest of a body. Returns false if it does not end within the bounds.</summary>
     private async Task<bool> DropAsync(PipeReader reader, RequestTraffic traffic)
     {
         using var over = new CancellationTokenSource(MaxLinger, time);
@@ -190,16 +190,15 @@ internal sealed partial class EarlyAnswers(IOptions<DownloadOptions> options, Ti
             }
         }
 
-        // What else arrives stays in the buffers of the network, which are full soon. The client has the rest of the time to find its
-        // answer.
+        // Later bytes stay in the network's buffers, which soon are full. The client has the rest of MaxLinger to read its answer.
         await Task.Delay(Timeout.InfiniteTimeSpan, time, over.Token);
         return false;
     }
 
     private static void Drop(PipeReader reader, RequestTraffic traffic, in ReadResult read)
     {
-        traffic.NoteRead(read);
-        traffic.NoteLeft(default);
+        traffic.CountRead(read);
+        traffic.CountUnread(default);
         reader.AdvanceTo(read.Buffer.End);
     }
 

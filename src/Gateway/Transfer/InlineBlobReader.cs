@@ -2,7 +2,7 @@ using Granary.Storage.Blobs;
 
 namespace Granary.Gateway.Transfer;
 
-/// <summary>A small blob's content, read like an object.</summary>
+/// <summary>Reads the bytes of a small blob like an object.</summary>
 internal sealed class InlineBlobReader(byte[] bytes) : IBlobReader
 {
     /// <inheritdoc/>

@@ -7,8 +7,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Granary.Gateway.Transfer;
 
 /// <summary>
-/// The body of a request, as blocks of the connection's own memory: nothing is copied. A client that sends nothing for the idle timeout, or goes away, ends it
-/// with <see cref="BrokenBodyException"/>.
+/// Reads the body of a request in blocks of the connection's memory, without a copy. If the client sends nothing for the idle timeout or
+/// closes the connection, a read throws <see cref="BrokenBodyException"/>.
 /// </summary>
 internal sealed class RequestBody : IDisposable
 {
@@ -28,57 +28,59 @@ internal sealed class RequestBody : IDisposable
         _traffic = RequestTraffic.Of(http);
     }
 
-    /// <summary>Whether the request has none for sure.</summary>
+    /// <summary>Returns whether the request certainly has no body.</summary>
     public static bool IsAbsent(HttpContext http) =>
         http.Request.ContentLength is 0 || http.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false };
 
-    /// <summary>Waits for more. What is not given back as used comes again.</summary>
-    /// <exception cref="BrokenBodyException">The client stopped in the middle.</exception>
+    /// <summary>Waits for bytes. A read returns again the bytes that <see cref="Advance(SequencePosition)"/> did not consume.</summary>
+    /// <exception cref="BrokenBodyException">The client stopped before the end.</exception>
     public async ValueTask<ReadResult> ReadAsync()
     {
         try
         {
             if (_reader.TryRead(out var ready))
             {
-                return Note(ready);
+                return Count(ready);
             }
 
-            // The clock runs only while somebody waits: a long upload is not an idle one.
+            // The timeout runs only while this read waits: a long upload is not an idle one.
             _idle.CancelAfter(_idleTimeout);
             var read = await _reader.ReadAsync(_idle.Token);
             _idle.CancelAfter(Timeout.InfiniteTimeSpan);
-            return Note(read);
+            return Count(read);
         }
         catch (OperationCanceledException e)
         {
             if (_idle.IsCancellationRequested)
             {
-                _traffic?.Break(BreakOff.IdleSender);
+                _traffic?.MarkBroken(BreakOff.IdleSender);
             }
 
-            throw new BrokenBodyException("The client sent nothing for too long, or the server is stopping.", e);
+            throw new BrokenBodyException("The client sent nothing for uploads.idleTimeout, or the server is stopping.", e);
         }
-        catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException or IOException && e is not BadHttpRequestException { StatusCode: 413 })
+        catch (Exception e)
+            when (e is ConnectionResetException or ConnectionAbortedException or IOException
+                && e is not BadHttpRequestException { StatusCode: 413 })
         {
             throw new BrokenBodyException(e.Message, e);
         }
     }
 
-    /// <summary>Gives back what was used.</summary>
+    /// <summary>Consumes bytes up to a position.</summary>
     public void Advance(SequencePosition consumed)
     {
-        _traffic?.NoteLeft(_read.Slice(consumed));
+        _traffic?.CountUnread(_read.Slice(consumed));
         _reader.AdvanceTo(consumed);
     }
 
-    /// <summary>Gives back what was used, and says what was looked at: the next read waits for more.</summary>
+    /// <summary>Consumes bytes up to one position and examines them up to another: the next read waits for bytes after that.</summary>
     public void Advance(SequencePosition consumed, SequencePosition examined)
     {
-        _traffic?.NoteLeft(_read.Slice(consumed));
+        _traffic?.CountUnread(_read.Slice(consumed));
         _reader.AdvanceTo(consumed, examined);
     }
 
-    /// <summary>Reads a body that has to be small, whole; null if it is longer than <paramref name="limit"/> bytes.</summary>
+    /// <summary>Reads a whole body. Returns null, and consumes nothing, if it is longer than <paramref name="limit"/> bytes.</summary>
     public async ValueTask<byte[]?> ReadWholeAsync(int limit)
     {
         if (_http.Request.ContentLength > limit)
@@ -106,9 +108,9 @@ internal sealed class RequestBody : IDisposable
         }
     }
 
-    private ReadResult Note(in ReadResult read)
+    private ReadResult Count(in ReadResult read)
     {
-        _traffic?.NoteRead(read);
+        _traffic?.CountRead(read);
         _read = read.Buffer;
         return read;
     }
@@ -116,5 +118,5 @@ internal sealed class RequestBody : IDisposable
     public void Dispose() => _idle.Dispose();
 }
 
-/// <summary>The client stopped in the middle of a body.</summary>
+/// <summary>The client stopped before the end of a body.</summary>
 internal sealed class BrokenBodyException(string message, Exception innerException) : Exception(message, innerException);

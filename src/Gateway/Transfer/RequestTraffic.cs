@@ -1,12 +1,13 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using Granary.Gateway.Transfer.Transport;
 using Microsoft.AspNetCore.Http;
 
 namespace Granary.Gateway.Transfer;
 
 /// <summary>
-/// Counts the body bytes of one request and of its answer, and notes who broke the exchange off. Each request has one in its features. The
-/// bytes are counted where they are flushed and received, so that no stream has to be wrapped.
+/// Counts the body bytes of one request and of its answer, and records who broke the exchange off. Each request has one in its features.
+/// The code that flushes and receives bytes counts them, so that no stream has to be wrapped.
 /// </summary>
 public sealed class RequestTraffic
 {
@@ -16,30 +17,29 @@ public sealed class RequestTraffic
 
     internal RequestTraffic(TimeSpan idleTimeout, TimeProvider time) => (IdleTimeout, Time) = (idleTimeout, time);
 
-    /// <summary>Body bytes that the server received.</summary>
+    /// <summary>The body bytes that the server received.</summary>
     public long Received { get; private set; }
 
-    /// <summary>Body bytes that the server gave to the connection. A block whose sending broke off is not counted.</summary>
+    /// <summary>The body bytes that the server gave to the connection, without a block whose sending broke off.</summary>
     public long Sent { get; private set; }
 
     /// <summary>Whether the server has received the whole body of the request.</summary>
     internal bool IsBodyRead { get; private set; }
 
-    /// <summary>Whether the answer says that the connection is closed after it.</summary>
+    /// <summary>Whether the answer says that the server closes the connection after it.</summary>
     internal bool IsClosing { get; private set; }
 
-    /// <summary>How long the client may take nothing of the answer.</summary>
+    /// <summary>How long the client may take nothing of the answer before it is given up.</summary>
     internal TimeSpan IdleTimeout { get; }
 
     internal TimeProvider Time { get; }
 
-    /// <summary>Returns what was counted for a request; null where no middleware counts, as in tests of single parts.</summary>
+    /// <summary>Returns the counts of a request; null if no middleware counts, as in tests of single parts.</summary>
     public static RequestTraffic? Of(HttpContext http) => http.Features.Get<RequestTraffic>();
 
-    /// <summary>Says who broke the exchange off, once the endpoint has ended.</summary>
+    /// <summary>Returns who broke the exchange off. Call it when the endpoint has ended.</summary>
     /// <param name="http">The exchange.</param>
-    /// <param name="isStopping">Whether the server is stopping: then a connection that ended without a cause of its own was cut by
-    /// that.</param>
+    /// <param name="isStopping">Whether the server is stopping. Then the stop cut a connection that ended without another cause.</param>
     public BreakOff Conclude(HttpContext http, bool isStopping)
     {
         if (_brokenBy != BreakOff.None)
@@ -57,8 +57,8 @@ public sealed class RequestTraffic
         return isCut ? (isStopping ? BreakOff.Shutdown : BreakOff.Client) : BreakOff.None;
     }
 
-    /// <summary>Notes who breaks the exchange off. The first one counts: what follows is a consequence.</summary>
-    internal void Break(BreakOff by)
+    /// <summary>Records who breaks the exchange off. The first call counts: later ones are consequences.</summary>
+    internal void MarkBroken(BreakOff by)
     {
         if (_brokenBy == BreakOff.None)
         {
@@ -66,16 +66,16 @@ public sealed class RequestTraffic
         }
     }
 
-    /// <summary>Notes that the answer says that the connection is closed after it.</summary>
-    internal void Closes() => IsClosing = true;
+    /// <summary>Records that the answer says that the server closes the connection after it.</summary>
+    internal void MarkClosing() => IsClosing = true;
 
     /// <summary>
-    /// Notes that the whole answer was given to the connection: what ends the connection from here on does not break it off.
+    /// Records that the connection has the whole answer: an end of the connection after this does not break the exchange off.
     /// </summary>
-    internal void Answered() => _isAnswered = true;
+    internal void MarkAnswered() => _isAnswered = true;
 
     /// <summary>
-    /// Counts bytes of the answer whose sending has ended. Sending to a connection that is broken ends, too, and is not counted.
+    /// Counts bytes of the answer whose sending has ended. Sending to a broken connection also ends, and does not count.
     /// </summary>
     internal void AddSent(HttpContext http, long bytes)
     {
@@ -85,14 +85,14 @@ public sealed class RequestTraffic
         }
     }
 
-    /// <summary>Counts what a read of the body brought. What an earlier read left there comes again, and counts once.</summary>
-    internal void NoteRead(in ReadResult read)
+    /// <summary>Counts the bytes that a read of the body returned. Bytes that an earlier read left unconsumed count once.</summary>
+    internal void CountRead(in ReadResult read)
     {
         Received += read.Buffer.Length - _buffered;
         _buffered = read.Buffer.Length;
         IsBodyRead |= read.IsCompleted;
     }
 
-    /// <summary>Notes which part of the last read stays there for the next one.</summary>
-    internal void NoteLeft(in ReadOnlySequence<byte> left) => _buffered = left.Length;
+    /// <summary>Records which bytes of the last read are not consumed: the next read returns them again.</summary>
+    internal void CountUnread(in ReadOnlySequence<byte> unread) => _buffered = unread.Length;
 }

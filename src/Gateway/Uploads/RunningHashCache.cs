@@ -3,33 +3,37 @@ using Granary.Protocol;
 namespace Granary.Gateway.Uploads;
 
 /// <summary>
-/// Running hashes between the requests of an upload. Losing one costs time only: the content is read back and hashed again. So it is bounded by forgetting the
-/// oldest, and nothing depends on it.
+/// Keeps the running hashes of uploads between their requests, so that a PUT after PATCHes does not read the content back and hash it
+/// again. A second pass of SHA-256 costs 0.50 s/GB, of about 3 s/GB for a push in chunks (docs/performance.md), and the client waits for
+/// it. The cache is bounded and drops its oldest entry: a lost hash costs time only.
 /// </summary>
 public sealed class RunningHashCache : IDisposable
 {
-    // A running hash is a few hundred bytes of native memory; clients push with a handful of connections each.
-    private const int MaxParked = 1024;
+    // A running hash is a few hundred bytes of native memory. Each client pushes over a few connections.
+    private const int MaxEntries = 1024;
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, LinkedListNode<(string Id, RunningHash Hash)>> _byId = new(StringComparer.Ordinal);
     private readonly LinkedList<(string Id, RunningHash Hash)> _byAge = new();
 
-    /// <summary>Leaves the hash of a session for its next request.</summary>
-    public void Park(UploadId id, RunningHash hash)
+    /// <summary>Keeps the hash of a session for its next request. The cache owns it from now on.</summary>
+    public void Put(UploadId id, RunningHash hash)
     {
         lock (_lock)
         {
             Remove(id.Text)?.Dispose();
             _byId[id.Text] = _byAge.AddLast((id.Text, hash));
-            if (_byAge.Count > MaxParked)
+            if (_byAge.Count > MaxEntries)
             {
                 Remove(_byAge.First!.Value.Id)?.Dispose();
             }
         }
     }
 
-    /// <summary>Takes the hash of a session's first <paramref name="length"/> bytes; null if it is not here. The caller owns it.</summary>
+    /// <summary>
+    /// Removes and returns the hash of a session's first <paramref name="length"/> bytes. Returns null if the cache does not have it. The
+    /// caller owns the hash.
+    /// </summary>
     public RunningHash? Take(UploadId id, long length)
     {
         lock (_lock)
@@ -37,7 +41,7 @@ public sealed class RunningHashCache : IDisposable
             var hash = Remove(id.Text);
             if (hash is not null && hash.Length != length)
             {
-                // Bytes that did not count were cut off since.
+                // Bytes that it covers did not count and were cut off since.
                 hash.Dispose();
                 return null;
             }

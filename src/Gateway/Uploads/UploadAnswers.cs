@@ -7,7 +7,10 @@ namespace Granary.Gateway.Uploads;
 /// <summary>The answers about upload sessions that several operations give.</summary>
 internal static class UploadAnswers
 {
-    /// <summary>Where the session stands. Docker's client wants an end that is not before the start, so an empty session is <c>0-0</c> like one of a byte.</summary>
+    /// <summary>
+    /// Answers how many bytes the session has. Docker's client rejects a range that ends before its start, so an empty session is
+    /// <c>0-0</c>, like a session of one byte.
+    /// </summary>
     public static Task ProgressAsync(RegistryRequest request, UploadId id, long offset, int status)
     {
         SetProgress(request, id, offset);
@@ -15,17 +18,17 @@ internal static class UploadAnswers
         return Task.CompletedTask;
     }
 
-    /// <summary>The bytes do not start where the session ends.</summary>
+    /// <summary>Refuses bytes that do not start at the session's offset, and says where it is.</summary>
     public static Task OutOfOrderAsync(RegistryRequest request, UploadId id, long offset)
     {
         SetProgress(request, id, offset);
         return request.RefuseAsync(RegistryError.UploadOutOfOrder, detail: json => json.WriteNumber("received", offset));
     }
 
-    /// <summary>There is no such session.</summary>
+    /// <summary>Answers that the session is unknown or over.</summary>
     public static Task UnknownAsync(RegistryRequest request) => request.RefuseAsync(RegistryError.BlobUploadUnknown);
 
-    /// <summary>The blob is in the repository.</summary>
+    /// <summary>Answers that the repository has the blob.</summary>
     public static Task CreatedAsync(RegistryRequest request, Digest digest)
     {
         var response = request.Http.Response;

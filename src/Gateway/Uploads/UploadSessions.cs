@@ -5,29 +5,30 @@ using Microsoft.Extensions.Options;
 
 namespace Granary.Gateway.Uploads;
 
-/// <summary>Issues upload sessions and finds them again: any gateway of the cluster knows the ids of all.</summary>
+/// <summary>Issues the ids of upload sessions and finds the sessions. Each gateway of a cluster verifies the ids of all of them.</summary>
 public sealed class UploadSessions(IGrainFactory grains, IOptions<UploadOptions> options, TimeProvider time)
 {
     private byte[]? _key;
 
-    /// <summary>Makes an id. Nothing is stored.</summary>
+    /// <summary>Issues an id. Nothing is stored.</summary>
     public async ValueTask<UploadId> IssueAsync(RepositoryName repository, DigestAlgorithm algorithm) =>
         UploadId.Issue(await GetKeyAsync(), repository, algorithm, time.GetUtcNow());
 
-    /// <summary>Knows an id again; null if it was not issued for this repository.</summary>
-    public async ValueTask<UploadId?> RecognizeAsync(RepositoryName repository, string text) =>
-        UploadId.Recognize(await GetKeyAsync(), repository, text);
+    /// <summary>Returns the id that a text is; null if this cluster did not issue it for this repository.</summary>
+    public async ValueTask<UploadId?> VerifyAsync(RepositoryName repository, string text) =>
+        UploadId.Verify(await GetKeyAsync(), repository, text);
 
-    /// <summary>The grain of a session.</summary>
+    /// <summary>Returns the grain of a session.</summary>
     public IUploadSessionGrain Grain(UploadId id) => grains.GetGrain<IUploadSessionGrain>(id.Text);
 
-    /// <summary>Whether a session of which nothing is stored is one no longer.</summary>
+    /// <summary>Returns whether an id is too old to begin a session.</summary>
     public bool IsExpired(UploadId id) => time.GetUtcNow() - id.IssuedAt > options.Value.Expiry;
 
-    /// <summary>What is known of a session; null if it is over, or was never stored and is too old to begin.</summary>
+    /// <summary>Returns the state of a session; null if it is over, or if it is not stored and its id is too old to begin it.</summary>
     public async ValueTask<UploadStatus?> FindAsync(UploadId id, CancellationToken cancellationToken)
     {
-        var status = await GrainCalls.RetryOnceAsync(() => grains.GetGrain<IUploadStatusGrain>(0).Find(id.Text, cancellationToken));
+        var statuses = grains.GetGrain<IUploadStatusGrain>(0);
+        var status = await GrainCalls.RetryOnceAsync(() => statuses.Find(id.Text, cancellationToken));
         return status is CancelledUpload || (status is UploadUnstored && IsExpired(id)) ? null : status;
     }
 

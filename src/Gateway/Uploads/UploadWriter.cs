@@ -7,37 +7,21 @@ using Granary.Storage.Space;
 
 namespace Granary.Gateway.Uploads;
 
-/// <summary>What became of the wish to write to a session.</summary>
-internal abstract record ClaimAnswer
-{
-    private ClaimAnswer()
-    {
-    }
-
-    /// <summary>The caller holds the tail, and disposes it.</summary>
-    public sealed record Held(UploadWriter Tail) : ClaimAnswer;
-
-    /// <summary>The bytes do not start where the session ends, which is at <paramref name="Offset"/>, or another request is writing.</summary>
-    public sealed record Elsewhere(long Offset) : ClaimAnswer;
-
-    /// <summary>The session is over.</summary>
-    public sealed record Over : ClaimAnswer;
-}
-
 /// <summary>
-/// One request's hold on the tail of an upload: the epoch that the session's grain gave it, and the writer that the store opened under that epoch
-/// (docs/architecture.md, "Bytes"). <see cref="AdvanceAsync"/>, <see cref="LetGoAsync"/> or <see cref="SealAsync"/> ends the hold; where a fault kept it from being ended, disposing does.
+/// One request's claim on an upload session, with the object that the store opened under the claim's epoch (docs/architecture.md,
+/// "Bytes"). <see cref="AdvanceAsync"/>, <see cref="DiscardAsync"/> and <see cref="SealAsync"/> end the claim. If a fault prevented them,
+/// disposing ends it.
 /// </summary>
 internal sealed class UploadWriter : IAsyncDisposable
 {
     private const int RehashBlock = 128 * 1024;
 
     private readonly UploadId _id;
-    private readonly UploadBegun _hold;
+    private readonly UploadBegun _claim;
     private readonly IUploadSessionGrain _session;
     private readonly IBlobStore _store;
     private readonly IBlobWriter _writer;
-    private readonly RunningHashCache _parked;
+    private readonly RunningHashCache _hashes;
     private readonly TimeProvider _time;
     private RunningHash? _hash;
     private long _renewed;
@@ -45,76 +29,76 @@ internal sealed class UploadWriter : IAsyncDisposable
 
     public UploadWriter(
         UploadId id,
-        UploadBegun hold,
+        UploadBegun claim,
         IUploadSessionGrain session,
         IBlobStore store,
         IBlobWriter writer,
-        RunningHashCache parked,
+        RunningHashCache hashes,
         TimeProvider time)
     {
-        (_id, _hold, _session, _store, _writer, _parked, _time) = (id, hold, session, store, writer, parked, time);
-        _hash = hold.Offset == 0 ? new RunningHash(id.Algorithm) : parked.Take(id, hold.Offset);
+        (_id, _claim, _session, _store, _writer, _hashes, _time) = (id, claim, session, store, writer, hashes, time);
+        _hash = claim.Offset == 0 ? new RunningHash(id.Algorithm) : hashes.Take(id, claim.Offset);
         _renewed = time.GetTimestamp();
     }
 
-    /// <summary>How many bytes were there when the hold began.</summary>
-    public long Start => _hold.Offset;
+    /// <summary>The offset of the session when the claim began.</summary>
+    public long Start => _claim.Offset;
 
-    /// <summary>How many bytes are there now.</summary>
+    /// <summary>How many bytes the object has now.</summary>
     public long Length => _writer.Length;
 
     /// <summary>The object.</summary>
-    public ObjectId Object => _hold.Object;
+    public ObjectId Object => _claim.Object;
 
-    /// <summary>Whether the session was closed over its content: then only Renounce decides about the object.</summary>
+    /// <summary>Whether the session is sealed: from then on only Renounce decides about the object.</summary>
     public bool IsSealed { get; private set; }
 
-    /// <summary>Appends a request's body; false if it is longer than <paramref name="maxBytes"/>.</summary>
-    /// <exception cref="BrokenBodyException">The client stopped. What arrived is there.</exception>
-    /// <exception cref="EpochFencedException">Another request has taken the tail.</exception>
+    /// <summary>Appends a request's body. Returns false if it is longer than <paramref name="maxBytes"/>.</summary>
+    /// <exception cref="BrokenBodyException">The client stopped. The bytes that arrived are written.</exception>
+    /// <exception cref="EpochFencedException">Another request has claimed the session.</exception>
     /// <exception cref="OutOfSpaceException">There is no more room.</exception>
     public Task<bool> ReceiveAsync(RequestBody body, SpaceAllowance space, long maxBytes) =>
         BlobReceiver.ReceiveAsync(body, _writer, _hash, space, maxBytes, KeepAliveAsync);
 
-    /// <summary>Ends the hold; what was received counts. False if another request has taken the tail meanwhile.</summary>
+    /// <summary>
+    /// Ends the claim and commits the new offset: the bytes of this request count. Returns false if another request has claimed the session
+    /// meanwhile.
+    /// </summary>
     public async Task<bool> AdvanceAsync()
     {
-        try
-        {
-            await _writer.FlushAsync(CancellationToken.None);
-        }
-        catch (EpochFencedException)
+        if (!await TryFlushAsync())
         {
             return false;
         }
 
-        var isCounted = await GrainCalls.RetryOnceAsync(() => _session.Advance(_hold.Epoch, _writer.Length, endClaim: true, CancellationToken.None));
+        var length = _writer.Length;
+        var isCommitted = await GrainCalls.RetryOnceAsync(() =>
+            _session.Advance(_claim.Epoch, length, endClaim: true, CancellationToken.None));
         _isOver = true;
-        if (!isCounted)
-        {
-            return false;
-        }
-
-        if (_hash is { } hash)
+        if (isCommitted && _hash is { } hash)
         {
             _hash = null;
-            _parked.Park(_id, hash);
+            _hashes.Put(_id, hash);
         }
 
-        return true;
+        return isCommitted;
     }
 
-    /// <summary>Ends the hold without a word: the session is given up.</summary>
+    /// <summary>Leaves the claim to the cancellation of the session: disposing does not end it.</summary>
     public void Abandon() => _isOver = true;
 
-    /// <summary>Ends the hold; what was received does not count.</summary>
-    public async Task LetGoAsync()
+    /// <summary>Ends the claim. The bytes of this request do not count.</summary>
+    public async Task DiscardAsync()
     {
         _isOver = true;
-        await GrainCalls.RetryOnceAsync(() => _session.Advance(_hold.Epoch, _hold.Offset, endClaim: true, CancellationToken.None));
+        await GrainCalls.RetryOnceAsync(() =>
+            _session.Advance(_claim.Epoch, _claim.Offset, endClaim: true, CancellationToken.None));
     }
 
-    /// <summary>The digest of the whole content; what was not hashed on its way here is read back.</summary>
+    /// <summary>
+    /// Returns the digest of all bytes of the session; null if the storage has lost some. Reads the content back if the running hash does
+    /// not cover all of it, or is of another algorithm.
+    /// </summary>
     public async Task<Digest?> HashAsync(DigestAlgorithm algorithm)
     {
         if (_hash is { } hash && hash.Algorithm == algorithm && hash.Length == _writer.Length)
@@ -125,25 +109,26 @@ internal sealed class UploadWriter : IAsyncDisposable
         return await RehashAsync(_store, Object, _writer.Length, algorithm, KeepAliveAsync);
     }
 
-    /// <summary>Closes the session over its content; null if another request has taken the tail meanwhile.</summary>
+    /// <summary>Seals the session. Returns null if another request has claimed it meanwhile.</summary>
     public async Task<SealedUpload?> SealAsync(Digest digest)
     {
-        try
-        {
-            await _writer.FlushAsync(CancellationToken.None);
-        }
-        catch (EpochFencedException)
+        if (!await TryFlushAsync())
         {
             return null;
         }
 
-        var upload = await GrainCalls.RetryOnceAsync(() => _session.Seal(_hold.Epoch, digest, _writer.Length, CancellationToken.None));
+        var upload = await GrainCalls.RetryOnceAsync(() => _session.Seal(_claim.Epoch, digest, _writer.Length, CancellationToken.None));
         (_isOver, IsSealed) = (true, upload is not null);
         return upload;
     }
 
-    /// <summary>Hashes the first bytes of an object that is not sealed; null if they are gone.</summary>
-    public static async Task<Digest?> RehashAsync(IBlobStore store, ObjectId id, long length, DigestAlgorithm algorithm, Func<ValueTask> keepAlive)
+    /// <summary>Returns the digest of an unsealed object's first bytes; null if the object does not have them.</summary>
+    public static async Task<Digest?> RehashAsync(
+        IBlobStore store,
+        ObjectId id,
+        long length,
+        DigestAlgorithm algorithm,
+        Func<ValueTask> keepAlive)
     {
         await using var reader = await store.OpenUnsealedAsync(id, CancellationToken.None);
         if (reader is null)
@@ -165,7 +150,7 @@ internal sealed class UploadWriter : IAsyncDisposable
             hash.Append(block.AsSpan(0, count));
             await keepAlive();
 
-            // Nothing here waits when the page cache has the object: other requests get their turn.
+            // Reads from the page cache never wait: without the yield this loop keeps its thread from other requests until the end.
             await Task.Yield();
         }
 
@@ -183,23 +168,38 @@ internal sealed class UploadWriter : IAsyncDisposable
 
         try
         {
-            // The storage failed: the client may try again at once, and not only when the hold has run out.
-            await LetGoAsync();
+            // A fault ended the request. The client may retry at once, without waiting for the claim to end by itself.
+            await DiscardAsync();
         }
         catch (Exception e) when (e is PartitionUnavailableException or TimeoutException or OrleansException)
         {
-            // Then it does run out.
+            // The claim ends by itself after UploadClaim.Timeout.
         }
     }
 
-    private ValueTask KeepAliveAsync() => _time.GetElapsedTime(_renewed) < UploadClaim.RenewalInterval ? ValueTask.CompletedTask : RenewAsync();
+    /// <summary>Makes the written bytes durable. Returns false if another request has claimed the session meanwhile.</summary>
+    private async Task<bool> TryFlushAsync()
+    {
+        try
+        {
+            await _writer.FlushAsync(CancellationToken.None);
+            return true;
+        }
+        catch (EpochFencedException)
+        {
+            return false;
+        }
+    }
+
+    private ValueTask KeepAliveAsync() =>
+        _time.GetElapsedTime(_renewed) < UploadClaim.RenewalInterval ? ValueTask.CompletedTask : RenewAsync();
 
     private async ValueTask RenewAsync()
     {
         _renewed = _time.GetTimestamp();
-        if (!await GrainCalls.RetryOnceAsync(() => _session.Renew(_hold.Epoch, CancellationToken.None)))
+        if (!await GrainCalls.RetryOnceAsync(() => _session.Renew(_claim.Epoch, CancellationToken.None)))
         {
-            throw new EpochFencedException(Object, _hold.Epoch);
+            throw new EpochFencedException(Object, _claim.Epoch);
         }
     }
 }

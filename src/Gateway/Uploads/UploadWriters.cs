@@ -7,47 +7,43 @@ using Granary.Storage.Space;
 
 namespace Granary.Gateway.Uploads;
 
-/// <summary>Takes the tails of uploads for requests that want to write.</summary>
-internal sealed class UploadWriters(UploadSessions sessions, IBlobStore store, IFreeSpace space, RunningHashCache parked, TimeProvider time)
+/// <summary>Claims upload sessions for requests that write, opens their objects, and cancels sessions that cannot continue.</summary>
+internal sealed class UploadWriters(
+    UploadSessions sessions,
+    IBlobStore store,
+    IFreeSpace space,
+    RunningHashCache hashes,
+    TimeProvider time)
 {
-    /// <summary>Asks for the tail of a session.</summary>
+    /// <summary>Claims a session. The first claim stores it.</summary>
     /// <param name="id">The session.</param>
-    /// <param name="offset">Where the request's bytes start; null for the end.</param>
-    public async Task<ClaimAnswer> OpenWriterAsync(UploadId id, long? offset)
+    /// <param name="offset">Where the request's bytes start; null for the session's end.</param>
+    public Task<BeginAnswer> ClaimAsync(UploadId id, long? offset)
     {
         var session = sessions.Grain(id);
         var command = new BeginUpload(id.IssuedAt, offset, id.Algorithm);
-        switch (await GrainCalls.RetryOnceAsync(() => session.Begin(command, CancellationToken.None)))
-        {
-            case UploadOffsetMismatch elsewhere:
-                return new ClaimAnswer.Elsewhere(elsewhere.Offset);
-
-            case UploadBegun begun:
-                try
-                {
-                    if (await store.OpenWriterAsync(begun.Object, begun.Epoch, begun.Offset, CancellationToken.None) is { } writer)
-                    {
-                        return new ClaimAnswer.Held(new UploadWriter(id, begun, session, store, writer, parked, time));
-                    }
-                }
-                catch (EpochFencedException)
-                {
-                    // Somebody began after us, and was faster here.
-                    return new ClaimAnswer.Elsewhere(begun.Offset);
-                }
-
-                // The storage lost bytes that were durable: the session cannot go on, and must not look as if it could.
-                await CancelAsync(id);
-                return new ClaimAnswer.Over();
-
-            default:
-                return new ClaimAnswer.Over();
-        }
+        return GrainCalls.RetryOnceAsync(() => session.Begin(command, CancellationToken.None));
     }
 
     /// <summary>
-    /// Asks for room for the bytes that a request brings. If there is none, the session ends, and the bytes that earlier requests brought
-    /// are deleted.
+    /// Opens the object of a claimed session. If the storage has lost bytes of it that were durable, cancels the session, so that it does
+    /// not look as if it could continue, and returns null.
+    /// </summary>
+    /// <exception cref="EpochFencedException">A request with a newer claim has opened the object.</exception>
+    public async Task<UploadWriter?> OpenAsync(UploadId id, UploadBegun claim)
+    {
+        if (await store.OpenWriterAsync(claim.Object, claim.Epoch, claim.Offset, CancellationToken.None) is { } writer)
+        {
+            return new UploadWriter(id, claim, sessions.Grain(id), store, writer, hashes, time);
+        }
+
+        await CancelAsync(id);
+        return null;
+    }
+
+    /// <summary>
+    /// Returns an allowance for the bytes that a request brings. If there is no room, cancels the session and deletes the bytes that
+    /// earlier requests brought: kept for a retry, they would fill the disk.
     /// </summary>
     /// <exception cref="OutOfSpaceException">There is no room.</exception>
     public async Task<SpaceAllowance> AllowAsync(UploadId id, UploadChunk chunk)
@@ -67,17 +63,28 @@ internal sealed class UploadWriters(UploadSessions sessions, IBlobStore store, I
         }
     }
 
-    /// <summary>Whether a request failed because the disk is full.</summary>
-    public static bool IsForWantOfRoom(Exception exception) =>
+    /// <summary>Returns whether a request failed because the disk is full.</summary>
+    public static bool IsOutOfSpace(Exception exception) =>
         exception is StorageException { Fault: StorageFault.Full } or PartitionUnavailableException { Fault: PartitionFault.Full };
 
-    /// <summary>
-    /// Ends a session whose next bytes have no room, and deletes those that it has. Kept for a later try, they would fill the disk.
-    /// </summary>
-    public Task DropAsync(UploadId id, UploadWriter tail)
+    /// <summary>Cancels a session that cannot continue, and deletes its bytes.</summary>
+    public Task DropAsync(UploadId id, UploadWriter writer)
     {
-        tail.Abandon();
-        return DropAsync(id, tail.Object);
+        writer.Abandon();
+        return DropAsync(id, writer.Object);
+    }
+
+    /// <summary>Cancels a session and deletes its object. Returns false if the session is sealed or was cancelled before.</summary>
+    public async Task<bool> CancelAsync(UploadId id)
+    {
+        var session = sessions.Grain(id);
+        var cancelled = await GrainCalls.RetryOnceAsync(() => session.Cancel(id.IssuedAt, CancellationToken.None));
+        if (cancelled?.Object is { } stored)
+        {
+            await store.DeleteAsync(stored, digest: null, CancellationToken.None);
+        }
+
+        return cancelled is not null;
     }
 
     private async Task DropAsync(UploadId id, ObjectId stored)
@@ -89,7 +96,8 @@ internal sealed class UploadWriters(UploadSessions sessions, IBlobStore store, I
         catch (Exception e)
             when (e is PartitionUnavailableException or StorageException or TimeoutException || GrainCalls.IsClusterFault(e))
         {
-            // Not even that has room. Without its object the session cannot go on either, and the next request to it ends it.
+            // The disk has no room for the cancellation either. The object goes first: the next request to the session finds it missing,
+            // and cancels the session.
             await DeleteQuietlyAsync(stored);
         }
     }
@@ -102,20 +110,7 @@ internal sealed class UploadWriters(UploadSessions sessions, IBlobStore store, I
         }
         catch (StorageException)
         {
-            // The bytes stay until uploads.expiry. What the client is told is why its own request failed.
+            // The bytes stay until uploads.expiry. The client learns why its own request failed, not this.
         }
-    }
-
-    /// <summary>Gives a session up and removes what it stored; false if it is finished or was given up before.</summary>
-    public async Task<bool> CancelAsync(UploadId id)
-    {
-        var session = sessions.Grain(id);
-        var cancelled = await GrainCalls.RetryOnceAsync(() => session.Cancel(id.IssuedAt, CancellationToken.None));
-        if (cancelled?.Object is { } stored)
-        {
-            await store.DeleteAsync(stored, digest: null, CancellationToken.None);
-        }
-
-        return cancelled is not null;
     }
 }

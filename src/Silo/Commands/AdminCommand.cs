@@ -1,6 +1,6 @@
 using System.CommandLine;
-using Granary.Gateway;
 using Granary.Gateway.Admin;
+using Granary.Gateway.Units;
 using Granary.Grains.Interfaces.Operations;
 
 namespace Granary.Silo.Commands;

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Reflection;
-using Granary.Gateway;
+using Granary.Gateway.Units;
 using Granary.Storage.Space;
 
 namespace Granary.Silo.Configuration;

@@ -1,7 +1,7 @@
 using Granary.Gateway;
 using Granary.Gateway.Admin;
-using Granary.Gateway.Hosting;
 using Granary.Gateway.Http;
+using Granary.Gateway.Transfer.Transport;
 using Granary.Grains;
 using Granary.Grains.Interfaces;
 using Granary.Grains.Operations;

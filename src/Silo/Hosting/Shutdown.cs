@@ -34,7 +34,7 @@ internal sealed partial class Shutdown(
 
     public async Task RunAsync()
     {
-        LogStopping(logger, Gateway.Durations.Text(options.Delay), Gateway.Durations.Text(options.Timeout));
+        LogStopping(logger, Gateway.Units.Durations.Text(options.Delay), Gateway.Units.Durations.Text(options.Timeout));
 
         // :: Step 1
         host.Services.GetRequiredService<IHostApplicationLifetime>().StopApplication();
@@ -54,7 +54,7 @@ internal sealed partial class Shutdown(
         await Task.WhenAny(finish, Task.Delay(Wait(options.Timeout), time));
         if (!finish.IsCompleted)
         {
-            LogCut(logger, requests.Running, Gateway.Durations.Text(options.Timeout));
+            LogCut(logger, requests.Running, Gateway.Units.Durations.Text(options.Timeout));
             await cut.CancelAsync();
         }
 

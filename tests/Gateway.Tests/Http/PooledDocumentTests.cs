@@ -3,7 +3,6 @@ using Granary.Gateway.Http;
 
 namespace Granary.Gateway.Tests.Http;
 
-/// <summary>A document in pieces is the document.</summary>
 public sealed class PooledDocumentTests
 {
     [Theory]
@@ -11,7 +10,7 @@ public sealed class PooledDocumentTests
     [InlineData(1)]
     [InlineData(5_000)]
     [InlineData(300_000)]
-    public async Task What_is_written_comes_out_whole_however_it_is_cut(int length)
+    public async Task A_document_written_in_pieces_of_any_size_is_copied_whole(int length)
     {
         var random = new Random(length);
         var expected = new byte[length];
@@ -19,7 +18,7 @@ public sealed class PooledDocumentTests
         using var document = new PooledDocument();
         for (var written = 0; written < length;)
         {
-            // Some writers ask for more than they use, some take what there is.
+            // Writers ask for pieces of any size.
             var count = Math.Min(random.Next(1, 70_000), length - written);
             expected.AsSpan(written, count).CopyTo(document.GetSpan(count));
             document.Advance(count);

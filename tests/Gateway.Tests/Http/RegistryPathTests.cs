@@ -37,5 +37,5 @@ public sealed class RegistryPathTests
     [InlineData("/v2/a/tags")]
     [InlineData("/v2/x/_catalog")]
     [InlineData("/v2/_catalog/")]
-    public void Anything_else_is_not_of_the_protocol(string path) => Assert.False(RegistryPath.TryParse(path, out _));
+    public void Any_other_path_is_outside_the_protocol(string path) => Assert.False(RegistryPath.TryParse(path, out _));
 }

@@ -13,7 +13,7 @@ public sealed class BlobSenderTests
     private const int Length = 1_500_000;
 
     [Fact]
-    public async Task The_whole_arrives()
+    public async Task The_whole_object_arrives()
     {
         await using var server = await StartAsync(faultAt: long.MaxValue);
         using var client = new HttpClient();
@@ -32,7 +32,7 @@ public sealed class BlobSenderTests
         await using var server = await StartAsync(faultAt);
         using var client = new HttpClient();
 
-        // Half a layer, or none of it, must not look like a whole one.
+        // The client must not take a part of a layer, or none of it, for the whole.
         var failure = await Assert.ThrowsAsync<HttpRequestException>(() => client.GetByteArrayAsync(new Uri(server.Urls.First())));
 
         Assert.Equal(HttpRequestError.ResponseEnded, Assert.IsType<HttpIOException>(failure.InnerException).HttpRequestError);

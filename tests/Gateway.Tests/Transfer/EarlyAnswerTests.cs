@@ -9,7 +9,7 @@ public sealed class EarlyAnswerTests
     private const long Bound = 32 * 1024 * 1024;
 
     [Fact]
-    public async Task A_stream_of_HTTP2_whose_body_nobody_needs_is_reset_and_its_connection_goes_on()
+    public async Task A_stream_of_HTTP2_whose_body_the_answer_does_not_need_is_reset_and_its_connection_is_kept()
     {
         await using var server = await TransferHost.StartAsync(Wire.Http2Tls, http =>
         {

@@ -6,20 +6,20 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Granary.Gateway.Tests.Transfer;
 
-/// <summary>A transfer that never has to wait leaves its thread to others now and then.</summary>
+/// <summary>A transfer that never waits yields its thread to other requests.</summary>
 public sealed class FairnessTests
 {
     private const int Length = 64 * 1024 * 1024;
 
     [Fact]
-    public async Task A_download_to_a_fast_client_lets_others_have_its_thread()
+    public async Task A_download_to_a_fast_client_yields_its_thread_to_other_requests()
     {
         using var alone = new SingleThread();
         var http = new DefaultHttpContext();
         http.Features.Set<IHttpResponseBodyFeature>(new NoWait());
         var source = new EndlessReader();
 
-        // The thread takes turns in the order of its queue: what is queued after the download began runs before it ends only if it yields.
+        // The thread runs its queue in order. Work that is queued after the download began runs before its end only if the download yields.
         var download = alone.Run(() => BlobSender.SendAsync(http, source));
         var other = alone.Run(() => Task.FromResult(source.Position));
         await Task.WhenAll(download, other);
@@ -42,7 +42,7 @@ public sealed class FairnessTests
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 
-    /// <summary>An answer that takes everything at once.</summary>
+    /// <summary>An answer whose writes never wait.</summary>
     private sealed class NoWait : IHttpResponseBodyFeature
     {
         public Stream Stream => Stream.Null;
@@ -61,7 +61,7 @@ public sealed class FairnessTests
         public Task StartAsync(CancellationToken cancellationToken = default) => Task.CompletedTask;
     }
 
-    /// <summary>A scheduler of one thread: first come, first served, like the pool's queue.</summary>
+    /// <summary>A scheduler with one thread. It runs work in the order of arrival, like the pool's queue.</summary>
     private sealed class SingleThread : TaskScheduler, IDisposable
     {
         private readonly System.Collections.Concurrent.BlockingCollection<Task> _queue = [];

@@ -30,7 +30,7 @@ public sealed class RequestBodyTests
         using var body = Open();
         for (var i = 0; i < 20; i++)
         {
-            // One in two is there already when it is asked for, the other is waited for.
+            // Every second piece has arrived before the read; the reads of the others wait.
             var isWaitedFor = i % 2 == 0;
             var early = isWaitedFor ? body.ReadAsync() : default;
             _time.Advance(Idle / 2);

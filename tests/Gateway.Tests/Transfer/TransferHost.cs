@@ -2,8 +2,8 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using Granary.Gateway.Hosting;
 using Granary.Gateway.Transfer;
+using Granary.Gateway.Transfer.Transport;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -14,7 +14,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Gateway.Tests.Transfer;
 
-/// <summary>How a client speaks to the server.</summary>
+/// <summary>The protocol between client and server.</summary>
 public enum Wire
 {
     Http11,
@@ -22,7 +22,7 @@ public enum Wire
     Http2Tls,
 }
 
-/// <summary>The web server as the registry sets it up, on a real socket, with one endpoint and the test's own time.</summary>
+/// <summary>The web server as the registry configures it, on a real socket, with one endpoint and the test's own clock.</summary>
 internal sealed class TransferHost : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -41,7 +41,7 @@ internal sealed class TransferHost : IAsyncDisposable
     /// <summary>The output of the first request's connection.</summary>
     public Task<SocketOutput> Output => _output.Task;
 
-    /// <summary>What was counted for the first request, when its endpoint has ended.</summary>
+    /// <summary>The counts of the first request, when its endpoint has ended.</summary>
     public Task<(RequestTraffic Traffic, BreakOff BrokenBy)> End => _end.Task;
 
     public static async Task<TransferHost> StartAsync(Wire wire, RequestDelegate endpoint)
@@ -88,7 +88,7 @@ internal sealed class TransferHost : IAsyncDisposable
         return host;
     }
 
-    /// <summary>A client whose end of the connection buffers little, so that the server notices soon what it takes.</summary>
+    /// <summary>Returns a client whose end of the connection buffers little, so that the server soon notices how much it takes.</summary>
     public HttpClient Connect() => new(new SocketsHttpHandler
     {
         SslOptions = { RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate!.Subject == "CN=localhost" },
@@ -105,7 +105,7 @@ internal sealed class TransferHost : IAsyncDisposable
         BaseAddress = new Uri($"{(_wire == Wire.Http11 ? "http" : "https")}://127.0.0.1:{Address.Port}"),
     };
 
-    /// <summary>Lets time go on by steps until the first request has ended.</summary>
+    /// <summary>Advances the clock by steps until the first request has ended.</summary>
     public async Task AdvanceToEndAsync(TimeSpan step)
     {
         using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(1));

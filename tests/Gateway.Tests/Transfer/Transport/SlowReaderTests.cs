@@ -1,16 +1,17 @@
 using Granary.Gateway.Transfer;
+using Granary.Gateway.Transfer.Transport;
 using Granary.Storage.Blobs;
 using Microsoft.AspNetCore.Http;
 
-namespace Granary.Gateway.Tests.Transfer;
+namespace Granary.Gateway.Tests.Transfer.Transport;
 
-/// <summary>Clients that take an answer slowly get all of it; clients that take nothing are given up.</summary>
+/// <summary>Clients that take an answer slowly get all of it. Clients that take nothing are given up.</summary>
 public sealed class SlowReaderTests
 {
     // More than the system buffers for one connection.
     private const int Length = 24_000_000;
 
-    // Fake time: three quarters of the timeout go by between two pieces that the client takes.
+    // Three quarters of the timeout pass, in fake time, between two pieces that the client takes.
     private const int Steps = 40;
 
     private static readonly RequestDelegate Layer = http => BlobSender.SendAsync(http, new Sevens());
@@ -36,8 +37,8 @@ public sealed class SlowReaderTests
         var received = 0L;
         for (var step = 0; step < Steps; step++)
         {
-            // As little as makes the client's end of the connection say that it has room.
-            for (var before = output.Taken(); output.Taken() < before + 2048;)
+            // Takes only so much that the client's end of the connection announces room.
+            for (var before = output.GetBytesTaken(); output.GetBytesTaken() < before + 2048;)
             {
                 received += await ReadAsync(body);
             }
@@ -67,7 +68,7 @@ public sealed class SlowReaderTests
         using var client = server.Connect();
         using var answer = await client.GetAsync(new Uri("/", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead);
         var output = await server.Output;
-        await QuietAsync(output);
+        await WaitUntilFullAsync(output);
 
         server.Time.Advance(server.IdleTimeout * 0.9);
         await Task.Yield();
@@ -99,16 +100,16 @@ public sealed class SlowReaderTests
         Assert.InRange(traffic.Sent, 0, Length - 1);
     }
 
-    /// <summary>Waits until the client's buffers are full: nothing arrives any more.</summary>
-    private static async Task QuietAsync(SocketOutput output)
+    /// <summary>Waits until the client's buffers are full and take nothing more.</summary>
+    private static async Task WaitUntilFullAsync(SocketOutput output)
     {
         var (before, same) = (-1L, 0);
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
         while (same < 30)
         {
             await timer.WaitForNextTickAsync();
-            same = output.Taken() == before ? same + 1 : 0;
-            before = output.Taken();
+            same = output.GetBytesTaken() == before ? same + 1 : 0;
+            before = output.GetBytesTaken();
         }
     }
 

@@ -1,7 +1,7 @@
-using Granary.Gateway.Hosting;
+using Granary.Gateway.Transfer.Transport;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
-namespace Granary.Gateway.Tests.Transfer;
+namespace Granary.Gateway.Tests.Transfer.Transport;
 
 public sealed class GatewayKestrelTests
 {

@@ -1,11 +1,11 @@
-using Granary.Gateway.Transfer;
+using Granary.Gateway.Transfer.Transport;
 
-namespace Granary.Gateway.Tests.Transfer;
+namespace Granary.Gateway.Tests.Transfer.Transport;
 
 public sealed class BlockPoolTests
 {
     [Fact]
-    public void A_block_is_lent_to_one_at_a_time_however_often_it_is_given_back()
+    public void A_block_that_is_returned_twice_is_lent_to_one_connection_only()
     {
         using var pool = new BlockPool();
         var first = pool.Rent();
@@ -20,7 +20,7 @@ public sealed class BlockPoolTests
     }
 
     [Fact]
-    public void What_does_not_fit_into_a_small_block_gets_a_large_one()
+    public void A_rent_that_does_not_fit_into_a_small_block_gets_a_large_one()
     {
         using var pool = new BlockPool();
         using (var large = pool.Rent(68 * 1024 + 1))
@@ -33,7 +33,7 @@ public sealed class BlockPoolTests
     }
 
     [Fact]
-    public void More_than_a_block_is_not_to_be_had()
+    public void A_rent_larger_than_a_large_block_is_refused()
     {
         using var pool = new BlockPool();
 

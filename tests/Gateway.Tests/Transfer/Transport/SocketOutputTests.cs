@@ -2,11 +2,11 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
-using Granary.Gateway.Transfer;
+using Granary.Gateway.Transfer.Transport;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Time.Testing;
 
-namespace Granary.Gateway.Tests.Transfer;
+namespace Granary.Gateway.Tests.Transfer.Transport;
 
 public sealed class SocketOutputTests : IAsyncLifetime
 {
@@ -37,7 +37,7 @@ public sealed class SocketOutputTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_written_in_pieces_arrives_once_and_in_order_and_only_when_it_is_flushed()
+    public async Task Bytes_written_in_pieces_arrive_once_in_order_and_only_after_a_flush()
     {
         byte[] expected = [.. Enumerable.Range(0, 300_000).Select(i => (byte)(i * 7))];
         var (done, sizes) = (0, new[] { 1, 400, 65_536, 3, 200_000 });
@@ -61,7 +61,7 @@ public sealed class SocketOutputTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task It_waits_for_a_client_that_is_slow()
+    public async Task A_flush_waits_for_a_slow_client()
     {
         var flushing = FlushAsync(16_000_000);
         Assert.False(flushing.IsCompleted);
@@ -70,26 +70,26 @@ public sealed class SocketOutputTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_client_that_is_gone_ends_the_connection_and_not_with_an_error()
+    public async Task A_client_that_is_gone_ends_the_connection_without_an_exception()
     {
         var flushing = FlushAsync(16_000_000);
         _client.Dispose();
         Assert.True((await flushing).IsCompleted);
-        await ClosedAsync();
+        await WaitUntilClosedAsync();
 
-        // What else is written goes nowhere.
+        // Later writes go nowhere.
         Assert.True((await FlushAsync(10)).IsCompleted);
     }
 
     [Fact]
-    public async Task Whoever_does_not_want_to_wait_any_longer_gives_up_the_connection()
+    public async Task Cancelling_a_flush_aborts_the_connection()
     {
         using var cancellation = new CancellationTokenSource();
         using var closing = _connection.ConnectionClosed.Register(_server.Dispose);
         var flushing = FlushAsync(16_000_000, cancellation.Token);
         await cancellation.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => flushing);
-        await ClosedAsync();
+        await WaitUntilClosedAsync();
     }
 
     [Fact]
@@ -112,8 +112,8 @@ public sealed class SocketOutputTests : IAsyncLifetime
         return _output.FlushAsync(cancellationToken).AsTask();
     }
 
-    /// <summary>The connection is told on another thread.</summary>
-    private async Task ClosedAsync()
+    /// <summary>Waits for the end of the connection, which another thread signals.</summary>
+    private async Task WaitUntilClosedAsync()
     {
         var closed = new TaskCompletionSource();
         await using var closing = _connection.ConnectionClosed.Register(closed.SetResult);

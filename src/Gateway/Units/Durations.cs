@@ -1,8 +1,10 @@
 using System.Globalization;
 
-namespace Granary.Gateway;
+namespace Granary.Gateway.Units;
 
-/// <summary>Durations as people write them: a number and a unit (<c>ms</c>, <c>s</c>, <c>m</c>, <c>h</c>, <c>d</c>).</summary>
+/// <summary>
+/// Reads and writes durations as users write them: a number and a unit (<c>ms</c>, <c>s</c>, <c>m</c>, <c>h</c>, <c>d</c>).
+/// </summary>
 public static class Durations
 {
     private static readonly (string Unit, TimeSpan Length)[] Units =
@@ -14,7 +16,7 @@ public static class Durations
         ("d", TimeSpan.FromDays(1)),
     ];
 
-    /// <summary>Reads one of at most ten years.</summary>
+    /// <summary>Reads a duration of at most ten years. Returns false for any other text.</summary>
     public static bool TryParse(string text, out TimeSpan duration)
     {
         duration = default;
@@ -31,7 +33,7 @@ public static class Durations
         return false;
     }
 
-    /// <summary>Writes one in its largest unit without a remainder.</summary>
+    /// <summary>Writes a duration in its largest unit without a remainder.</summary>
     public static string Text(TimeSpan duration)
     {
         for (var i = Units.Length - 1; i >= 0; i--)
@@ -39,7 +41,7 @@ public static class Durations
             var (unit, length) = Units[i];
             if (duration >= length && duration.Ticks % length.Ticks == 0)
             {
-                // One day reads better as 24h beside other hours.
+                // One day is written in hours, like the shorter durations beside it.
                 return unit == "d" && duration == length ? "24h" : $"{duration.Ticks / length.Ticks}{unit}";
             }
         }

@@ -2,36 +2,36 @@ using Granary.Gateway.Uploads;
 
 namespace Granary.Gateway.Tests.Uploads;
 
-public sealed class ParkedHashesTests
+public sealed class RunningHashCacheTests
 {
     [Fact]
-    public void A_hash_is_taken_once_and_only_for_the_bytes_it_has_seen()
+    public void A_hash_is_taken_once_and_only_for_exactly_its_bytes()
     {
-        using var parked = new RunningHashCache();
+        using var cache = new RunningHashCache();
         var (one, two) = (Id(), Id());
-        parked.Park(one, Hash([1, 2, 3]));
-        parked.Park(two, Hash([1, 2, 3]));
+        cache.Put(one, Hash([1, 2, 3]));
+        cache.Put(two, Hash([1, 2, 3]));
 
-        using var taken = parked.Take(one, 3);
+        using var taken = cache.Take(one, 3);
 
         Assert.Equal(Digest.Compute(DigestAlgorithm.Sha256, [1, 2, 3]), taken!.ToDigest());
-        Assert.Null(parked.Take(one, 3));
-        Assert.Null(parked.Take(two, 2));
-        Assert.Null(parked.Take(two, 3));
+        Assert.Null(cache.Take(one, 3));
+        Assert.Null(cache.Take(two, 2));
+        Assert.Null(cache.Take(two, 3));
     }
 
     [Fact]
-    public void The_oldest_is_forgotten_when_there_are_too_many()
+    public void The_cache_drops_its_oldest_hash_when_it_is_full()
     {
-        using var parked = new RunningHashCache();
+        using var cache = new RunningHashCache();
         var ids = Enumerable.Range(0, 1025).Select(_ => Id()).ToArray();
         foreach (var id in ids)
         {
-            parked.Park(id, Hash([]));
+            cache.Put(id, Hash([]));
         }
 
-        Assert.Null(parked.Take(ids[0], 0));
-        using var newest = parked.Take(ids[^1], 0);
+        Assert.Null(cache.Take(ids[0], 0));
+        using var newest = cache.Take(ids[^1], 0);
         Assert.NotNull(newest);
     }
 

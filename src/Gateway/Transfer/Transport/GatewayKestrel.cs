@@ -1,38 +1,35 @@
-using Granary.Gateway.Transfer;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace Granary.Gateway.Hosting;
+namespace Granary.Gateway.Transfer.Transport;
 
 /// <summary>
-/// Sets the web server up for the registry's traffic. Every limit that clients can meet is chosen here, also where the choice is the web
-/// server's
-/// own default: a default that nobody chose once cut slow downloads off.
+/// Configures the web server for the registry's traffic. It sets every limit that clients can meet, also to the web server's own default:
+/// a default that we had not chosen cut off slow downloads.
 /// </summary>
 public static class GatewayKestrel
 {
     /// <summary>
-    /// How long a client may take for the TLS handshake: longer than it takes over any line, short for one that only holds the socket.
+    /// How long a client may take for the TLS handshake: long enough for any line, and short for a client that only occupies the socket.
     /// </summary>
     public static readonly TimeSpan HandshakeTimeout = TimeSpan.FromSeconds(10);
 
-    /// <summary>The most headers of a request. Proxies add some each, and clients of other registries get along without a limit.</summary>
+    /// <summary>The most headers of a request. Each proxy adds some, and other registries have no limit.</summary>
     public const int MaxHeaders = 1000;
 
     /// <summary>
-    /// The most bytes of all headers of a request; the largest limit of common proxies is 64 KiB (cookies and tokens included).
+    /// The most bytes of all headers of a request, cookies and tokens included. The largest limit of common proxies is 64 KiB.
     /// </summary>
     public const int MaxHeaderBytes = 128 * 1024;
 
-    // A hundred tags of 128 characters in one request line (protocol.md, end-7b).
+    // A hundred tags of 128 characters in one request line (end-7b).
     private const int MaxRequestLine = 64 * 1024;
 
-    // What a connection may receive before the request's handler takes it. Two pieces of the socket's receive buffer; no limit on an
-    // upload's rate.
+    // How much a connection may receive before the request's handler takes it. It does not limit an upload's rate.
     private const int MaxRequestBuffer = 1024 * 1024;
 
-    // HTTP/2's default windows hold an upload to a fraction of what the connection can carry.
+    // The default windows of HTTP/2 slow an upload down to a fraction of what the connection can carry.
     private const int Http2ConnectionWindow = 16 * 1024 * 1024;
     private const int Http2StreamWindow = 8 * 1024 * 1024;
 
@@ -43,17 +40,17 @@ public static class GatewayKestrel
     private const int Http2FrameSize = 16 * 1024;
     private const int Http2HeaderTable = 4096;
 
-    // Longer than load balancers keep a connection that is not used (60 s mostly): it is they who close it, so that no request meets a
-    // closed one.
+    // Longer than load balancers keep an idle connection (mostly 60 s). So they close it first, and send no request to a closed one.
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(130);
 
-    // For the headers alone; a body has uploads.idleTimeout.
+    // For the headers only; uploads.idleTimeout is for the body.
     private static readonly TimeSpan RequestHeaders = TimeSpan.FromSeconds(30);
 
-    /// <summary>Gives the web server memory for large transfers. To be called after its own services were added.</summary>
-    public static IServiceCollection AddGatewayMemory(this IServiceCollection services) => services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
+    /// <summary>Adds the web server's memory for large transfers. Call it after the web server's own services were added.</summary>
+    public static IServiceCollection AddGatewayMemory(this IServiceCollection services) =>
+        services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
 
-    /// <summary>Sets limits and headers, and how answers are sent.</summary>
+    /// <summary>Sets limits and headers, and lets answers go directly to the socket.</summary>
     public static void Configure(KestrelServerOptions kestrel)
     {
         kestrel.ConfigureEndpointDefaults(options => options.UseSocketOutput());
@@ -71,19 +68,18 @@ public static class GatewayKestrel
         limits.MaxRequestHeadersTotalSize = MaxHeaderBytes;
         limits.MaxRequestBufferSize = MaxRequestBuffer;
 
-        // Layers have any size; manifests are bounded where they are read.
+        // Layers may have any size. PushManifest bounds manifests.
         limits.MaxRequestBodySize = null;
 
-        // Requests are bounded by limits.requests, which answers 429; a refused connection would say nothing.
+        // limits.requests bounds requests and answers 429. A refused connection would tell the client nothing.
         limits.MaxConcurrentConnections = null;
     }
 
     private static void SetRates(KestrelServerLimits limits)
     {
-        // A slow transfer is not a stalled one. A stalled upload ends by uploads.idleTimeout (RequestBody), a stalled answer by
-        // downloads.idleTimeout
-        // (SocketOutput, StreamWatch). The web server's own rates cut off clients below some 200 KB/s, and any client while the server was
-        // busy.
+        // A slow transfer is not a stalled one. uploads.idleTimeout ends a stalled upload (RequestBody), downloads.idleTimeout a stalled
+        // answer (SocketOutput, Http2IdleWatch). The web server's own rates cut off clients below some 200 KB/s, and any client while the
+        // server was busy.
         limits.MinRequestBodyDataRate = null;
         limits.MinResponseDataRate = null;
         limits.KeepAliveTimeout = KeepAlive;
@@ -99,7 +95,7 @@ public static class GatewayKestrel
         limits.HeaderTableSize = Http2HeaderTable;
         limits.MaxRequestHeaderFieldSize = MaxHeaderBytes;
 
-        // No pings: the idle timeouts end a connection whose other end is gone, and a busy client that answers late is not gone.
+        // No pings: the idle timeouts end a connection whose client is gone, and a client that answers late because it is busy is not gone.
         limits.KeepAlivePingDelay = TimeSpan.MaxValue;
     }
 }
