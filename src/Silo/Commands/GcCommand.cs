@@ -5,12 +5,12 @@ using Granary.Grains.Interfaces.Operations;
 namespace Granary.Silo.Commands;
 
 /// <summary>
-/// <c>granary gc</c>: the server collects garbage by itself; these commands collect at once, tell what would go, and explain why content
-/// stays.
+/// <c>granary gc</c>: starts a collection now, forecasts one, and explains why content stays. The server also collects by itself.
 /// </summary>
 internal static class GcCommand
 {
-    // A client that asked whether a layer exists pushes the manifest that names it within this time.
+    // A client that asks whether a layer exists pushes the manifest that names the layer within this time. With a shorter grace period
+    // a collection deletes the layer in between.
     private static readonly TimeSpan SafeGrace = TimeSpan.FromMinutes(10);
 
     public static Command Create() => new("gc", "Collects garbage now, tells what would go, and explains why content is kept.")

@@ -100,7 +100,8 @@ internal static class OperationCommands
             (result, cancellationToken) =>
             {
                 using var client = server.Open(result);
-                return AdminCommand.Watch(client, Find(client, kind, result.GetValue(id), cancellationToken), result.GetValue(json), cancellationToken);
+                var operation = Find(client, kind, result.GetValue(id), cancellationToken);
+                return AdminCommand.Watch(client, operation, result.GetValue(json), cancellationToken);
             });
     }
 
@@ -118,7 +119,7 @@ internal static class OperationCommands
                 if (operation.IsOver)
                 {
                     throw new CommandException(
-                        $"The {OperationText.Title(operation)} {operation.Id} has ended already: there is nothing to cancel.");
+                        $"The {OperationText.Title(operation)} {operation.Id} has ended already, so it cannot be cancelled.");
                 }
 
                 operation = client.Cancel(operation.Id, cancellationToken);
@@ -148,7 +149,7 @@ internal static class OperationCommands
                 if (!result.GetValue(yes) && !Confirm(question, repository.Value))
                 {
                     throw new CommandException(
-                        "Nothing was deleted, because that was not confirmed. Type the repository's name when asked, or give --yes.");
+                        "Nothing was deleted, because the deletion was not confirmed. Type the repository's name when asked, or give --yes.");
                 }
 
                 using var client = server.Open(result);

@@ -3,13 +3,16 @@ using Spectre.Console;
 
 namespace Granary.Silo.Commands;
 
-/// <summary>Shows an operation while it runs, as whoever looks on wants it.</summary>
+/// <summary>Shows an operation while it runs: as JSON for programs, as lines for logs, as a bar for a terminal.</summary>
 internal abstract class OperationDisplay
 {
-    public static OperationDisplay Choose(bool isJson) => isJson ? new JsonDisplay() : Console.IsOutputRedirected ? new LineDisplay() : new BarDisplay();
+    public static OperationDisplay Choose(bool isJson) =>
+        isJson ? new JsonDisplay() : Console.IsOutputRedirected ? new LineDisplay() : new BarDisplay();
 
-    /// <summary>Shows it until it has ended.</summary>
-    /// <returns>How it ended.</returns>
+    /// <summary>Shows an operation until it has ended.</summary>
+    /// <param name="operation">The operation, as the server last described it.</param>
+    /// <param name="next">Waits for a poll, and returns the operation as the server describes it then.</param>
+    /// <returns>The operation at its end.</returns>
     public abstract OperationStatus Show(OperationStatus operation, Func<OperationStatus> next);
 
     private static void End(OperationStatus operation)
@@ -20,7 +23,7 @@ internal abstract class OperationDisplay
         }
     }
 
-    /// <summary>For programs: a document in a line for each change.</summary>
+    /// <summary>For programs: one JSON document in a line for each change.</summary>
     private sealed class JsonDisplay : OperationDisplay
     {
         public override OperationStatus Show(OperationStatus operation, Func<OperationStatus> next)
@@ -45,7 +48,7 @@ internal abstract class OperationDisplay
         }
     }
 
-    /// <summary>For logs: the beginning, every tenth of the way, the end.</summary>
+    /// <summary>For logs: a line at the start, a line for each tenth of the work, and the end.</summary>
     private sealed class LineDisplay : OperationDisplay
     {
         public override OperationStatus Show(OperationStatus operation, Func<OperationStatus> next)
@@ -68,7 +71,7 @@ internal abstract class OperationDisplay
         }
     }
 
-    /// <summary>For people: a bar.</summary>
+    /// <summary>For a terminal: a progress bar, and the end.</summary>
     private sealed class BarDisplay : OperationDisplay
     {
         public override OperationStatus Show(OperationStatus operation, Func<OperationStatus> next)

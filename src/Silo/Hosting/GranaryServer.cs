@@ -67,7 +67,7 @@ public sealed partial class GranaryServer : IAsyncDisposable
     /// <exception cref="DataDirectoryException">They cannot be upgraded.</exception>
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
-        _data.Space.Watch(new SpaceLog(_app.Services.GetRequiredService<ILogger<SpaceLog>>()).Tell);
+        _data.Space.Watch(new SpaceLog(_app.Services.GetRequiredService<ILogger<SpaceLog>>()).Write);
         if (_data.HasOldRows)
         {
             await UpgradeAsync(cancellationToken);
@@ -151,7 +151,9 @@ public sealed partial class GranaryServer : IAsyncDisposable
         }
         catch (Exception e) when (e is StorageException or PartitionUnavailableException or IOException)
         {
-            throw new DataDirectoryException($"The rows in the data directory '{_data.Path}' could not all be upgraded. Mend the cause, and start again: that goes on where this ended. ({e.Message})", e);
+            throw new DataDirectoryException(
+                $"The rows in the data directory '{_data.Path}' could not all be upgraded. Correct the cause, and start again: the upgrade " +
+                $"goes on where it ended. ({e.Message})", e);
         }
     }
 
@@ -192,8 +194,8 @@ public sealed partial class GranaryServer : IAsyncDisposable
         services.AddGranaryGateway();
         builder.UseOrleans(silo => EmbeddedCluster.Configure(silo, data.ClusterId));
 
-        // After the silo: hosted services start in this order and stop in the reverse one, and a worker that calls a grain of a silo that does
-        // not run yet would log an error at the start of a slow machine.
+        // After the silo: hosted services start in this order and stop in the reverse one, and a worker that calls a grain of a silo that
+        // does not run yet would log an error at the start of a slow machine.
         services.AddGranaryMaintenance();
         builder.WebHost
             .UseKestrelCore()
@@ -237,7 +239,8 @@ public sealed partial class GranaryServer : IAsyncDisposable
         logging.AddFilter("Orleans", LogLevel.Warning);
         logging.AddFilter("Polly", LogLevel.Warning);
 
-        // For as long as it may say anything it makes a trace's span of each request, which is a tenth of what a small one costs; AccessLog says which request a line is about.
+        // For as long as it may say anything it makes a trace's span of each request, which is a tenth of what a small one costs; AccessLog
+        // says which request a line is about.
         logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
 
         // It recommends the garbage collector of large servers; a registry at rest shall be small.
