@@ -46,8 +46,8 @@ public sealed class StartFaultTests : IDisposable
     [InlineData("http://0.0.0.0:41999;http://localhost:41999",
         "urls: 'http://0.0.0.0:41999' and 'http://localhost:41999' are the same address. Remove one of them.")]
     [InlineData("127.0.0.1:5000",
-        "urls: '127.0.0.1:5000' is not an address such as http://127.0.0.1:5000 or https://0.0.0.0:443. Correct it in --urls, GRANARY_URLS " +
-        "or the configuration file.")]
+        "urls: '127.0.0.1:5000' is not an address such as http://127.0.0.1:5000 or https://0.0.0.0:443. Correct it in --urls, " +
+        "GRANARY_URLS or the configuration file.")]
     [InlineData("https://127.0.0.1:0",
         "tls.certificate, tls.key: an https address in urls needs both, each the path of a PEM file. Set both, or use http:// in urls.")]
     public async Task An_address_that_cannot_be_used_is_one_line(string urls, string message) =>

@@ -72,8 +72,8 @@ internal static class ExplanationText
         else if (here.Due is { } due)
         {
             lines.Add(
-                $"No manifest uses it. It was last pushed or asked for {Text(here.Renewed)}, and leaves the repository after {Text(due)}, " +
-                "unless a client asks for it or a manifest uses it before.");
+                $"No manifest uses it. It was last pushed or asked for {Text(here.Renewed)}, and leaves the repository after " +
+                $"{Text(due)}, unless a client asks for it or a manifest uses it before.");
         }
     }
 

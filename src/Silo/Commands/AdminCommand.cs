@@ -74,7 +74,8 @@ internal static class AdminCommand
             catch (OperationCanceledException)
             {
                 return GranaryCommand.Fail(
-                    "The command stopped before the server answered. The server may do the work all the same; see 'granary operation list'.");
+                    "The command stopped before the server answered. The server may do the work all the same; see 'granary operation " +
+                    "list'.");
             }
         });
         return command;

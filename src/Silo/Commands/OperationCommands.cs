@@ -149,7 +149,8 @@ internal static class OperationCommands
                 if (!result.GetValue(yes) && !Confirm(question, repository.Value))
                 {
                     throw new CommandException(
-                        "Nothing was deleted, because the deletion was not confirmed. Type the repository's name when asked, or give --yes.");
+                        "Nothing was deleted, because the deletion was not confirmed. Type the repository's name when asked, or give " +
+                        "--yes.");
                 }
 
                 using var client = server.Open(result);

@@ -176,8 +176,8 @@ public sealed class GranarySettings
             var near = Nearest.Of(name, settings)
                 ?? Array.Find(settings, other => other.EndsWith("." + name, StringComparison.OrdinalIgnoreCase));
             throw new SettingsException(
-                $"{name}: there is no such setting.{Nearest.Question(near)} Correct it in the file '{file}'; 'granary serve --help' lists " +
-                "all settings.");
+                $"{name}: there is no such setting.{Nearest.Question(near)} Correct it in the file '{file}'; 'granary serve --help' " +
+                "lists all settings.");
         }
     }
 

@@ -38,8 +38,8 @@ internal sealed record ListenAddress(IPAddress? Host, int Port, bool IsTls, stri
         if (!Uri.TryCreate(written, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.PathAndQuery is not "/")
         {
             throw new SettingsException(
-                $"urls: '{url}' is not an address such as http://127.0.0.1:5000 or https://0.0.0.0:443. Correct it in --urls, GRANARY_URLS " +
-                "or the configuration file.");
+                $"urls: '{url}' is not an address such as http://127.0.0.1:5000 or https://0.0.0.0:443. Correct it in --urls, " +
+                "GRANARY_URLS or the configuration file.");
         }
 
         var isTls = uri.Scheme == "https";
