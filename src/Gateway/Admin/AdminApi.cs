@@ -42,7 +42,7 @@ internal sealed partial class AdminApi(
     {
         try
         {
-            await AdmitAsync(http);
+            await AuthorizeAsync(http);
         }
         catch (Exception e) when (IsUnavailable(e) && !http.Response.HasStarted)
         {
@@ -66,7 +66,7 @@ internal sealed partial class AdminApi(
 
     private static bool IsBadRequest(Exception e) => e is BrokenBodyException { InnerException: BadHttpRequestException };
 
-    private Task AdmitAsync(HttpContext http)
+    private Task AuthorizeAsync(HttpContext http)
     {
         if (!options.Value.Enabled)
         {

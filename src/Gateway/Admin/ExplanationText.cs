@@ -42,9 +42,9 @@ internal static class ExplanationText
     private static void ExplainManifest(List<string> lines, RepositoryName repository, RepositoryExplanation here, DateTimeOffset pushed)
     {
         lines.Add($"It is a manifest of {repository}, pushed {Text(pushed)}.");
-        Say(lines, here.Tags, "Tags point at it: ");
-        Say(lines, here.UsedBy, "Indexes name it: ");
-        Say(lines, here.Referrers, "Manifests refer to it: ");
+        AddList(lines, here.Tags, "Tags point at it: ");
+        AddList(lines, here.UsedBy, "Indexes name it: ");
+        AddList(lines, here.Referrers, "Manifests refer to it: ");
         if (here.Subject is { } subject)
         {
             lines.Add($"It refers to {subject}, " + (here.IsSubjectHere ? "and is deleted with it." : "which is not here."));
@@ -92,7 +92,7 @@ internal static class ExplanationText
         }
     }
 
-    private static void Say<T>(List<string> lines, T[] items, string what)
+    private static void AddList<T>(List<string> lines, T[] items, string what)
     {
         if (items.Length > 0)
         {

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Granary.Grains.Interfaces.Operations;
 using Granary.Protocol;
 
@@ -12,14 +14,19 @@ namespace Granary.Gateway.Admin;
 /// <param name="Directory">For a backup: the directory on the server's machine, as an absolute path.</param>
 /// <param name="BytesPerSecond">For a scrub: the most bytes that it reads in a second; null for the setting.</param>
 public sealed record StartRequest(
-    OperationKind? Kind,
+    [property: JsonConverter(typeof(RequestedKindConverter))] OperationKind? Kind,
     bool DryRun = false,
     TimeSpan? Grace = null,
     TimeSpan? UntaggedAge = null,
-    RepositoryName? Repository = null,
+    [property: JsonConverter(typeof(RepositoryConverter))] RepositoryName? Repository = null,
     string? Directory = null,
     long? BytesPerSecond = null)
 {
+    /// <summary>The members that a request does not have, such as a misspelled one; null if there are none.</summary>
+    [JsonExtensionData]
+    [JsonInclude]
+    internal Dictionary<string, JsonElement>? Unknown { get; set; }
+
     /// <summary>Returns what is wrong with the request; null if it is valid.</summary>
     internal string? FindFault() => this switch
     {

@@ -13,11 +13,11 @@ internal abstract class OperationDisplay
     /// <param name="operation">The operation, as the server last described it.</param>
     /// <param name="next">Waits for a poll, and returns the operation as the server describes it then.</param>
     /// <returns>The operation at its end.</returns>
-    public abstract OperationStatus Show(OperationStatus operation, Func<OperationStatus> next);
+    public abstract Task<OperationStatus> ShowAsync(OperationStatus operation, Func<Task<OperationStatus>> next);
 
     private static void End(OperationStatus operation)
     {
-        foreach (var line in OperationText.End(operation))
+        foreach (var line in OperationText.EndLines(operation))
         {
             Console.WriteLine(line);
         }
@@ -26,7 +26,7 @@ internal abstract class OperationDisplay
     /// <summary>For programs: one JSON document in a line for each change.</summary>
     private sealed class JsonDisplay : OperationDisplay
     {
-        public override OperationStatus Show(OperationStatus operation, Func<OperationStatus> next)
+        public override async Task<OperationStatus> ShowAsync(OperationStatus operation, Func<Task<OperationStatus>> next)
         {
             var shown = "";
             while (true)
@@ -43,7 +43,7 @@ internal abstract class OperationDisplay
                     return operation;
                 }
 
-                operation = next();
+                operation = await next();
             }
         }
     }
@@ -51,7 +51,7 @@ internal abstract class OperationDisplay
     /// <summary>For logs: a line at the start, a line for each tenth of the work, and the end.</summary>
     private sealed class LineDisplay : OperationDisplay
     {
-        public override OperationStatus Show(OperationStatus operation, Func<OperationStatus> next)
+        public override async Task<OperationStatus> ShowAsync(OperationStatus operation, Func<Task<OperationStatus>> next)
         {
             var shown = -1;
             while (!operation.IsOver)
@@ -63,7 +63,7 @@ internal abstract class OperationDisplay
                     shown = tenth;
                 }
 
-                operation = next();
+                operation = await next();
             }
 
             End(operation);
@@ -74,18 +74,18 @@ internal abstract class OperationDisplay
     /// <summary>For a terminal: a progress bar, and the end.</summary>
     private sealed class BarDisplay : OperationDisplay
     {
-        public override OperationStatus Show(OperationStatus operation, Func<OperationStatus> next)
+        public override async Task<OperationStatus> ShowAsync(OperationStatus operation, Func<Task<OperationStatus>> next)
         {
-            AnsiConsole.Progress()
+            await AnsiConsole.Progress()
                 .AutoClear(true)
                 .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn())
-                .Start(progress =>
+                .StartAsync(async progress =>
                 {
                     var bar = progress.AddTask(Markup.Escape(OperationText.Title(operation)));
                     while (!operation.IsOver)
                     {
                         bar.Value = OperationText.Percent(operation);
-                        operation = next();
+                        operation = await next();
                     }
 
                     bar.Value = bar.MaxValue;

@@ -41,7 +41,7 @@ internal static class OperationText
         && operation.Progress.Counts.Values.All(count => count == 0);
 
     /// <summary>Returns the lines that describe the end of an operation: its results, then each finding.</summary>
-    public static IEnumerable<string> End(OperationStatus operation)
+    public static IEnumerable<string> EndLines(OperationStatus operation)
     {
         var results = Results(operation) is { Length: > 0 } text ? text : operation.Request.DryRun ? "nothing" : Nothing;
         yield return operation switch

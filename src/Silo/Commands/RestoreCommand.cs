@@ -59,7 +59,7 @@ internal static class RestoreCommand
                     "and the next push of their image repairs them.");
             }
 
-            return faults > 0 ? AdminCommand.Found : AdminCommand.Done;
+            return faults > 0 ? AdminCommand.DamageFound : AdminCommand.Done;
         }
         catch (Exception e) when (e is DataDirectoryException or StorageException)
         {

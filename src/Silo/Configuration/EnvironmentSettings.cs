@@ -41,7 +41,7 @@ internal static partial class EnvironmentSettings
             {
                 values[setting] = value;
             }
-            else if (!IsOfKubernetes(WithoutPrefix(name), value))
+            else if (!IsSetByKubernetes(WithoutPrefix(name), value))
             {
                 throw new SettingsException(
                     $"{name}: there is no such setting.{Nearest.Question(FindNear(name, settings.Keys))} " +
@@ -67,7 +67,7 @@ internal static partial class EnvironmentSettings
     /// </summary>
     /// <param name="name">The name without <c>GRANARY_</c>.</param>
     /// <param name="value">The value.</param>
-    internal static bool IsOfKubernetes(string name, string value)
+    internal static bool IsSetByKubernetes(string name, string value)
     {
         var form = ServiceVariable().Match(name);
         return form.Success && (
