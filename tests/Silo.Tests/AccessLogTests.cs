@@ -3,10 +3,10 @@ using System.Text;
 
 namespace Granary.Silo.Tests;
 
-/// <summary>The access log of the real program: what was really sent and received, and who broke an exchange off.</summary>
+/// <summary>The access log of the real program: the bytes sent and received, and which side broke an exchange off.</summary>
 public sealed class AccessLogTests : IDisposable
 {
-    // More than the system buffers for one connection.
+    // More than the system's socket buffers hold for one connection.
     private const int Large = 24_000_000;
 
     private readonly TemporaryDirectory _directory = new();
@@ -14,7 +14,7 @@ public sealed class AccessLogTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task A_line_says_the_bytes_of_both_bodies()
+    public async Task A_line_has_the_byte_counts_of_both_bodies()
     {
         await using var granary = await GranaryProcess.StartAsync(_directory.Path);
         using var client = new RegistryClient(granary.Address);
@@ -50,7 +50,7 @@ public sealed class AccessLogTests : IDisposable
     }
 
     [Fact]
-    public async Task A_client_that_goes_away_is_named()
+    public async Task A_line_names_a_client_that_goes_away()
     {
         await using var granary = await GranaryProcess.StartAsync(_directory.Path);
         using (var reader = await PullAsync(granary))
@@ -65,7 +65,7 @@ public sealed class AccessLogTests : IDisposable
     }
 
     [Fact]
-    public async Task An_upload_that_breaks_off_says_what_arrived()
+    public async Task The_line_of_a_broken_upload_has_the_bytes_that_arrived()
     {
         await using var granary = await GranaryProcess.StartAsync(_directory.Path, "--uploads.idleTimeout", "1s");
         using var client = new RegistryClient(granary.Address);
@@ -84,7 +84,7 @@ public sealed class AccessLogTests : IDisposable
     }
 
     [Fact]
-    public async Task An_exchange_that_the_end_of_the_server_cuts_says_so()
+    public async Task The_line_of_an_exchange_that_a_shutdown_cuts_says_so()
     {
         await using var granary = await GranaryProcess.StartAsync(_directory.Path, "--shutdown.timeout", "500ms");
         using var reader = await PullAsync(granary);
@@ -96,7 +96,7 @@ public sealed class AccessLogTests : IDisposable
         Assert.EndsWith(" broken off: the server stopped", line, StringComparison.Ordinal);
     }
 
-    /// <summary>Pushes a layer, asks for it, and reads nothing of it.</summary>
+    /// <summary>Pushes a layer, requests it, and reads nothing of the answer.</summary>
     private static async Task<Socket> PullAsync(GranaryProcess granary)
     {
         using var client = new RegistryClient(granary.Address);
@@ -108,7 +108,7 @@ public sealed class AccessLogTests : IDisposable
     }
 
     /// <summary>
-    /// Waits until the server has stored this much of an upload: what it has not taken when the end comes is lost with the connection.
+    /// Waits until the server has stored this many bytes of an upload. Bytes that it has not taken are lost when the connection ends.
     /// </summary>
     private async Task StoredAsync(long length)
     {
@@ -123,7 +123,7 @@ public sealed class AccessLogTests : IDisposable
     {
         for (var buffer = new byte[64 * 1024]; await socket.ReceiveAsync(buffer) > 0;)
         {
-            // What had arrived before the end.
+            // Bytes that arrived before the reset.
         }
     }
 }

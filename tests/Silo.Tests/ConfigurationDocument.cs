@@ -3,14 +3,15 @@ using Granary.Silo.Configuration;
 
 namespace Granary.Silo.Tests;
 
-/// <summary>docs/configuration.md, made from the settings and their documentation.</summary>
+/// <summary>Generates docs/configuration.md from the settings and their doc comments.</summary>
 internal static class ConfigurationDocument
 {
     private const string Head =
         """
         # Configuration
 
-        Granary needs none. Every setting has one name and can be given in three places; what stands earlier in this list counts more:
+        Every setting has a default. Each has one name and can be set in three places; earlier places in this list override
+        later ones:
 
         1. on the command line: `granary serve --manifests.sparse true`
         2. in the environment: `GRANARY_MANIFESTS__SPARSE=true` (a dot becomes two underscores)
@@ -21,11 +22,12 @@ internal static class ConfigurationDocument
           sparse: true
         ```
 
-        A value that is wrong, or a name that does not exist, keeps the server from starting; the message names it. Durations are a number and a unit: `500ms`, `30s`,
-        `15m`, `24h`, `7d`. Sizes are too: `0B`, `512MB` (512,000,000 bytes), `2GiB` (2,147,483,648 bytes). The variables that
-        Kubernetes makes for a service named `granary` (`GRANARY_SERVICE_HOST`, `GRANARY_PORT_5000_TCP` and so on) are left alone.
+        The server does not start with a wrong value or an unknown name; the message names it. A duration is a number and a
+        unit: `500ms`, `30s`, `15m`, `24h`, `7d`. A size is one too: `0B`, `512MB` (512,000,000 bytes), `2GiB` (2,147,483,648
+        bytes). The server ignores the variables that Kubernetes sets for a service named `granary` (`GRANARY_SERVICE_HOST`,
+        `GRANARY_PORT_5000_TCP` and so on).
 
-        This page is made from the documentation of the options in the code; a test keeps it current.
+        This page is generated from the doc comments of the options in the code; a test keeps it current.
 
         | setting | default | what it does |
         |---|---|---|

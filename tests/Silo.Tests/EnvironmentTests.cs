@@ -2,10 +2,10 @@ using Granary.Silo.Configuration;
 
 namespace Granary.Silo.Tests;
 
-/// <summary>The environment of a container in Kubernetes has variables of the platform's own beside the settings.</summary>
+/// <summary>The environment of a container in Kubernetes holds variables of the platform beside the settings.</summary>
 public sealed class EnvironmentTests
 {
-    // Made by Kubernetes 1.31 for services named granary and granary-web, one with IPv6.
+    // Set by Kubernetes 1.31 for services named granary and granary-web, one with IPv6.
     private static readonly Dictionary<string, string> OfServices = new()
     {
         ["GRANARY_SERVICE_HOST"] = "10.96.143.7",
@@ -41,7 +41,7 @@ public sealed class EnvironmentTests
     }
 
     [Fact]
-    public void Settings_are_read_from_among_them()
+    public void Settings_beside_variables_of_services_are_read()
     {
         var variables = new System.Collections.Hashtable(OfServices)
         {
@@ -68,7 +68,7 @@ public sealed class EnvironmentTests
     [InlineData("GRANARY_PORT_5000_TCP_PROTO", "http")]
     [InlineData("GRANARY_LIMITS_REQUESTS_PORT", "5000")]
     [InlineData("GRANARY_", "x")]
-    public void What_only_resembles_them_is_refused(string name, string value)
+    public void A_variable_that_only_resembles_those_of_services_is_refused(string name, string value)
     {
         var error = Assert.Throws<SettingsException>(() => EnvironmentSettings.Read(new System.Collections.Hashtable { [name] = value }));
 

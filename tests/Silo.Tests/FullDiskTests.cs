@@ -3,7 +3,7 @@ using System.Net;
 
 namespace Granary.Silo.Tests;
 
-/// <summary>A disk on which free space runs out: a real file system of 48 MB, and the program in a process of its own.</summary>
+/// <summary>A disk that runs out of free space: a real file system of 48 MB, and the real program.</summary>
 public sealed class FullDiskTests : IAsyncLifetime
 {
     private const int InsufficientStorage = 507;
@@ -49,7 +49,7 @@ public sealed class FullDiskTests : IAsyncLifetime
         using var tooMuch = await client.SendAsync("PATCH", refused, RegistryClient.RandomBytes(2_000_000));
         using var gone = await client.SendAsync("GET", refused);
 
-        // Pushes are refused, and say so; what the refused upload had brought before is not kept.
+        // The server refuses pushes with a reason. It drops the bytes that the refused upload sent before.
         Assert.Equal(InsufficientStorage, (int)tooMuch.StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
         Assert.Equal(["BLOB_UPLOAD_UNKNOWN"], await RegistryClient.ErrorCodesAsync(gone));
@@ -59,7 +59,7 @@ public sealed class FullDiskTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
         Assert.StartsWith("ready\npushes: refused, ", readiness, StringComparison.Ordinal);
 
-        // What frees room works.
+        // Requests that free space succeed.
         using var cancel = await client.SendAsync("DELETE", cancelled);
         using var untag = await client.SendAsync("DELETE", "/v2/app/manifests/doomed");
         await ExpectAsync(client, HttpStatusCode.Accepted, "DELETE", $"/v2/app/manifests/{RegistryClient.DigestOf(doomed)}");
@@ -70,7 +70,7 @@ public sealed class FullDiskTests : IAsyncLifetime
         Assert.True(status == 0, output);
         Assert.InRange(Free, free + 10_000_000, long.MaxValue);
 
-        // And pushes do again.
+        // Pushes succeed again.
         await client.PushImageAsync("app", "after", layerSize: 1_000_000);
         await UntilAsync(() => granary.Output.Contains("Pushes are accepted again", StringComparison.Ordinal), () => granary.Output);
         Assert.Equal("ready\n", await ReadinessAsync(client));
@@ -79,7 +79,7 @@ public sealed class FullDiskTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_disk_full_of_rows_gets_its_room_back()
+    public async Task A_collection_frees_a_disk_full_of_rows()
     {
         await using var granary = await GranaryProcess.StartAsync(Registry);
         using var client = new RegistryClient(granary.Address);
@@ -112,19 +112,19 @@ public sealed class FullDiskTests : IAsyncLifetime
             }
         }
 
-        FillByForeigner();
+        FillByAnotherProgram();
         await using var granary = await GranaryProcess.StartAsync(Registry);
 
         await ServesAndIsEmptiedAsync(granary, kept, doomed);
         if (isStopped)
         {
-            // After a kill the log of the database is still there, and may be room enough.
+            // After a kill the log file of the database still exists. Its space may suffice, and the ballast stays.
             Assert.Single(granary.Output.Split('\n'), line => line.Contains("[3403]", StringComparison.Ordinal));
         }
     }
 
     [Fact]
-    public async Task A_disk_that_another_program_fills_meanwhile_can_be_emptied()
+    public async Task A_disk_that_another_program_fills_while_the_server_runs_can_be_emptied()
     {
         await using var granary = await GranaryProcess.StartAsync(Registry);
         using var client = new RegistryClient(granary.Address);
@@ -132,7 +132,7 @@ public sealed class FullDiskTests : IAsyncLifetime
         var (_, doomed) = await client.PushImageAsync("app", "doomed", layerSize: 3_000_000);
         await FillByPushesAsync(client, 1_000_000);
 
-        FillByForeigner();
+        FillByAnotherProgram();
 
         await ServesAndIsEmptiedAsync(granary, kept, doomed);
     }
@@ -141,7 +141,7 @@ public sealed class FullDiskTests : IAsyncLifetime
     public async Task A_new_data_directory_on_a_disk_without_a_free_byte_is_a_clear_error()
     {
         Directory.CreateDirectory(Registry);
-        FillByForeigner();
+        FillByAnotherProgram();
 
         var (status, output) = await GranaryProcess.RunAsync("serve", "--urls", "http://127.0.0.1:0", "--data", Registry);
 
@@ -181,7 +181,7 @@ public sealed class FullDiskTests : IAsyncLifetime
         using var client = new RegistryClient(granary.Address);
         var location = await client.StartUploadAsync("app");
 
-        // A client that waits to be told to go on: it never is.
+        // The client waits for 100 (Continue) before it sends the body. The server answers 507 instead.
         var answer = await SendAsync(
             granary,
             $"PATCH {location} HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 60000000\r\n\r\n");
@@ -192,7 +192,7 @@ public sealed class FullDiskTests : IAsyncLifetime
         Assert.Equal("ready\n", await ReadinessAsync(client));
     }
 
-    /// <summary>Sends the head of a request and a body in chunks, and reads meanwhile, until the end of an error's document.</summary>
+    /// <summary>Sends the head of a request and a body in chunks. Reads meanwhile, to the end of the error document.</summary>
     private static async Task<string> SendAsync(GranaryProcess granary, string head, byte[]? body = null)
     {
         using var socket = new System.Net.Sockets.TcpClient();
@@ -250,7 +250,7 @@ public sealed class FullDiskTests : IAsyncLifetime
         Assert.DoesNotContain(" error ", granary.Output, StringComparison.Ordinal);
     }
 
-    /// <summary>A session that has received something.</summary>
+    /// <summary>Starts an upload session, and sends bytes to it.</summary>
     private static async Task<string> BeginAsync(RegistryClient client, int size)
     {
         var location = await client.StartUploadAsync("app");
@@ -274,8 +274,8 @@ public sealed class FullDiskTests : IAsyncLifetime
         }
     }
 
-    /// <summary>Another program writes until the disk has no free byte.</summary>
-    private void FillByForeigner()
+    /// <summary>Fills the disk as another program would: until it has no free byte.</summary>
+    private void FillByAnotherProgram()
     {
         var block = new byte[4096];
         try

@@ -9,7 +9,7 @@ public sealed class SettingTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public void Nothing_has_to_be_set()
+    public void Every_setting_has_a_default()
     {
         var settings = Load();
 
@@ -21,7 +21,7 @@ public sealed class SettingTests : IDisposable
     [Theory]
     [InlineData("settings.yaml", "manifests:\n  sparse: true\nuploads:\n  expiry: 2d\n")]
     [InlineData("settings.json", """{ "manifests": { "sparse": true }, "uploads": { "expiry": "2d" } }""")]
-    public void A_file_sets_them(string name, string content)
+    public void A_file_sets_settings(string name, string content)
     {
         var settings = Load(Write(name, content));
 
@@ -31,7 +31,7 @@ public sealed class SettingTests : IDisposable
     }
 
     [Fact]
-    public void The_command_line_counts_more_than_the_file()
+    public void The_command_line_overrides_the_file()
     {
         var settings = Load(Write("settings.yaml", "log:\n  level: debug\n  access: false\n"), ("log.level", "error"));
 
@@ -50,13 +50,14 @@ public sealed class SettingTests : IDisposable
     [InlineData("storage.reserve", "5%", "is not a size")]
     [InlineData("log.level", "loud", "is not one of debug, info, warning, error")]
     [InlineData("log.level", "1", "is not one of")]
-    public void A_wrong_value_is_named_with_all_ways_to_mend_it(string name, string value, string reason)
+    public void A_wrong_value_is_named_with_every_place_that_sets_it(string name, string value, string reason)
     {
         var error = Assert.Throws<SettingsException>(() => Load(file: null, (name, value)));
 
         Assert.Contains($"{name}: '{value}' {reason}", error.Message, StringComparison.Ordinal);
         Assert.Contains("--" + name, error.Message, StringComparison.Ordinal);
-        Assert.Contains("GRANARY_" + name.ToUpperInvariant().Replace(".", "__", StringComparison.Ordinal), error.Message, StringComparison.Ordinal);
+        var variable = "GRANARY_" + name.ToUpperInvariant().Replace(".", "__", StringComparison.Ordinal);
+        Assert.Contains(variable, error.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -100,7 +101,7 @@ public sealed class SettingTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_is_not_there_is_named()
+    public void A_missing_file_is_named()
     {
         var error = Assert.Throws<SettingsException>(() => Load(_directory.Combine("absent.yaml")));
 
@@ -113,13 +114,13 @@ public sealed class SettingTests : IDisposable
         Assert.NotEmpty(setting.Description);
         if (setting.DefaultText != "none")
         {
-            Assert.Null(setting.TryParse(setting.DefaultText, out var value));
+            Assert.True(setting.TryParse(setting.DefaultText, out var value, out var error), error);
             Assert.Equal(setting.DefaultValue, value);
         }
     });
 
     [Fact]
-    public void The_documentation_lists_every_setting_as_the_code_has_it()
+    public void The_documentation_lists_every_setting_of_the_code()
     {
         var file = Path.Combine(ConfigurationDocument.RepositoryRoot, "docs", "configuration.md");
         var expected = ConfigurationDocument.Make();

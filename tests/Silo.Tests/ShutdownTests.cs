@@ -7,7 +7,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace Granary.Silo.Tests;
 
-/// <summary>The real program is told to stop: each of the settings that bound that is tested by its effect.</summary>
+/// <summary>How the real program stops: the effect of each setting of <c>shutdown</c>.</summary>
 public sealed class ShutdownTests : IDisposable
 {
     private const int LayerSize = 32 * 1024 * 1024;
@@ -19,7 +19,7 @@ public sealed class ShutdownTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Transfers_of_clients_that_are_slow_run_to_their_end(bool isInterrupt)
+    public async Task Transfers_of_slow_clients_run_to_their_end(bool isInterrupt)
     {
         await using var granary = await GranaryProcess.StartAsync(_directory.Path, "--shutdown.timeout", "10m");
         using var client = new RegistryClient(granary.Address);
@@ -35,7 +35,7 @@ public sealed class ShutdownTests : IDisposable
             $"PUT {location}?digest={RegistryClient.DigestOf(pushed)} HTTP/1.1\r\nHost: test\r\nContent-Length: {pushed.Length}\r\n\r\n");
         await push.SendAsync(pushed.AsMemory(0, 200_000));
 
-        // Connections without a request do not delay the end: one that had a request (the client's), and one that had none.
+        // Connections without a running request do not delay the end: neither the client's, which had one, nor this one, which had none.
         using var idle = await RawConnection.OpenAsync(granary.Address);
         if (isInterrupt)
         {
@@ -122,7 +122,7 @@ public sealed class ShutdownTests : IDisposable
     }
 
     [Fact]
-    public async Task A_second_signal_ends_it_at_once()
+    public async Task A_second_signal_ends_the_program_at_once()
     {
         await using var granary = await GranaryProcess.StartAsync(_directory.Path, "--shutdown.delay", "1h");
         granary.Terminate();
@@ -135,7 +135,7 @@ public sealed class ShutdownTests : IDisposable
     }
 
     [Fact]
-    public async Task A_server_that_stops_by_itself_says_so()
+    public async Task A_server_that_stops_without_a_signal_reports_a_failure()
     {
         var settings = new Dictionary<string, string>
         {
@@ -151,13 +151,13 @@ public sealed class ShutdownTests : IDisposable
         var running = server.RunAsync(stop.Token);
         await started.Task;
 
-        // As the host does when a background service fails.
+        // The host does this when a background service fails.
         lifetime.StopApplication();
 
         Assert.False(await running);
     }
 
-    /// <summary>Waits until the server has written what an upload sent.</summary>
+    /// <summary>Waits until the server has written the bytes that an upload sent.</summary>
     private async Task ReceivedAsync(long bytes)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));

@@ -4,7 +4,7 @@ using Granary.Storage.Data;
 
 namespace Granary.Silo.Tests;
 
-/// <summary>What keeps the program from starting is one line on standard error, and nothing else on either stream.</summary>
+/// <summary>A program that cannot start writes one line to standard error, and nothing else to either stream.</summary>
 public sealed class StartFaultTests : IDisposable
 {
     private const string AnotherAddress = "choose another address with --urls or GRANARY_URLS.";
@@ -27,7 +27,7 @@ public sealed class StartFaultTests : IDisposable
     [InlineData("127.0.0.1")]
     [InlineData("localhost")]
     [InlineData("0.0.0.0")]
-    public async Task A_port_in_use(string host)
+    public async Task A_port_in_use_is_one_line(string host)
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
@@ -46,14 +46,15 @@ public sealed class StartFaultTests : IDisposable
     [InlineData("http://0.0.0.0:41999;http://localhost:41999",
         "urls: 'http://0.0.0.0:41999' and 'http://localhost:41999' are the same address. Remove one of them.")]
     [InlineData("127.0.0.1:5000",
-        "urls: '127.0.0.1:5000' is not an address such as http://127.0.0.1:5000 or https://0.0.0.0:443. Mend it in --urls, GRANARY_URLS " +
-        "or the configuration file.")]
+        "urls: '127.0.0.1:5000' is not an address such as http://127.0.0.1:5000 or https://0.0.0.0:443. Correct it in --urls, " +
+        "GRANARY_URLS or the configuration file.")]
     [InlineData("https://127.0.0.1:0",
         "tls.certificate, tls.key: an https address in urls needs both, each the path of a PEM file. Set both, or use http:// in urls.")]
-    public async Task An_address_that_cannot_be_used(string urls, string message) => await FailsAsync(message, "--urls", urls);
+    public async Task An_address_that_cannot_be_used_is_one_line(string urls, string message) =>
+        await FailsAsync(message, "--urls", urls);
 
     [Fact]
-    public async Task A_port_for_privileged_programs()
+    public async Task A_port_for_privileged_programs_is_one_line()
     {
         var first = int.Parse(await File.ReadAllTextAsync("/proc/sys/net/ipv4/ip_unprivileged_port_start"));
         if (first < 2)
@@ -71,7 +72,7 @@ public sealed class StartFaultTests : IDisposable
     }
 
     [Fact]
-    public async Task A_data_directory_without_permission()
+    public async Task A_data_directory_without_permission_is_one_line()
     {
         Directory.CreateDirectory(Data);
         Permissions.Set(Data, UnixFileMode.None);
@@ -82,7 +83,7 @@ public sealed class StartFaultTests : IDisposable
     }
 
     [Fact]
-    public async Task A_data_directory_that_another_process_has_open()
+    public async Task A_data_directory_that_another_process_has_open_is_one_line()
     {
         using var held = DataDirectory.Open(Data);
 
@@ -91,7 +92,7 @@ public sealed class StartFaultTests : IDisposable
     }
 
     [Fact]
-    public async Task A_data_directory_of_a_newer_release()
+    public async Task A_data_directory_of_a_newer_release_is_one_line()
     {
         Directory.CreateDirectory(Data);
         await File.WriteAllTextAsync(Path.Combine(Data, "format"), "granary-data 99\ncluster 00000000000000000000000000000001\n");
@@ -102,7 +103,7 @@ public sealed class StartFaultTests : IDisposable
     }
 
     [Fact]
-    public async Task A_damaged_database()
+    public async Task A_damaged_database_is_one_line()
     {
         DataDirectory.Open(Data).Dispose();
         await File.WriteAllBytesAsync(Path.Combine(Data, "metadata.db"), RegistryClient.RandomBytes(20_000));
@@ -115,7 +116,7 @@ public sealed class StartFaultTests : IDisposable
     }
 
     [Fact]
-    public async Task A_certificate_that_is_none()
+    public async Task A_certificate_file_without_a_certificate_is_one_line()
     {
         var file = _directory.Combine("certificate.pem");
         await File.WriteAllTextAsync(file, "nothing");
@@ -128,7 +129,7 @@ public sealed class StartFaultTests : IDisposable
     }
 
     [Fact]
-    public async Task A_configuration_file_that_cannot_be_read()
+    public async Task A_configuration_file_that_cannot_be_read_is_one_line()
     {
         var file = _directory.Combine("granary.yaml");
         await FailsAsync(
@@ -137,7 +138,7 @@ public sealed class StartFaultTests : IDisposable
         await File.WriteAllTextAsync(file, "log: {}\n");
         Permissions.Set(file, UnixFileMode.None);
         await FailsAsync(
-            $"config: the file '{file}' cannot be read: Permission denied. Mend it, or name another one with " +
+            $"config: the file '{file}' cannot be read: Permission denied. Correct it, or name another one with " +
             "--config or GRANARY_CONFIG.",
             "--config", file);
     }
@@ -145,13 +146,13 @@ public sealed class StartFaultTests : IDisposable
     [Theory]
     [InlineData(
         "manifests.sparse: yes",
-        "manifests.sparse: 'yes' is not true or false. Mend it where it is set: --manifests.sparse, GRANARY_MANIFESTS__SPARSE or the " +
+        "manifests.sparse: 'yes' is not true or false. Correct it where it is set: --manifests.sparse, GRANARY_MANIFESTS__SPARSE or the " +
         "configuration file.")]
     [InlineData(
         "manifest:\n  sparse: true",
-        "manifest.sparse: there is no such setting. Did you mean manifests.sparse? Mend it in the file 'FILE'; 'granary serve --help' " +
+        "manifest.sparse: there is no such setting. Did you mean manifests.sparse? Correct it in the file 'FILE'; 'granary serve --help' " +
         "lists all settings.")]
-    public async Task A_configuration_file_with_a_mistake(string content, string message)
+    public async Task A_configuration_file_with_a_mistake_is_one_line(string content, string message)
     {
         var file = _directory.Combine("granary.yaml");
         await File.WriteAllTextAsync(file, content);
@@ -164,7 +165,7 @@ public sealed class StartFaultTests : IDisposable
     [InlineData("GRANARY__DATA", "Did you mean GRANARY_DATA?")]
     [InlineData("GRANARY_MANIFESTS_SPARSE", "Did you mean GRANARY_MANIFESTS__SPARSE?")]
     [InlineData("GRANARY_TOKENFILE", "Did you mean GRANARY_TOKEN_FILE?")]
-    public async Task A_variable_with_a_mistake(string name, string question)
+    public async Task A_variable_with_a_mistake_is_one_line(string name, string question)
     {
         var result = await GranaryProcess.RunAsync(["env", $"{name}=x"], "serve", "--data", Data);
 
@@ -190,7 +191,7 @@ public sealed class StartFaultTests : IDisposable
         "gc run --dryrun",
         "'--dryrun' is not an option of 'granary gc run'. Did you mean --dry-run? 'granary gc run --help' lists all options.")]
     [InlineData("gc run --grace soon", "--grace: 'soon' is not a duration, such as 90m, 12h or 0s. See 'granary gc run --help'.")]
-    public async Task A_command_line_with_a_mistake(string arguments, string message) =>
+    public async Task A_command_line_with_a_mistake_is_one_line(string arguments, string message) =>
         Assert.Equal((1, "", $"granary: {message}\n"), await GranaryProcess.RunAsync([], arguments.Split(' ')));
 
     private async Task FailsAsync(string message, params string[] arguments)

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace Granary.Silo.Tests;
 
-/// <summary>The real program: how it starts, what it says when it cannot, and how it stops.</summary>
+/// <summary>The real program: its start, the messages of a start that fails, and its stop.</summary>
 public sealed class StartTests : IDisposable
 {
     private readonly TemporaryDirectory _directory = new();
@@ -12,7 +12,7 @@ public sealed class StartTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task It_serves_is_alive_and_is_ready()
+    public async Task A_started_server_is_alive_is_ready_and_serves()
     {
         await using var granary = await GranaryProcess.StartAsync(_directory.Path);
         using var client = new RegistryClient(granary.Address);
@@ -23,7 +23,7 @@ public sealed class StartTests : IDisposable
     }
 
     [Fact]
-    public async Task What_was_pushed_is_there_after_a_restart()
+    public async Task Pushed_content_is_there_after_a_restart()
     {
         byte[] manifest;
         await using (var first = await GranaryProcess.StartAsync(_directory.Path))
@@ -57,7 +57,8 @@ public sealed class StartTests : IDisposable
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
 
-        var (status, output) = await GranaryProcess.RunAsync("serve", "--urls", $"http://{listener.LocalEndpoint}", "--data", _directory.Path);
+        var (status, output) = await GranaryProcess.RunAsync(
+            "serve", "--urls", $"http://{listener.LocalEndpoint}", "--data", _directory.Path);
 
         Assert.Equal(1, status);
         var line = Assert.Single(output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
@@ -101,7 +102,7 @@ public sealed class StartTests : IDisposable
     }
 
     [Fact]
-    public async Task Told_to_stop_it_fails_readiness_first_and_lets_transfers_finish()
+    public async Task A_stop_fails_readiness_first_and_lets_transfers_finish()
     {
         await using var granary = await GranaryProcess.StartAsync(_directory.Path, "--shutdown.delay", "3s");
         using var client = new RegistryClient(granary.Address);
@@ -162,7 +163,10 @@ public sealed class StartTests : IDisposable
         granary.Terminate();
         await granary.WaitForExitAsync();
 
-        var lines = granary.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement).ToArray();
+        var lines = granary.Output
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => JsonDocument.Parse(line).RootElement)
+            .ToArray();
         var access = Assert.Single(lines, line => line.GetProperty("EventId").GetInt32() == 3001);
         Assert.Contains(id, access.GetRawText(), StringComparison.Ordinal);
         var state = access.GetProperty("State");

@@ -3,7 +3,7 @@ using System.Net;
 
 namespace Granary.Silo.Tests;
 
-/// <summary>A disk that is full although the reserve is turned off, or read-only, with a real file system of a few megabytes.</summary>
+/// <summary>A full disk without a reserve, and a read-only disk: a real file system of a few megabytes.</summary>
 public sealed class StorageFaultTests : IAsyncLifetime
 {
     private readonly TemporaryDirectory _directory = new();
@@ -29,7 +29,7 @@ public sealed class StorageFaultTests : IAsyncLifetime
         using var client = new RegistryClient(granary.Address);
         var (_, manifest) = await client.PushImageAsync("app", "v1", layerSize: 100_000);
 
-        // Until nothing more goes in: large blobs first, then rows.
+        // Fill the disk: large blobs first, then rows.
         var large = await PushUntilRefusedAsync(granary, client, 500_000);
         var small = await PushUntilRefusedAsync(granary, client, 20_000);
         using var pull = await client.SendAsync("GET", "/v2/app/manifests/v1");
@@ -42,7 +42,7 @@ public sealed class StorageFaultTests : IAsyncLifetime
         Assert.Equal(manifest, await pull.Content.ReadAsByteArrayAsync());
         Assert.Contains(" error ", granary.Output, StringComparison.Ordinal);
 
-        // With room again it goes on by itself, and all that was acknowledged is there.
+        // With free space the server accepts pushes again, and has kept every acknowledged blob.
         await RunAsync("mount", "-o", "remount,size=20m", Data);
         await client.PushImageAsync("app", "v2", layerSize: 100_000);
         foreach (var content in large.Stored.Concat(small.Stored))
@@ -52,7 +52,7 @@ public sealed class StorageFaultTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_collection_on_a_disk_full_of_garbage_is_done_and_frees_it()
+    public async Task A_collection_frees_a_disk_full_of_garbage()
     {
         await using var granary = await GranaryProcess.StartAsync(Data);
         using var client = new RegistryClient(granary.Address);
@@ -60,7 +60,8 @@ public sealed class StorageFaultTests : IAsyncLifetime
         using var large = (await PushUntilRefusedAsync(granary, client, 500_000)).Answer;
         using var small = (await PushUntilRefusedAsync(granary, client, 20_000)).Answer;
 
-        var (done, output) = await GranaryProcess.RunAsync("gc", "run", "--grace", "0s", "--server", granary.Address.ToString(), "--data", Data);
+        var (done, output) = await GranaryProcess.RunAsync(
+            "gc", "run", "--grace", "0s", "--server", granary.Address.ToString(), "--data", Data);
 
         Assert.Equal(507, (int)large.StatusCode);
         Assert.Equal(507, (int)small.StatusCode);
@@ -103,7 +104,7 @@ public sealed class StorageFaultTests : IAsyncLifetime
         var (_, manifest) = await client.PushImageAsync("app", "v1", layerSize: 100_000);
         var uploads = Path.Combine(Data, "uploads");
 
-        // A file system cannot be made read-only while a file is open for writing, but this part of it can.
+        // A file system with a file open for writing cannot become read-only, but a bind mount of one directory can.
         await RunAsync("mount", "--bind", uploads, uploads);
         await RunAsync("mount", "-o", "remount,bind,ro", uploads);
         try
@@ -123,7 +124,10 @@ public sealed class StorageFaultTests : IAsyncLifetime
         }
     }
 
-    private static async Task<(HttpResponseMessage Answer, List<byte[]> Stored)> PushUntilRefusedAsync(GranaryProcess granary, RegistryClient client, int size)
+    private static async Task<(HttpResponseMessage Answer, List<byte[]> Stored)> PushUntilRefusedAsync(
+        GranaryProcess granary,
+        RegistryClient client,
+        int size)
     {
         var stored = new List<byte[]>();
         while (true)

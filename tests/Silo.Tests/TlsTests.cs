@@ -30,7 +30,11 @@ public sealed class TlsTests : IDisposable
             seen = certificate!.GetCertHashString();
             return seen == thumbprint;
         };
-        using var client = new HttpClient(handler) { DefaultRequestVersion = Version.Parse(version), DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var client = new HttpClient(handler)
+        {
+            DefaultRequestVersion = Version.Parse(version),
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
 
         using var answer = await client.GetAsync(new Uri(registry.Address, "/v2/"));
 
@@ -50,7 +54,7 @@ public sealed class TlsTests : IDisposable
     }
 
     [Fact]
-    public async Task A_key_that_does_not_fit_is_named()
+    public async Task A_key_that_does_not_fit_the_certificate_is_refused()
     {
         WritePair();
         using (var other = RSA.Create(2048))

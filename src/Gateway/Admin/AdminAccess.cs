@@ -6,24 +6,24 @@ using Microsoft.AspNetCore.Http;
 namespace Granary.Gateway.Admin;
 
 /// <summary>
-/// Decides whether a request may use the administration's API: it carries the token of the data directory, and it comes from this machine.
+/// Decides whether a request may use the administration's API: it has the token of the data directory, and it comes from this machine.
 /// <para>
-/// The token is what protects. A reverse proxy on the same machine connects from a loopback address, and by default sends a loopback
-/// <c>Host</c> and no header that gives it away, so an address proves nothing. That a request is local is asked as well, until there is
-/// access control: a token that got out is then of no use from elsewhere.
+/// The token is the protection. A reverse proxy on the same machine connects from a loopback address, and by default sends a loopback
+/// <c>Host</c> and no proxy header, so an address proves nothing. Until there is access control, a request must also be local, so that
+/// a leaked token is useless on other machines.
 /// </para>
 /// </summary>
-/// <param name="token">The token; null if it could not be made, and nothing is allowed then.</param>
+/// <param name="token">The token; null if there is none, and then every request is refused.</param>
 public sealed class AdminAccess(string? token)
 {
     private const string Scheme = "Bearer ";
 
-    // Proxies that forward for others say so, unless they are set up not to.
+    // Most proxies add one of these headers to requests that they forward.
     private static readonly string[] ProxyHeaders = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via"];
 
     private readonly byte[]? _token = token is null ? null : Encoding.ASCII.GetBytes(token);
 
-    /// <summary>Returns whether the request carries the token.</summary>
+    /// <summary>Returns whether the request has the token.</summary>
     internal bool HasToken(HttpContext http)
     {
         if (_token is null
@@ -33,13 +33,13 @@ public sealed class AdminAccess(string? token)
             return false;
         }
 
-        // In constant time: how long it takes must not tell how much of a guess is right.
+        // In constant time, so that the duration does not reveal how much of a guess is right.
         return CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(header[Scheme.Length..].Trim()), _token);
     }
 
     /// <summary>
-    /// Returns whether the request comes from a program on this machine that speaks to this server itself. A page in a browser on this
-    /// machine is none: a request of a page has an <c>Origin</c>, or a <c>Host</c> of the page's own that leads here.
+    /// Returns whether a program on this machine sent the request directly to this server. It is false for a page in a browser on this
+    /// machine: the request of a page has an <c>Origin</c>, or a <c>Host</c> of the page's site that resolves to this machine.
     /// </summary>
     internal static bool IsLocal(HttpContext http) =>
         http.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address)

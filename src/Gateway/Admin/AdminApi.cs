@@ -14,14 +14,14 @@ using Microsoft.Extensions.Options;
 namespace Granary.Gateway.Admin;
 
 /// <summary>
-/// The administration's API: operations that take long, and explanations. It answers requests with the token of the data directory, on the
+/// The administration's API: operations and explanations. It answers requests that have the token of the data directory and come from the
 /// server's own machine (<see cref="AdminAccess"/>).
 /// <code>
-/// POST   /granary/v1/operations                            starts one: {"kind":"collection","dryRun":true,"grace":"1h"}
-/// GET    /granary/v1/operations?kind=collection&amp;limit=1   the newest ones
-/// GET    /granary/v1/operations/&lt;id&gt;                       one, with its progress
-/// DELETE /granary/v1/operations/&lt;id&gt;                       cancels it
-/// GET    /granary/v1/explain?repository=…&amp;reference=…       why a tag's manifest, a manifest or a blob is kept, or when it goes
+/// POST   /granary/v1/operations                            starts an operation: {"kind":"collection","dryRun":true,"grace":"1h"}
+/// GET    /granary/v1/operations?kind=collection&amp;limit=1   lists the newest operations
+/// GET    /granary/v1/operations/&lt;id&gt;                       returns an operation with its progress
+/// DELETE /granary/v1/operations/&lt;id&gt;                       cancels an operation
+/// GET    /granary/v1/explain?repository=…&amp;reference=…       explains why a manifest or a blob is kept, or when it is deleted
 /// </code>
 /// </summary>
 internal sealed partial class AdminApi(
@@ -42,32 +42,38 @@ internal sealed partial class AdminApi(
     {
         try
         {
-            await AdmitAsync(http);
+            await AuthorizeAsync(http);
         }
-        catch (Exception e) when ((e is PartitionUnavailableException or TimeoutException || GrainCalls.IsClusterFault(e)) && !http.Response.HasStarted)
+        catch (Exception e) when (IsUnavailable(e) && !http.Response.HasStarted)
         {
             LogUnavailable(logger, http.Request.Method, http.Request.Path, e.Message);
-            await ErrorResponse.WriteAsync(http, e is PartitionUnavailableException { Fault: var fault } ? ErrorResponse.Of(fault) : RegistryError.Unavailable);
+            var error = e is PartitionUnavailableException { Fault: var fault } ? ErrorResponse.Of(fault) : RegistryError.Unavailable;
+            await ErrorResponse.WriteAsync(http, error);
         }
-        catch (Exception e) when (e is JsonException || (e is BrokenBodyException { InnerException: BadHttpRequestException } && !http.RequestAborted.IsCancellationRequested))
+        catch (Exception e) when (e is JsonException || (IsBadRequest(e) && !http.RequestAborted.IsCancellationRequested))
         {
-            await ErrorResponse.WriteAsync(http, RegistryError.AdminRequestInvalid, $"The body cannot be read: {e.Message}");
+            await RefuseAsync(http, $"The body cannot be read: {e.Message}");
         }
         catch (BrokenBodyException)
         {
-            // Nobody is there to be told.
+            // The client is gone, and cannot get an answer.
             http.Abort();
         }
     }
 
-    private Task AdmitAsync(HttpContext http)
+    private static bool IsUnavailable(Exception e) =>
+        e is PartitionUnavailableException or TimeoutException || GrainCalls.IsClusterFault(e);
+
+    private static bool IsBadRequest(Exception e) => e is BrokenBodyException { InnerException: BadHttpRequestException };
+
+    private Task AuthorizeAsync(HttpContext http)
     {
         if (!options.Value.Enabled)
         {
             return ErrorResponse.WriteAsync(
                 http,
                 RegistryError.AdminOnlyHere,
-                "The administration's API is turned off (admin.enabled: false).");
+                "The administration's API is turned off. Turn it on with admin.enabled: true.");
         }
 
         if (!AdminAccess.IsLocal(http))
@@ -108,21 +114,22 @@ internal sealed partial class AdminApi(
         using var body = new RequestBody(http, uploadOptions.Value.IdleTimeout, time);
         if (!http.Request.HasJsonContentType() || await body.ReadWholeAsync(MaxRequest) is not { } document)
         {
-            await ErrorResponse.WriteAsync(http, RegistryError.AdminRequestInvalid, "The body has to be a small JSON object, with Content-Type: application/json.");
+            await RefuseAsync(http, "The body has to be a JSON object of at most 64 KiB, with Content-Type: application/json.");
             return;
         }
 
         var asked = OperationJson.ReadStart(document);
         if (asked.FindFault() is { } wrong)
         {
-            await ErrorResponse.WriteAsync(http, RegistryError.AdminRequestInvalid, wrong);
+            await RefuseAsync(http, wrong);
             return;
         }
 
         var started = await Operations.Start(asked.ToRequest(), http.RequestAborted);
         if (!started.IsNew)
         {
-            await ErrorResponse.WriteAsync(http, RegistryError.OperationInTheWay, detail: json => json.WriteString("id", started.Operation.Id));
+            var id = started.Operation.Id;
+            await ErrorResponse.WriteAsync(http, RegistryError.OperationInTheWay, detail: json => json.WriteString("id", id));
             return;
         }
 
@@ -138,27 +145,29 @@ internal sealed partial class AdminApi(
         {
             if (!Enum.TryParse<OperationKind>(text, ignoreCase: true, out var parsed))
             {
-                await ErrorResponse.WriteAsync(http, RegistryError.AdminRequestInvalid, $"kind has to be one of {string.Join(", ", Enum.GetNames<OperationKind>()).ToLowerInvariant()}.");
+                var kinds = string.Join(", ", Enum.GetNames<OperationKind>()).ToLowerInvariant();
+                await RefuseAsync(http, $"kind has to be one of {kinds}.");
                 return;
             }
 
             kind = parsed;
         }
 
-        var limit = int.TryParse(http.Request.Query["limit"], NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? Math.Min(number, MaxList) : MaxList;
+        var asked = http.Request.Query["limit"];
+        var hasLimit = int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out var number);
+        var limit = hasLimit ? Math.Min(number, MaxList) : MaxList;
         await WriteAsync(http, OperationJson.Of(await Operations.List(kind, limit, http.RequestAborted)));
     }
 
     private async Task ExplainAsync(HttpContext http)
     {
-        // digest is the older name of the parameter.
+        // digest is the former name of the parameter reference.
         var query = http.Request.Query;
         if (!RepositoryName.TryParse(query["repository"].ToString(), out var repository)
             || !Reference.TryParse(query["reference"] is [{ } text] ? text : query["digest"].ToString(), out var reference))
         {
-            await ErrorResponse.WriteAsync(
+            await RefuseAsync(
                 http,
-                RegistryError.AdminRequestInvalid,
                 "repository has to be a repository's name, such as library/app, and reference a tag or a digest (sha256: or sha512: and " +
                 "its hexadecimal digits).");
             return;
@@ -196,12 +205,15 @@ internal sealed partial class AdminApi(
         }
     }
 
+    private static Task RefuseAsync(HttpContext http, string reason) =>
+        ErrorResponse.WriteAsync(http, RegistryError.AdminRequestInvalid, reason);
+
     private static Task WriteAsync(HttpContext http, ReadOnlyMemory<byte> document)
     {
         http.Response.Headers.CacheControl = "no-store";
         return JsonResponse.SendAsync(http, JsonResponse.ContentType, document);
     }
 
-    [LoggerMessage(2201, LogLevel.Error, "{Method} {Path} could not be answered, and the administrator was told so: {Reason}")]
+    [LoggerMessage(2201, LogLevel.Error, "{Method} {Path} got an error as its answer, because storage or grains failed: {Reason}")]
     private static partial void LogUnavailable(ILogger logger, string method, PathString path, string reason);
 }

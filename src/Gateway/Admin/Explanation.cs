@@ -4,13 +4,13 @@ using Granary.Protocol;
 
 namespace Granary.Gateway.Admin;
 
-/// <summary>Why content is kept, or when it goes.</summary>
-/// <param name="Repository">Whose content.</param>
-/// <param name="Digest">Which.</param>
-/// <param name="IsKnown">Whether the repository has it, as a manifest or as a blob.</param>
-/// <param name="Here">What the repository knows of it.</param>
-/// <param name="Blob">What the registry knows of it as a blob; null if it is none.</param>
-/// <param name="Text">All of it in sentences.</param>
+/// <summary>Why content is kept, or when it is deleted.</summary>
+/// <param name="Repository">The repository.</param>
+/// <param name="Digest">The digest of the content.</param>
+/// <param name="IsKnown">Whether the repository has the content, as a manifest or as a blob.</param>
+/// <param name="Here">The repository's rows about the content.</param>
+/// <param name="Blob">The shard's rows about the blob; null if no blob has this digest.</param>
+/// <param name="Text">The same in sentences.</param>
 public sealed record Explanation(
     RepositoryName Repository,
     Digest Digest,

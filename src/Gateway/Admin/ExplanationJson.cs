@@ -6,7 +6,7 @@ using Granary.Protocol;
 
 namespace Granary.Gateway.Admin;
 
-/// <summary>How explanations are written as JSON: names in camel case, digests and names as the texts they are.</summary>
+/// <summary>The JSON format of explanations: names in camel case, digests and names as strings.</summary>
 internal static class ExplanationJson
 {
     public static JsonSerializerOptions Options { get; } = new(JsonSerializerDefaults.Web)
@@ -25,7 +25,8 @@ internal static class ExplanationJson
 
     private sealed class TextConverter<T>(Func<T, string> text) : JsonConverter<T>
     {
-        public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => throw new NotSupportedException();
+        public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            throw new NotSupportedException();
 
         public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) => writer.WriteStringValue(text(value));
     }

@@ -6,7 +6,7 @@ using Granary.Protocol;
 
 namespace Granary.Gateway.Admin;
 
-/// <summary>Says in sentences why content is kept, or when it goes.</summary>
+/// <summary>Explains in sentences why content is kept, or when it is deleted.</summary>
 internal static class ExplanationText
 {
     public static string[] Of(RepositoryName repository, Digest digest, RepositoryExplanation here, ShardBlob? blob)
@@ -42,32 +42,38 @@ internal static class ExplanationText
     private static void ExplainManifest(List<string> lines, RepositoryName repository, RepositoryExplanation here, DateTimeOffset pushed)
     {
         lines.Add($"It is a manifest of {repository}, pushed {Text(pushed)}.");
-        Say(lines, here.Tags, "Tags point at it: ");
-        Say(lines, here.UsedBy, "Indexes name it: ");
-        Say(lines, here.Referrers, "Manifests refer to it: ");
+        AddList(lines, here.Tags, "Tags point at it: ");
+        AddList(lines, here.UsedBy, "Indexes name it: ");
+        AddList(lines, here.Referrers, "Manifests refer to it: ");
         if (here.Subject is { } subject)
         {
-            lines.Add(here.IsSubjectHere ? $"It refers to {subject}, and goes with it." : $"It refers to {subject}, which is not here.");
+            lines.Add($"It refers to {subject}, " + (here.IsSubjectHere ? "and is deleted with it." : "which is not here."));
         }
 
         if (here.Tags is [] && here.UsedBy is [] && !here.IsSubjectHere)
         {
             lines.Add(here.Referrers is []
-                ? "No tag leads to it. It stays, unless untagged manifests are collected (collection.untagged, or a collection that is asked to)."
-                : "No tag points at it. It stays as long as one leads to a manifest that refers to it, or untagged manifests are not collected.");
+                ? "No tag leads to it. It stays, unless untagged manifests are collected (collection.untagged, or 'granary gc run " +
+                  "--untagged-age')."
+                : "No tag points at it. It stays as long as a tag leads to a manifest that refers to it, or untagged manifests are " +
+                  "not collected.");
         }
     }
 
     private static void ExplainLink(List<string> lines, RepositoryName repository, RepositoryExplanation here, long size)
     {
-        lines.Add($"It is a blob of {repository}, of {ByteText.Of(size)}{(here.IsDamaged ? ", which are DAMAGED: clients are told that it is not there, and the next push mends it" : "")}.");
+        var damage = here.IsDamaged ? ", which are DAMAGED: the server answers 404 for it, and the next push repairs it" : "";
+        lines.Add($"It is a blob of {repository}, of {ByteText.Of(size)}{damage}.");
         if (here.Uses > 0)
         {
-            lines.Add($"Manifests that use it, {here.Uses} in all: {string.Join(", ", here.UsedBy)}{(here.Uses > here.UsedBy.Length ? ", …" : "")}. As long as there is one, it stays.");
+            var users = string.Join(", ", here.UsedBy) + (here.Uses > here.UsedBy.Length ? ", …" : "");
+            lines.Add($"Manifests that use it, {here.Uses} in all: {users}. As long as there is one, it stays.");
         }
         else if (here.Due is { } due)
         {
-            lines.Add($"No manifest uses it. It was last pushed or asked for {Text(here.Renewed)}, and leaves the repository after {Text(due)}, unless somebody asks for it or uses it before.");
+            lines.Add(
+                $"No manifest uses it. It was last pushed or asked for {Text(here.Renewed)}, and leaves the repository after " +
+                $"{Text(due)}, unless a client asks for it or a manifest uses it before.");
         }
     }
 
@@ -76,16 +82,17 @@ internal static class ExplanationText
         lines.Add(blob.Content is { } id ? $"The registry keeps it in object {id}." : "The registry keeps it in a row.");
         if (blob.References > 0)
         {
-            var leases = blob.Leases.Select(lease => $"{lease.Repository} (asked again {Text(lease.LeaseUntil)})");
-            lines.Add($"Repositories that refer to it, {blob.References} in all: {string.Join(", ", leases)}{(blob.References > blob.Leases.Length ? ", …" : "")}. As long as there is one, its bytes stay.");
+            var leases = string.Join(", ", blob.Leases.Select(lease => $"{lease.Repository} (lease until {Text(lease.LeaseUntil)})"))
+                + (blob.References > blob.Leases.Length ? ", …" : "");
+            lines.Add($"Repositories that refer to it, {blob.References} in all: {leases}. As long as there is one, its bytes stay.");
         }
         else
         {
-            lines.Add($"No repository refers to it: its bytes go after {Text(blob.OrphanDue)}.");
+            lines.Add($"No repository refers to it. Its bytes are deleted after {Text(blob.OrphanDue)}.");
         }
     }
 
-    private static void Say<T>(List<string> lines, T[] items, string what)
+    private static void AddList<T>(List<string> lines, T[] items, string what)
     {
         if (items.Length > 0)
         {

@@ -1,35 +1,44 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Granary.Grains.Interfaces.Operations;
 using Granary.Protocol;
 
 namespace Granary.Gateway.Admin;
 
-/// <summary>What an administrator asks for, as JSON.</summary>
-/// <param name="Kind">What is to be done.</param>
-/// <param name="DryRun">A collection: only tell what would go.</param>
-/// <param name="Grace">A collection: how long unused blobs stay; null for the settings.</param>
-/// <param name="UntaggedAge">A collection: also manifests that no tag leads to, if they are older than this.</param>
-/// <param name="Repository">A deletion: which repository.</param>
-/// <param name="Directory">A backup: the directory on the server's machine, as an absolute path.</param>
-/// <param name="BytesPerSecond">A scrub: how much it reads at most; null for the setting.</param>
+/// <summary>The body of a request that starts an operation.</summary>
+/// <param name="Kind">The kind of the operation; null if the request has none, which is an error.</param>
+/// <param name="DryRun">For a collection: forecast it, and delete nothing.</param>
+/// <param name="Grace">For a collection: the grace period of unused blobs; null for the settings.</param>
+/// <param name="UntaggedAge">For a collection: also delete untagged manifests that are older than this.</param>
+/// <param name="Repository">For a deletion: the repository.</param>
+/// <param name="Directory">For a backup: the directory on the server's machine, as an absolute path.</param>
+/// <param name="BytesPerSecond">For a scrub: the most bytes that it reads in a second; null for the setting.</param>
 public sealed record StartRequest(
-    OperationKind? Kind,
+    [property: JsonConverter(typeof(RequestedKindConverter))] OperationKind? Kind,
     bool DryRun = false,
     TimeSpan? Grace = null,
     TimeSpan? UntaggedAge = null,
-    RepositoryName? Repository = null,
+    [property: JsonConverter(typeof(RepositoryConverter))] RepositoryName? Repository = null,
     string? Directory = null,
     long? BytesPerSecond = null)
 {
-    /// <summary>What is wrong with it; null if nothing.</summary>
+    /// <summary>The members that a request does not have, such as a misspelled one; null if there are none.</summary>
+    [JsonExtensionData]
+    [JsonInclude]
+    internal Dictionary<string, JsonElement>? Unknown { get; set; }
+
+    /// <summary>Returns what is wrong with the request; null if it is valid.</summary>
     internal string? FindFault() => this switch
     {
         { Kind: null } => "kind has to be collection, scrub, deletion or backup.",
         { Kind: OperationKind.Deletion, Repository: null } => "repository has to be a repository's name.",
-        { Kind: OperationKind.Backup } when !Path.IsPathFullyQualified(Directory ?? "") => "directory has to be an absolute path on the server's machine.",
+        { Kind: OperationKind.Backup } when !Path.IsPathFullyQualified(Directory ?? "") =>
+            "directory has to be an absolute path on the server's machine.",
         { BytesPerSecond: <= 0 } => "bytesPerSecond has to be more than nothing.",
         _ => null,
     };
 
+    /// <summary>Returns the request to the operations grain.</summary>
     internal OperationRequest ToRequest() => new()
     {
         Kind = Kind!.Value,

@@ -6,15 +6,12 @@ using Granary.Grains.Interfaces.Operations;
 
 namespace Granary.Silo.Commands;
 
-/// <summary>
-/// Speaks to a server's administration. Calls are synchronous: a command has nothing else to do meanwhile, and asynchronous methods are
-/// compiled anew at each start.
-/// </summary>
+/// <summary>A client of the administration's API of a server.</summary>
 internal sealed class AdminClient : IDisposable
 {
     public const string DefaultServer = "http://127.0.0.1:5000";
 
-    // Every request is short: the server answers a start at once, and long work is asked about again and again.
+    // Every request is short: the server answers a start before the work begins, and the client polls long work.
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(100);
 
@@ -24,20 +21,12 @@ internal sealed class AdminClient : IDisposable
     private readonly TokenFile _tokenFile;
     private readonly string? _tokenFault;
 
-    // A command lives for a moment, and most of what a client can do would only be set up for it: traces, cookies, proxies.
-    private readonly SocketsHttpHandler _handler = new()
-    {
-        UseProxy = false,
-        UseCookies = false,
-        AllowAutoRedirect = false,
-        ActivityHeadersPropagator = null,
-        ConnectTimeout = ConnectTimeout,
-    };
-
     /// <param name="server">The address of the server.</param>
-    /// <param name="tokenFile">Where its token is. Without one the server is asked all the same: that it does not run is the first thing to
-    /// say.</param>
-    /// <exception cref="CommandException">The address is none.</exception>
+    /// <param name="tokenFile">
+    /// The file with the server's token. Without the file the client sends requests all the same, because "the server does not run" is the
+    /// more useful message.
+    /// </param>
+    /// <exception cref="CommandException">The address is not an HTTP address.</exception>
     public AdminClient(string server, TokenFile tokenFile)
     {
         _tokenFile = tokenFile;
@@ -46,55 +35,68 @@ internal sealed class AdminClient : IDisposable
             throw new CommandException($"--server: '{server}' is not an address such as {DefaultServer}.");
         }
 
-        if (address is { IsLoopback: true, Scheme: "https" })
-        {
-            AcceptAnyCertificate(_handler);
-        }
+        _http = new HttpClient(CreateHandler(address)) { BaseAddress = new Uri(address, "/granary/v1/"), Timeout = AnswerTimeout };
 
-        _http = new HttpClient(_handler) { BaseAddress = new Uri(address, "/granary/v1/"), Timeout = AnswerTimeout };
-
-        // The token is for a server on this machine; no other one may learn it.
+        // The token is for a server on this machine. No other server may learn it.
         if (address.IsLoopback && tokenFile.Read(out _tokenFault) is { } token)
         {
             _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
         }
     }
 
-    public OperationStatus Start(StartRequest request, CancellationToken cancellationToken)
+    /// <summary>Starts an operation.</summary>
+    public async Task<OperationStatus> StartAsync(StartRequest request, CancellationToken cancellationToken)
     {
         using var content = new ReadOnlyMemoryContent(OperationJson.Of(request)) { Headers = { ContentType = Json } };
-        return Send(HttpMethod.Post, "operations", content, OperationJson.ReadOperation, cancellationToken);
+        return await SendAsync(HttpMethod.Post, "operations", content, OperationJson.ReadOperation, cancellationToken);
     }
 
-    public OperationStatus Find(string id, CancellationToken cancellationToken) =>
-        Send(HttpMethod.Get, $"operations/{Uri.EscapeDataString(id)}", content: null, OperationJson.ReadOperation, cancellationToken);
+    /// <summary>Returns an operation.</summary>
+    public Task<OperationStatus> FindAsync(string id, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Get, PathOf(id), content: null, OperationJson.ReadOperation, cancellationToken);
 
-    public OperationStatus Cancel(string id, CancellationToken cancellationToken) =>
-        Send(HttpMethod.Delete, $"operations/{Uri.EscapeDataString(id)}", content: null, OperationJson.ReadOperation, cancellationToken);
+    /// <summary>Cancels an operation at its next step.</summary>
+    public Task<OperationStatus> CancelAsync(string id, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Delete, PathOf(id), content: null, OperationJson.ReadOperation, cancellationToken);
 
-    /// <summary>The newest ones, the newest first.</summary>
-    public IReadOnlyList<OperationStatus> List(OperationKind? kind, int limit, CancellationToken cancellationToken) => Send(
+    /// <summary>Returns the newest operations, the newest first.</summary>
+    public Task<IReadOnlyList<OperationStatus>> ListAsync(OperationKind? kind, int limit, CancellationToken cancellationToken) => SendAsync(
         HttpMethod.Get,
         kind is null ? $"operations?limit={limit}" : $"operations?kind={kind}&limit={limit}",
         content: null,
         OperationJson.ReadOperations,
         cancellationToken);
 
-    public JsonElement Explain(string repository, string reference, CancellationToken cancellationToken) => Send(
+    /// <summary>Returns the explanation why content is kept, or when it is deleted.</summary>
+    public Task<JsonElement> ExplainAsync(string repository, string reference, CancellationToken cancellationToken) => SendAsync(
         HttpMethod.Get,
         $"explain?repository={Uri.EscapeDataString(repository)}&reference={Uri.EscapeDataString(reference)}",
         content: null,
         document => JsonElement.Parse(document.Span),
         cancellationToken);
 
-    public void Dispose()
+    /// <inheritdoc/>
+    public void Dispose() => _http.Dispose();
+
+    private string Address => _http.BaseAddress!.GetLeftPart(UriPartial.Authority);
+
+    private static string PathOf(string id) => $"operations/{Uri.EscapeDataString(id)}";
+
+    private static SocketsHttpHandler CreateHandler(Uri address)
     {
-        _http.Dispose();
-        _handler.Dispose();
+        // A proxy or a redirect would carry the token to another machine.
+        var handler = new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, ConnectTimeout = ConnectTimeout };
+        if (address is { IsLoopback: true, Scheme: "https" })
+        {
+            AcceptAnyCertificate(handler);
+        }
+
+        return handler;
     }
 
     /// <summary>
-    /// The certificate is for the name that clients of the registry use, and on a loopback address no other machine is in between.
+    /// Accepts any certificate: it names the host that clients of the registry use, and no other machine is between a client and a server
+    /// on a loopback address.
     /// </summary>
     private static void AcceptAnyCertificate(SocketsHttpHandler handler)
     {
@@ -103,23 +105,25 @@ internal sealed class AdminClient : IDisposable
 #pragma warning restore CA5359, MA0039
     }
 
-    private T Send<T>(HttpMethod method, string path, HttpContent? content, Func<ReadOnlyMemory<byte>, T> read, CancellationToken cancellationToken)
+    private async Task<T> SendAsync<T>(
+        HttpMethod method,
+        string path,
+        HttpContent? content,
+        Func<ReadOnlyMemory<byte>, T> read,
+        CancellationToken cancellationToken)
     {
         try
         {
             using var request = new HttpRequestMessage(method, path) { Content = content };
-            using var response = _http.Send(request, cancellationToken);
-            using var body = new MemoryStream();
-            response.Content.CopyTo(body, context: null, cancellationToken);
-            var document = body.GetBuffer().AsMemory(0, (int)body.Length);
-            return response.IsSuccessStatusCode ? read(document) : throw Refused(response.StatusCode, document);
+            using var response = await _http.SendAsync(request, cancellationToken);
+            var document = await response.Content.ReadAsByteArrayAsync(cancellationToken);
+            return response.IsSuccessStatusCode ? read(document) : throw new CommandException(ExplainRefusal(response.StatusCode, document));
         }
         catch (HttpRequestException e)
         {
             throw new CommandException(
                 $"{Address} cannot be reached: {e.Message.TrimEnd('.')}. Start the server with 'granary serve', or name the address " +
-                "that it listens on " +
-                "(its setting urls) with --server.");
+                "that it listens on (its setting urls) with --server.");
         }
         catch (JsonException)
         {
@@ -130,34 +134,32 @@ internal sealed class AdminClient : IDisposable
         catch (TaskCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             throw new CommandException(
-                $"{Address} did not answer within {AnswerTimeout.TotalSeconds} seconds. See its log; what it was asked to do may be " +
-                "done all the same.");
+                $"{Address} did not answer within {AnswerTimeout.TotalSeconds} seconds. See its log; it may do what the command asked " +
+                "for all the same.");
         }
     }
 
-    private string Address => _http.BaseAddress!.GetLeftPart(UriPartial.Authority);
-
-    private CommandException Refused(HttpStatusCode status, ReadOnlyMemory<byte> document) => new(status switch
+    private string ExplainRefusal(HttpStatusCode status, ReadOnlyMemory<byte> document) => (status, FindMessage(document)) switch
     {
-        HttpStatusCode.Unauthorized when Message(document) is null => NotGranary(status),
-        HttpStatusCode.Unauthorized => _tokenFault ??
+        (_, null) =>
+            $"{Address} answered with status {(int)status}, as no Granary server does. Name the address of the server with --server.",
+        (HttpStatusCode.Unauthorized, _) => _tokenFault ??
             $"{Address} refused the token in '{_tokenFile.Path}' ({_tokenFile.Reason}): it is the token of another data directory. " +
             "Name the data directory of this server with --data or GRANARY_DATA.",
-        _ => Message(document) ?? NotGranary(status),
-    });
+        (_, var message) => message,
+    };
 
-    private string NotGranary(HttpStatusCode status) =>
-        $"{Address} answered with status {(int)status}, as no Granary server does. Name the address of the server with --server.";
-
-    /// <summary>Returns what an OCI error says; null if the document is none.</summary>
-    private static string? Message(ReadOnlyMemory<byte> body)
+    /// <summary>
+    /// Returns the message of an OCI error document, with the operation's id if it has one; null if it is no such document.
+    /// </summary>
+    private static string? FindMessage(ReadOnlyMemory<byte> document)
     {
         try
         {
-            using var document = JsonDocument.Parse(body);
-            var error = document.RootElement.GetProperty("errors")[0];
-            var id = error.TryGetProperty("detail", out var detail) && detail.ValueKind == JsonValueKind.Object && detail.TryGetProperty("id", out var text) ? $" ({text})" : "";
-            return error.GetProperty("message").GetString() + id;
+            var error = JsonElement.Parse(document.Span).GetProperty("errors")[0];
+            var message = error.GetProperty("message").GetString();
+            return error.TryGetProperty("detail", out var detail) && detail.ValueKind == JsonValueKind.Object
+                && detail.TryGetProperty("id", out var id) ? $"{message} ({id})" : message;
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or IndexOutOfRangeException)
         {

@@ -5,16 +5,15 @@ using Granary.Grains.Interfaces.Operations;
 
 namespace Granary.Silo.Commands;
 
-/// <summary>What the commands that speak to a running server have in common.</summary>
+/// <summary>What all commands that call a running server share: options, the end of an operation, the exit status.</summary>
 internal static class AdminCommand
 {
     public const int Done = 0;
 
-    /// <summary>The operation ran to its end and found damage, which it lists.</summary>
-    public const int Found = 2;
+    /// <summary>The exit status of an operation that ran to its end and listed damage.</summary>
+    public const int DamageFound = 2;
 
-    // Most collections take a moment, and a user who waits for one notices each tenth of a second; for a backup of hours two polls a second
-    // are enough.
+    // Most collections end within a tenth of a second, and the user waits for them. A backup takes hours; two polls a second are enough.
     private static readonly TimeSpan FirstPoll = TimeSpan.FromMilliseconds(40);
     private static readonly TimeSpan LastPoll = TimeSpan.FromMilliseconds(500);
 
@@ -41,8 +40,12 @@ internal static class AdminCommand
         },
     };
 
-    /// <summary>Makes a command that fails with a message instead of a stack trace, also when it is interrupted.</summary>
-    public static Command Create(string name, string description, IEnumerable<Symbol> symbols, Func<ParseResult, CancellationToken, int> action)
+    /// <summary>Returns a command that fails with a message instead of a stack trace, also when a signal interrupts it.</summary>
+    public static Command Create(
+        string name,
+        string description,
+        IEnumerable<Symbol> symbols,
+        Func<ParseResult, CancellationToken, Task<int>> action)
     {
         var command = new Command(name, description);
         foreach (var symbol in symbols)
@@ -57,12 +60,12 @@ internal static class AdminCommand
             }
         }
 
-        command.SetAction(result =>
+        command.SetAction(async result =>
         {
             using var signals = new StopSignals();
             try
             {
-                return action(result, signals.Token);
+                return await action(result, signals.Token);
             }
             catch (CommandException e)
             {
@@ -71,32 +74,42 @@ internal static class AdminCommand
             catch (OperationCanceledException)
             {
                 return GranaryCommand.Fail(
-                    "Stopped before the server answered. What it was asked to do may be done all the same; see 'granary operation list'.");
+                    "The command stopped before the server answered. The server may do the work all the same; see 'granary operation " +
+                    "list'.");
             }
         });
         return command;
     }
 
-    /// <summary>Starts an operation and waits for its end, unless told not to.</summary>
-    public static int Run(AdminClient client, StartRequest request, bool isWaiting, bool isJson, CancellationToken cancellationToken)
+    /// <summary>Starts an operation, and waits for its end if <paramref name="isWaiting"/>.</summary>
+    public static async Task<int> RunAsync(
+        AdminClient client,
+        StartRequest request,
+        bool isWaiting,
+        bool isJson,
+        CancellationToken cancellationToken)
     {
-        var started = client.Start(request, cancellationToken);
+        var started = await client.StartAsync(request, cancellationToken);
         if (!isWaiting)
         {
             Console.WriteLine(isJson ? OperationText.Json(started) : started.Id);
             return Done;
         }
 
-        return Watch(client, started, isJson, cancellationToken);
+        return await WatchAsync(client, started, isJson, cancellationToken);
     }
 
-    /// <summary>Shows an operation until it ends.</summary>
-    public static int Watch(AdminClient client, OperationStatus operation, bool isJson, CancellationToken cancellationToken)
+    /// <summary>Shows an operation until it ends, and returns the exit status.</summary>
+    public static async Task<int> WatchAsync(
+        AdminClient client,
+        OperationStatus operation,
+        bool isJson,
+        CancellationToken cancellationToken)
     {
         var poll = FirstPoll;
         try
         {
-            operation = OperationDisplay.Choose(isJson).Show(operation, Next);
+            operation = await OperationDisplay.Choose(isJson).ShowAsync(operation, NextAsync);
         }
         catch (OperationCanceledException)
         {
@@ -108,20 +121,16 @@ internal static class AdminCommand
         return operation switch
         {
             { State: not OperationState.Done } => GranaryCommand.Failed,
-            { Progress.Findings.Length: > 0 } => Found,
+            { Progress.Findings.Length: > 0 } => DamageFound,
             _ when OperationText.IsDeletionOfNothing(operation) => GranaryCommand.Failed,
             _ => Done,
         };
 
-        OperationStatus Next()
+        async Task<OperationStatus> NextAsync()
         {
-            if (cancellationToken.WaitHandle.WaitOne(poll))
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-            }
-
+            await Task.Delay(poll, TimeProvider.System, cancellationToken);
             poll = poll * 1.5 < LastPoll ? poll * 1.5 : LastPoll;
-            return client.Find(operation.Id, cancellationToken);
+            return await client.FindAsync(operation.Id, cancellationToken);
         }
     }
 }

@@ -1,4 +1,4 @@
 namespace Granary.Silo.Commands;
 
-/// <summary>A command cannot be done. The message is for who typed it.</summary>
+/// <summary>A command failed. The message tells the user why, and what to do.</summary>
 internal sealed class CommandException(string message) : Exception(message);

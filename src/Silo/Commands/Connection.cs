@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace Granary.Silo.Commands;
 
-/// <summary>The options of a command that say which server it speaks to, and with which token.</summary>
+/// <summary>The options that name the server of a command and the token for it.</summary>
 internal sealed class Connection
 {
     private readonly Option<string> _server = new("--server")
@@ -26,8 +26,8 @@ internal sealed class Connection
 
     public IEnumerable<Option> Options => [_server, _data, _tokenFile];
 
-    /// <summary>Makes the client that the options ask for.</summary>
-    /// <exception cref="CommandException">The address is none.</exception>
+    /// <summary>Returns a client for the server that the options name.</summary>
+    /// <exception cref="CommandException">The value of <c>--server</c> is not an HTTP address.</exception>
     public AdminClient Open(ParseResult result) =>
         new(result.GetValue(_server)!, TokenFile.Choose(result.GetValue(_tokenFile), result.GetValue(_data)));
 }

@@ -5,12 +5,12 @@ using Granary.Grains.Interfaces.Operations;
 namespace Granary.Silo.Commands;
 
 /// <summary>
-/// <c>granary gc</c>: the server collects garbage by itself; these commands collect at once, tell what would go, and explain why content
-/// stays.
+/// <c>granary gc</c>: starts a collection now, forecasts one, and explains why content stays. The server also collects by itself.
 /// </summary>
 internal static class GcCommand
 {
-    // A client that asked whether a layer exists pushes the manifest that names it within this time.
+    // A client that asks whether a layer exists pushes the manifest that names the layer within this time. With a shorter grace period
+    // a collection deletes the layer in between.
     private static readonly TimeSpan SafeGrace = TimeSpan.FromMinutes(10);
 
     public static Command Create() => new("gc", "Collects garbage now, tells what would go, and explains why content is kept.")
@@ -37,16 +37,16 @@ internal static class GcCommand
             "run",
             "Collects garbage now, and waits for the end. Exit status 0: done; 1: failed or cancelled.",
             [dryRun, grace, untagged, noWait, json, .. server.Options],
-            (result, cancellationToken) =>
+            async (result, cancellationToken) =>
             {
                 if (result.GetValue(grace) < SafeGrace && !result.GetValue(dryRun))
                 {
-                    Console.Error.WriteLine(
+                    await Console.Error.WriteLineAsync(
                         $"granary: with --grace under {SafeGrace.TotalMinutes}m, clients that are pushing may have to push a layer again.");
                 }
 
                 using var client = server.Open(result);
-                return AdminCommand.Run(
+                return await AdminCommand.RunAsync(
                     client,
                     new StartRequest(OperationKind.Collection, result.GetValue(dryRun), result.GetValue(grace), result.GetValue(untagged)),
                     isWaiting: !result.GetValue(noWait),
@@ -65,10 +65,11 @@ internal static class GcCommand
             "Says why a manifest or a blob is kept, or when it is deleted: which tags, manifests and leases hold it. Exit status 1: the " +
             "repository does not have it.",
             [repository, reference, json, .. server.Options],
-            (result, cancellationToken) =>
+            async (result, cancellationToken) =>
             {
                 using var client = server.Open(result);
-                var explanation = client.Explain(result.GetValue(repository)!, result.GetValue(reference)!, cancellationToken);
+                var (name, content) = (result.GetValue(repository)!, result.GetValue(reference)!);
+                var explanation = await client.ExplainAsync(name, content, cancellationToken);
                 if (result.GetValue(json))
                 {
                     Console.WriteLine(explanation.GetRawText());

@@ -3,19 +3,20 @@ using System.CommandLine.Help;
 
 namespace Granary.Silo.Commands;
 
-/// <summary>The program's command line. Without a command it serves.</summary>
+/// <summary>The command line of the program. Without a command the program serves.</summary>
 public static class GranaryCommand
 {
     /// <summary>The exit status of a command that failed.</summary>
     internal const int Failed = 1;
 
-    /// <summary>Runs the program.</summary>
+    /// <summary>Parses the command line and runs its command.</summary>
     /// <returns>The exit status: 0, or 1 with a message on standard error.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
         var isServing = args.Length == 0 || (args[0].StartsWith('-') && args[0] is not ("-h" or "-?" or "--help" or "--version"));
         string[] words = isServing ? [ServeCommand.Name, .. args] : args;
-        // The options of serve are found by reflection over the settings; the other commands start faster without.
+
+        // Reflection over the settings finds the options of serve. The other commands start faster without it.
         var serve = ServeCommand.Create(withOptions: words[0] == ServeCommand.Name);
         var root = new RootCommand(
             "Granary, an OCI and Docker container registry. Without a command it serves: 'granary' is short for 'granary serve'.")
@@ -39,12 +40,12 @@ public static class GranaryCommand
             ServeCommand.Describe(serve);
         }
 
-        // The library would end the process two seconds after a signal, whatever shutdown.timeout says; the commands handle signals
-        // themselves (StopSignals).
+        // The commands handle signals (StopSignals). The library's own handler ends the process two seconds after a signal, which cuts
+        // transfers that shutdown.timeout still allows.
         return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
     }
 
-    /// <summary>Says on standard error why a command failed, and returns its exit status.</summary>
+    /// <summary>Writes to standard error why a command failed, and returns its exit status.</summary>
     internal static int Fail(string message)
     {
         Console.Error.WriteLine("granary: " + message);

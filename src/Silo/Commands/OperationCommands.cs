@@ -25,11 +25,12 @@ internal static class OperationCommands
             "Checks all blobs and metadata while the server serves, and waits for the end. Exit status 0: no damage; 1: failed or " +
             "cancelled; 2: damage, which it lists.",
             [rate, noWait, json, .. server.Options],
-            (result, cancellationToken) =>
+            async (result, cancellationToken) =>
             {
                 using var client = server.Open(result);
                 var request = new StartRequest(OperationKind.Scrub, BytesPerSecond: result.GetValue(rate) * 1_000_000L);
-                return AdminCommand.Run(client, request, isWaiting: !result.GetValue(noWait), result.GetValue(json), cancellationToken);
+                var isWaiting = !result.GetValue(noWait);
+                return await AdminCommand.RunAsync(client, request, isWaiting, result.GetValue(json), cancellationToken);
             });
     }
 
@@ -46,11 +47,12 @@ internal static class OperationCommands
             "Backs the registry up while the server serves, and waits for the end. Exit status 0: done; 1: failed or cancelled; 2: " +
             "done, with damaged blobs, which it lists.",
             [directory, noWait, json, .. server.Options],
-            (result, cancellationToken) =>
+            async (result, cancellationToken) =>
             {
                 using var client = server.Open(result);
                 var request = new StartRequest(OperationKind.Backup, Directory: Path.GetFullPath(result.GetValue(directory)!));
-                return AdminCommand.Run(client, request, isWaiting: !result.GetValue(noWait), result.GetValue(json), cancellationToken);
+                var isWaiting = !result.GetValue(noWait);
+                return await AdminCommand.RunAsync(client, request, isWaiting, result.GetValue(json), cancellationToken);
             });
     }
 
@@ -72,10 +74,10 @@ internal static class OperationCommands
             kind is null ? "list" : "status",
             $"Lists the last {Listed} {Plural(kind)} and how far they are, the newest first.",
             [json, .. server.Options],
-            (result, cancellationToken) =>
+            async (result, cancellationToken) =>
             {
                 using var client = server.Open(result);
-                var operations = client.List(kind, Listed, cancellationToken);
+                var operations = await client.ListAsync(kind, Listed, cancellationToken);
                 foreach (var operation in operations)
                 {
                     Console.WriteLine(result.GetValue(json) ? OperationText.Json(operation) : OperationText.Line(operation));
@@ -97,10 +99,11 @@ internal static class OperationCommands
             "watch",
             $"Shows {Article(kind)} until its end. Exit status 0: done; 1: failed or cancelled; 2: done, with damage, which it lists.",
             [id, json, .. server.Options],
-            (result, cancellationToken) =>
+            async (result, cancellationToken) =>
             {
                 using var client = server.Open(result);
-                return AdminCommand.Watch(client, Find(client, kind, result.GetValue(id), cancellationToken), result.GetValue(json), cancellationToken);
+                var operation = await FindAsync(client, kind, result.GetValue(id), cancellationToken);
+                return await AdminCommand.WatchAsync(client, operation, result.GetValue(json), cancellationToken);
             });
     }
 
@@ -111,17 +114,17 @@ internal static class OperationCommands
             "cancel",
             $"Cancels {Article(kind)} at its next step. What it has done so far stays done.",
             [id, json, .. server.Options],
-            (result, cancellationToken) =>
+            async (result, cancellationToken) =>
             {
                 using var client = server.Open(result);
-                var operation = Find(client, kind, result.GetValue(id), cancellationToken);
+                var operation = await FindAsync(client, kind, result.GetValue(id), cancellationToken);
                 if (operation.IsOver)
                 {
                     throw new CommandException(
-                        $"The {OperationText.Title(operation)} {operation.Id} has ended already: there is nothing to cancel.");
+                        $"The {OperationText.Title(operation)} {operation.Id} has ended already, so it cannot be cancelled.");
                 }
 
-                operation = client.Cancel(operation.Id, cancellationToken);
+                operation = await client.CancelAsync(operation.Id, cancellationToken);
                 Console.WriteLine(result.GetValue(json) ? OperationText.Json(operation) : OperationText.Line(operation));
                 return AdminCommand.Done;
             });
@@ -137,7 +140,7 @@ internal static class OperationCommands
             "Deletes a repository with all its tags and manifests. Later collections delete the blobs that no other repository has. " +
             "Exit status 1: there is no such repository, or it failed.",
             [name, yes, json, .. server.Options],
-            (result, cancellationToken) =>
+            async (result, cancellationToken) =>
             {
                 if (!RepositoryName.TryParse(result.GetValue(name)!, out var repository))
                 {
@@ -148,12 +151,13 @@ internal static class OperationCommands
                 if (!result.GetValue(yes) && !Confirm(question, repository.Value))
                 {
                     throw new CommandException(
-                        "Nothing was deleted, because that was not confirmed. Type the repository's name when asked, or give --yes.");
+                        "Nothing was deleted, because the deletion was not confirmed. Type the repository's name when asked, or give " +
+                        "--yes.");
                 }
 
                 using var client = server.Open(result);
                 var request = new StartRequest(OperationKind.Deletion, Repository: repository);
-                return AdminCommand.Run(client, request, isWaiting: true, result.GetValue(json), cancellationToken);
+                return await AdminCommand.RunAsync(client, request, isWaiting: true, result.GetValue(json), cancellationToken);
             });
     }
 
@@ -180,14 +184,18 @@ internal static class OperationCommands
         Arity = kind is null ? ArgumentArity.ExactlyOne : ArgumentArity.ZeroOrOne,
     };
 
-    private static OperationStatus Find(AdminClient client, OperationKind? kind, string? id, CancellationToken cancellationToken)
+    private static async Task<OperationStatus> FindAsync(
+        AdminClient client,
+        OperationKind? kind,
+        string? id,
+        CancellationToken cancellationToken)
     {
         if (id is not null)
         {
-            return client.Find(id, cancellationToken);
+            return await client.FindAsync(id, cancellationToken);
         }
 
-        return client.List(kind, limit: 1, cancellationToken) is [var newest]
+        return await client.ListAsync(kind, limit: 1, cancellationToken) is [var newest]
             ? newest
             : throw new CommandException($"There were no {Plural(kind)} yet.");
     }

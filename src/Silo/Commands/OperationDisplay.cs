@@ -3,27 +3,30 @@ using Spectre.Console;
 
 namespace Granary.Silo.Commands;
 
-/// <summary>Shows an operation while it runs, as whoever looks on wants it.</summary>
+/// <summary>Shows an operation while it runs: as JSON for programs, as lines for logs, as a bar for a terminal.</summary>
 internal abstract class OperationDisplay
 {
-    public static OperationDisplay Choose(bool isJson) => isJson ? new JsonDisplay() : Console.IsOutputRedirected ? new LineDisplay() : new BarDisplay();
+    public static OperationDisplay Choose(bool isJson) =>
+        isJson ? new JsonDisplay() : Console.IsOutputRedirected ? new LineDisplay() : new BarDisplay();
 
-    /// <summary>Shows it until it has ended.</summary>
-    /// <returns>How it ended.</returns>
-    public abstract OperationStatus Show(OperationStatus operation, Func<OperationStatus> next);
+    /// <summary>Shows an operation until it has ended.</summary>
+    /// <param name="operation">The operation, as the server last described it.</param>
+    /// <param name="next">Waits for a poll, and returns the operation as the server describes it then.</param>
+    /// <returns>The operation at its end.</returns>
+    public abstract Task<OperationStatus> ShowAsync(OperationStatus operation, Func<Task<OperationStatus>> next);
 
     private static void End(OperationStatus operation)
     {
-        foreach (var line in OperationText.End(operation))
+        foreach (var line in OperationText.EndLines(operation))
         {
             Console.WriteLine(line);
         }
     }
 
-    /// <summary>For programs: a document in a line for each change.</summary>
+    /// <summary>For programs: one JSON document in a line for each change.</summary>
     private sealed class JsonDisplay : OperationDisplay
     {
-        public override OperationStatus Show(OperationStatus operation, Func<OperationStatus> next)
+        public override async Task<OperationStatus> ShowAsync(OperationStatus operation, Func<Task<OperationStatus>> next)
         {
             var shown = "";
             while (true)
@@ -40,15 +43,15 @@ internal abstract class OperationDisplay
                     return operation;
                 }
 
-                operation = next();
+                operation = await next();
             }
         }
     }
 
-    /// <summary>For logs: the beginning, every tenth of the way, the end.</summary>
+    /// <summary>For logs: a line at the start, a line for each tenth of the work, and the end.</summary>
     private sealed class LineDisplay : OperationDisplay
     {
-        public override OperationStatus Show(OperationStatus operation, Func<OperationStatus> next)
+        public override async Task<OperationStatus> ShowAsync(OperationStatus operation, Func<Task<OperationStatus>> next)
         {
             var shown = -1;
             while (!operation.IsOver)
@@ -60,7 +63,7 @@ internal abstract class OperationDisplay
                     shown = tenth;
                 }
 
-                operation = next();
+                operation = await next();
             }
 
             End(operation);
@@ -68,21 +71,21 @@ internal abstract class OperationDisplay
         }
     }
 
-    /// <summary>For people: a bar.</summary>
+    /// <summary>For a terminal: a progress bar, and the end.</summary>
     private sealed class BarDisplay : OperationDisplay
     {
-        public override OperationStatus Show(OperationStatus operation, Func<OperationStatus> next)
+        public override async Task<OperationStatus> ShowAsync(OperationStatus operation, Func<Task<OperationStatus>> next)
         {
-            AnsiConsole.Progress()
+            await AnsiConsole.Progress()
                 .AutoClear(true)
                 .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn())
-                .Start(progress =>
+                .StartAsync(async progress =>
                 {
                     var bar = progress.AddTask(Markup.Escape(OperationText.Title(operation)));
                     while (!operation.IsOver)
                     {
                         bar.Value = OperationText.Percent(operation);
-                        operation = next();
+                        operation = await next();
                     }
 
                     bar.Value = bar.MaxValue;

@@ -4,7 +4,7 @@ using Granary.Grains.Interfaces.Operations;
 
 namespace Granary.Silo.Commands;
 
-/// <summary>Says in words what an operation is and what came of it.</summary>
+/// <summary>Describes operations and their results in words.</summary>
 internal static class OperationText
 {
     private const string Nothing = "nothing to do";
@@ -21,9 +21,10 @@ internal static class OperationText
         var request => Name(request.Kind),
     };
 
-    /// <summary>One line: which, where it stands, how far.</summary>
+    /// <summary>Returns one line: id, state, percentage, title and results.</summary>
     public static string Line(OperationStatus operation) =>
-        $"{operation.Id}  {operation.State.ToString().ToLowerInvariant(),-10}  {Percent(operation),3:0}%  {Title(operation)}{(Results(operation) is { Length: > 0 } results ? ": " + results : "")}";
+        $"{operation.Id}  {operation.State.ToString().ToLowerInvariant(),-10}  {Percent(operation),3:0}%  {Title(operation)}" +
+        (Results(operation) is { Length: > 0 } results ? ": " + results : "");
 
     public static double Percent(OperationStatus operation) => operation switch
     {
@@ -34,13 +35,13 @@ internal static class OperationText
 
     public static string Results(OperationStatus operation) => OperationResults.Text(operation.Request.Kind, operation.Progress.Counts);
 
-    /// <summary>Returns whether it was to delete a repository, and there was none.</summary>
+    /// <summary>Returns whether the operation deleted a repository that did not exist.</summary>
     public static bool IsDeletionOfNothing(OperationStatus operation) =>
         operation is { State: OperationState.Done, Request.Kind: OperationKind.Deletion }
         && operation.Progress.Counts.Values.All(count => count == 0);
 
-    /// <summary>How it ended, and what somebody should look at.</summary>
-    public static IEnumerable<string> End(OperationStatus operation)
+    /// <summary>Returns the lines that describe the end of an operation: its results, then each finding.</summary>
+    public static IEnumerable<string> EndLines(OperationStatus operation)
     {
         var results = Results(operation) is { Length: > 0 } text ? text : operation.Request.DryRun ? "nothing" : Nothing;
         yield return operation switch

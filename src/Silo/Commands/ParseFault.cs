@@ -4,10 +4,12 @@ using Granary.Silo.Configuration;
 
 namespace Granary.Silo.Commands;
 
-/// <summary>Says in one line what is wrong with a command line. The library would print several, and the whole help after them.</summary>
+/// <summary>
+/// Explains in one line what is wrong with a command line. The library would print several lines, and the whole help after them.
+/// </summary>
 internal static class ParseFault
 {
-    /// <summary>Explains the first error, and names the help that has the answer.</summary>
+    /// <summary>Returns what is wrong with the first wrong word, and the command that prints the help for it.</summary>
     public static string Explain(ParseResult parsed)
     {
         var command = parsed.CommandResult.Command;
@@ -35,7 +37,7 @@ internal static class ParseFault
             : $"'{word}' is one word too many for '{Path(parsed.CommandResult)}'. See {help}.";
     }
 
-    /// <summary>The words that lead to a command, such as <c>granary gc run</c>.</summary>
+    /// <summary>Returns the words of a command, such as <c>granary gc run</c>.</summary>
     private static string Path(CommandResult command)
     {
         var words = new Stack<string>();

@@ -5,7 +5,7 @@ using Granary.Storage.Data;
 
 namespace Granary.Silo.Commands;
 
-/// <summary><c>granary restore</c>: makes a data directory from a backup, without a server.</summary>
+/// <summary><c>granary restore</c>: writes a data directory from a backup. No server takes part.</summary>
 internal static class RestoreCommand
 {
     public static Command Create()
@@ -13,13 +13,13 @@ internal static class RestoreCommand
         var backup = new Argument<string>("backup") { Description = "The directory of the backup." };
         var data = new Option<string>("--data")
         {
-            Description = "The data directory to make. It has to be empty or not to exist.",
+            Description = "The new data directory. It must be empty or must not exist.",
             HelpName = "DIR",
             Required = true,
         };
         var command = new Command(
             "restore",
-            "Makes a data directory from a backup, and checks every byte on the way. No server is needed. " +
+            "Restores a data directory from a backup, and checks every byte. No server is needed. " +
             "Exit status 0: done; 1: failed; 2: done, but blobs in the backup are damaged; they are listed.")
         {
             backup,
@@ -49,15 +49,17 @@ internal static class RestoreCommand
                 }
             }
 
-            Console.WriteLine($"Restored {count} {(count == 1 ? "object" : "objects")} ({ByteText.Of(bytes)}) to '{Path.GetFullPath(data)}'. Start the server with --data '{data}'.");
+            var objects = count == 1 ? "1 object" : $"{count} objects";
+            Console.WriteLine(
+                $"Restored {objects} ({ByteText.Of(bytes)}) to '{Path.GetFullPath(data)}'. Start the server with --data '{data}'.");
             if (faults > 0)
             {
                 Console.WriteLine(
-                    "Run 'granary scrub' when the server serves: it answers 404 for damaged blobs from then on, " +
-                    "and the next push of their image mends them.");
+                    "Start the server and run 'granary scrub'. The server then answers 404 for the damaged blobs, " +
+                    "and the next push of their image repairs them.");
             }
 
-            return faults > 0 ? AdminCommand.Found : AdminCommand.Done;
+            return faults > 0 ? AdminCommand.DamageFound : AdminCommand.Done;
         }
         catch (Exception e) when (e is DataDirectoryException or StorageException)
         {
@@ -65,7 +67,7 @@ internal static class RestoreCommand
         }
         catch (OperationCanceledException)
         {
-            return GranaryCommand.Fail("Stopped before the end. Run the same command again to finish it.");
+            return GranaryCommand.Fail("A signal stopped the restore before its end. Run the same command again to finish it.");
         }
     }
 }

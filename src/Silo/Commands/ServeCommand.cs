@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Connections;
 
 namespace Granary.Silo.Commands;
 
-/// <summary><c>granary serve</c>: runs the registry. Its options are the settings, each under its one name.</summary>
+/// <summary><c>granary serve</c>: runs the registry. Each setting is an option under its name.</summary>
 internal static class ServeCommand
 {
     public const string Name = "serve";
@@ -45,7 +45,8 @@ internal static class ServeCommand
     }
 
     /// <summary>
-    /// Completes the descriptions. Only its own help needs that, and a start without reading the documentation is noticeably faster.
+    /// Fills in the descriptions of the options, for the help. A start skips this, because reading the documentation files delays it
+    /// noticeably.
     /// </summary>
     public static void Describe(Command serve)
     {
@@ -69,8 +70,9 @@ internal static class ServeCommand
             var settings = GranarySettings.Load(file, commandLine);
             urls = settings.Server.Urls;
             await using var server = GranaryServer.Create(settings);
-            // Reading and writing rows and files blocks a thread for a moment, and others have to be there meanwhile. More threads than
-            // these only take turns; what blocks for long (syncing) has threads of its own.
+
+            // A read or write of rows or files blocks its thread for a moment, and other requests need a thread meanwhile. More threads
+            // than these only take turns. A sync blocks for long, and has threads of its own.
             ThreadPool.GetMinThreads(out _, out var completions);
             ThreadPool.SetMinThreads(2 * Environment.ProcessorCount, completions);
             return await server.RunAsync(signals.Token)
@@ -84,7 +86,7 @@ internal static class ServeCommand
         }
         catch (IOException e) when (e.InnerException is AddressInUseException)
         {
-            // Another server was bound to the address, and listened before this one did.
+            // Another server bound the same address, and began to listen before this one.
             return GranaryCommand.Fail(
                 $"urls: an address of '{urls}' is in use by another program. Stop that program, or choose another address with --urls " +
                 "or GRANARY_URLS.");

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Granary.Silo.Commands;
 
 /// <summary>
-/// Turns the first SIGINT or SIGTERM into a cancellation. The second one ends the process at once, as it would without this class. Where
-/// the parent process ignores SIGINT for its children (<c>nohup granary … &amp;</c> in a script), it stays ignored, as is the custom;
+/// Turns the first SIGINT or SIGTERM into a cancellation. The second one ends the process at once, as without this class. If the parent
+/// process ignores SIGINT for its children (<c>nohup granary … &amp;</c> in a script), the process ignores it too, as is the custom.
 /// SIGTERM works everywhere.
 /// </summary>
 internal sealed class StopSignals : IDisposable
@@ -19,12 +19,12 @@ internal sealed class StopSignals : IDisposable
         PosixSignalRegistration.Create(PosixSignal.SIGTERM, Handle),
     ];
 
-    /// <summary>Cancelled by the first signal.</summary>
+    /// <summary>The token that the first signal cancels.</summary>
     public CancellationToken Token => _stop.Token;
 
     public void Dispose()
     {
-        // The source is not disposed of: a signal that arrived a moment ago may still be about to cancel it, on its own thread.
+        // The token source stays undisposed: the thread of a signal that arrived just before may still cancel it, and would throw.
         foreach (var registration in _registrations)
         {
             registration.Dispose();

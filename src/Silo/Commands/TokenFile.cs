@@ -3,19 +3,19 @@ using Granary.Storage.Data;
 
 namespace Granary.Silo.Commands;
 
-/// <summary>The file with the token of a server's administration, as a command looks for it.</summary>
+/// <summary>The file in which a command finds the token for the administration's API of a server.</summary>
 /// <param name="Path">The file, as an absolute path.</param>
-/// <param name="Reason">Why this one: the option or variable that names it.</param>
+/// <param name="Reason">The option or variable that names the file, for messages.</param>
 internal sealed record TokenFile(string Path, string Reason)
 {
-    /// <summary>The variable that names the file, for scripts.</summary>
+    /// <summary>The environment variable that names the file.</summary>
     public const string Variable = GranarySettings.EnvironmentPrefix + "TOKEN_FILE";
 
     private const string DataVariable = GranarySettings.EnvironmentPrefix + "DATA";
 
-    /// <summary>Chooses the file: the options count first, then the variables, then the server's default directory.</summary>
-    /// <param name="file">The option <c>--token-file</c>.</param>
-    /// <param name="data">The option <c>--data</c>.</param>
+    /// <summary>Returns the file that an option names, or else a variable, or else the file in the server's default directory.</summary>
+    /// <param name="file">The value of <c>--token-file</c>; null if it is not given.</param>
+    /// <param name="data">The value of <c>--data</c>; null if it is not given.</param>
     public static TokenFile Choose(string? file, string? data)
     {
         if (file is not null)
@@ -40,9 +40,8 @@ internal sealed record TokenFile(string Path, string Reason)
                 $"the server's default directory, because neither --data, --token-file, {DataVariable} nor {Variable} is given");
     }
 
-    /// <summary>Reads the token.</summary>
-    /// <param name="fault">Why that is not possible and what to do, for the operator; null if it is.</param>
-    /// <returns>The token, or null.</returns>
+    /// <summary>Returns the token, or null if the file cannot be read.</summary>
+    /// <param name="fault">Why the file cannot be read, and what the operator does about it; null if it can.</param>
     public string? Read(out string? fault)
     {
         fault = null;

@@ -6,16 +6,16 @@ using System.Text.RegularExpressions;
 namespace Granary.Silo.Configuration;
 
 /// <summary>
-/// The settings in the environment. A variable that begins with <c>GRANARY_</c> and is no setting is refused, because it is most probably a
-/// misspelled one; but in Kubernetes a service named <c>granary</c> (or <c>granary-…</c>) puts variables of its own into every container of
-/// the namespace, and those are left alone.
+/// Reads settings from environment variables. It refuses a variable that begins with <c>GRANARY_</c> and names no setting, because the
+/// name is most probably misspelled. It ignores the variables of Kubernetes: a service named <c>granary</c> (or <c>granary-…</c>) adds
+/// some to every container of its namespace.
 /// </summary>
 internal static partial class EnvironmentSettings
 {
     /// <summary>The variable that names the configuration file.</summary>
     public const string ConfigVariable = GranarySettings.EnvironmentPrefix + "CONFIG";
 
-    // Read by the commands, and set for both in a container.
+    // The commands and serve read these; in a container both see the same environment.
     private static readonly HashSet<string> OtherVariables = new(StringComparer.OrdinalIgnoreCase)
     {
         ConfigVariable,
@@ -23,7 +23,7 @@ internal static partial class EnvironmentSettings
     };
 
     /// <summary>Returns the values by the names of their settings.</summary>
-    /// <exception cref="SettingsException">A variable is no setting; the message names it.</exception>
+    /// <exception cref="SettingsException">A variable names no setting; the message names the variable.</exception>
     public static Dictionary<string, string> Read(IDictionary environment)
     {
         var settings = SettingCatalog.All
@@ -41,7 +41,7 @@ internal static partial class EnvironmentSettings
             {
                 values[setting] = value;
             }
-            else if (!IsOfKubernetes(WithoutPrefix(name), value))
+            else if (!IsSetByKubernetes(WithoutPrefix(name), value))
             {
                 throw new SettingsException(
                     $"{name}: there is no such setting.{Nearest.Question(FindNear(name, settings.Keys))} " +
@@ -62,12 +62,12 @@ internal static partial class EnvironmentSettings
     private static string WithoutPrefix(string variable) => variable[GranarySettings.EnvironmentPrefix.Length..];
 
     /// <summary>
-    /// Returns whether both the name and the value have a form that Kubernetes makes for a service (its documentation, "Discovering
-    /// services", environment variables; the second half are the variables of Docker's links, which it makes too).
+    /// Returns whether both the name and the value have a form that Kubernetes sets for a service (its documentation, "Discovering
+    /// services", environment variables). Kubernetes also sets the variables of Docker's links, the second half of the forms.
     /// </summary>
     /// <param name="name">The name without <c>GRANARY_</c>.</param>
     /// <param name="value">The value.</param>
-    internal static bool IsOfKubernetes(string name, string value)
+    internal static bool IsSetByKubernetes(string name, string value)
     {
         var form = ServiceVariable().Match(name);
         return form.Success && (
@@ -77,7 +77,7 @@ internal static partial class EnvironmentSettings
             : IsLink(value));
     }
 
-    /// <summary>Such as <c>tcp://10.96.0.7:5000</c>.</summary>
+    /// <summary>Returns whether the value is a link such as <c>tcp://10.96.0.7:5000</c>.</summary>
     private static bool IsLink(string value) =>
         Link().Match(value) is { Success: true } link
         && IPAddress.TryParse(link.Groups["address"].Value, out _) && IsPort(link.Groups["port"].Value);
@@ -85,7 +85,7 @@ internal static partial class EnvironmentSettings
     private static bool IsPort(string value) =>
         ushort.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0;
 
-    // A service named granary-web is GRANARY_WEB_… . A port may have a name: SERVICE_PORT_HTTP.
+    // The variables of a service named granary-web begin with GRANARY_WEB_. A port may have a name: SERVICE_PORT_HTTP.
     [GeneratedRegex(
         """
         ^([A-Z0-9_]+?_)??

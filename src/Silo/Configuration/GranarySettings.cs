@@ -5,10 +5,10 @@ using Granary.Grains.Scrubbing;
 
 namespace Granary.Silo.Configuration;
 
-/// <summary>The settings of a server, read and checked.</summary>
+/// <summary>The validated settings of a server.</summary>
 public sealed class GranarySettings
 {
-    /// <summary>What every setting's name in the environment begins with.</summary>
+    /// <summary>The prefix of every setting's environment variable.</summary>
     public const string EnvironmentPrefix = "GRANARY_";
 
     private readonly Dictionary<string, object> _sections;
@@ -60,10 +60,10 @@ public sealed class GranarySettings
     /// <summary>The section <c>admin</c>.</summary>
     public AdminOptions Admin => Section<AdminOptions>();
 
-    /// <summary>Reads the settings: the command line counts first, then the environment, then the file.</summary>
-    /// <param name="file">A YAML or JSON file; null for the one that GRANARY_CONFIG names, or none.</param>
+    /// <summary>Reads and validates the settings. The command line overrides the environment, and the environment the file.</summary>
+    /// <param name="file">A YAML or JSON file; null for the file that GRANARY_CONFIG names, if it names one.</param>
     /// <param name="commandLine">Values by the names of their settings.</param>
-    /// <exception cref="SettingsException">A setting is unknown or wrong; the message names it.</exception>
+    /// <exception cref="SettingsException">A setting is unknown or its value is wrong; the message names the setting.</exception>
     public static GranarySettings Load(string? file, IReadOnlyDictionary<string, string> commandLine)
     {
         file ??= Environment.GetEnvironmentVariable(EnvironmentSettings.ConfigVariable);
@@ -76,7 +76,8 @@ public sealed class GranarySettings
         Add(builder, EnvironmentSettings.Read(Environment.GetEnvironmentVariables()));
         Add(builder, commandLine);
         var configuration = builder.Build();
-        var settings = new GranarySettings(SettingCatalog.Sections.ToDictionary(section => section.Name, section => section.Create(), StringComparer.Ordinal));
+        var settings = new GranarySettings(
+            SettingCatalog.Sections.ToDictionary(section => section.Name, section => section.Create(), StringComparer.Ordinal));
         foreach (var setting in SettingCatalog.All)
         {
             if (configuration[setting.ConfigurationKey] is not { } text)
@@ -84,10 +85,10 @@ public sealed class GranarySettings
                 continue;
             }
 
-            if (setting.TryParse(text, out var value) is { } wrong)
+            if (!setting.TryParse(text, out var value, out var error))
             {
                 throw new SettingsException(
-                    $"{setting.Name}: '{text}' {wrong}. Mend it where it is set: --{setting.Name}, {setting.EnvironmentName} or the " +
+                    $"{setting.Name}: '{text}' {error}. Correct it where it is set: --{setting.Name}, {setting.EnvironmentName} or the " +
                     "configuration file.");
             }
 
@@ -106,18 +107,22 @@ public sealed class GranarySettings
             if (options.AbsoluteLocations)
             {
                 throw new SettingsException(
-                    "server.absoluteLocations: absolute URLs need the address that clients use. Set server.publicUrl, for example https://registry.example.com.");
+                    "server.absoluteLocations: absolute URLs need the address that clients use. Set server.publicUrl, for example " +
+                    "https://registry.example.com.");
             }
 
             return;
         }
 
-        // Clients ask for /v2/ at the root of the host: an address with a path would lead them nowhere.
-        if (!Uri.TryCreate(options.PublicUrl, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") || url.PathAndQuery is not "/"
+        // Clients request /v2/ at the root of the host. Below an address with a path they would find no registry.
+        if (!Uri.TryCreate(options.PublicUrl, UriKind.Absolute, out var url)
+            || url.Scheme is not ("http" or "https")
+            || url.PathAndQuery is not "/"
             || url.UserInfo.Length + url.Fragment.Length > 0)
         {
             throw new SettingsException(
-                $"server.publicUrl: '{options.PublicUrl}' is not the address of a host, such as https://registry.example.com or http://10.0.0.1:5000.");
+                $"server.publicUrl: '{options.PublicUrl}' is not the address of a host, such as https://registry.example.com or " +
+                "http://10.0.0.1:5000.");
         }
     }
 
@@ -155,7 +160,7 @@ public sealed class GranarySettings
         {
             var reason = (e.InnerException ?? e).Message.TrimEnd('.');
             throw new SettingsException(
-                $"config: the file '{path}' cannot be read: {reason}. Mend it, or name another one with --config or " +
+                $"config: the file '{path}' cannot be read: {reason}. Correct it, or name another one with --config or " +
                 $"{EnvironmentSettings.ConfigVariable}.", e);
         }
     }
@@ -171,13 +176,13 @@ public sealed class GranarySettings
             var near = Nearest.Of(name, settings)
                 ?? Array.Find(settings, other => other.EndsWith("." + name, StringComparison.OrdinalIgnoreCase));
             throw new SettingsException(
-                $"{name}: there is no such setting.{Nearest.Question(near)} Mend it in the file '{file}'; 'granary serve --help' lists " +
-                "all settings.");
+                $"{name}: there is no such setting.{Nearest.Question(near)} Correct it in the file '{file}'; 'granary serve --help' " +
+                "lists all settings.");
         }
     }
 
     private T Section<T>() => _sections.Values.OfType<T>().Single();
 }
 
-/// <summary>A setting is unknown or wrong. The message is for the operator.</summary>
+/// <summary>A setting is unknown or its value is wrong. The message tells the operator what to do.</summary>
 public sealed class SettingsException(string message, Exception? innerException = null) : Exception(message, innerException);

@@ -1,11 +1,11 @@
 namespace Granary.Silo.Configuration;
 
-/// <summary>Finds the name that a misspelled one was meant to be.</summary>
+/// <summary>Suggests a name for a misspelled one.</summary>
 internal static class Nearest
 {
     /// <summary>
-    /// Returns the name that needs the fewest letters changed, added or left out; null if none is near. Case, dots, dashes and underscores
-    /// count nothing: which of them stand where is the most common mistake.
+    /// Returns the name with the smallest edit distance; null if none is near. Case, dots, dashes and underscores do not count, because
+    /// most mistakes are about them.
     /// </summary>
     public static string? Of(string text, IEnumerable<string> names)
     {
@@ -23,12 +23,12 @@ internal static class Nearest
         return best;
     }
 
-    /// <summary>Returns the middle of a message: a question with the nearest name, or nothing.</summary>
+    /// <summary>Returns the question "Did you mean …?" for a message; empty if no name is near.</summary>
     public static string Question(string? nearest) => nearest is null ? "" : $" Did you mean {nearest}?";
 
     private static string Letters(string text) => string.Concat(text.Where(char.IsLetterOrDigit).Select(char.ToLowerInvariant));
 
-    /// <summary>The distance of Levenshtein.</summary>
+    /// <summary>Returns the Levenshtein distance.</summary>
     private static int Distance(string from, string to)
     {
         var row = Enumerable.Range(0, to.Length + 1).ToArray();

@@ -5,10 +5,13 @@ namespace Granary.Silo.Configuration;
 /// <summary>Settings without a section.</summary>
 public sealed record ServerOptions
 {
-    /// <summary>Where to listen, separated by semicolons. http://0.0.0.0:5000 listens on every address of the machine; https:// needs a certificate.</summary>
+    /// <summary>
+    /// The addresses to listen on, separated by semicolons. http://0.0.0.0:5000 listens on every address of the machine; https:// needs
+    /// a certificate.
+    /// </summary>
     public string Urls { get; set; } = "http://127.0.0.1:5000";
 
-    /// <summary>The directory that holds everything the registry stores.</summary>
+    /// <summary>The data directory: everything that the registry stores.</summary>
     public string Data { get; set; } = "./data";
 }
 
@@ -16,9 +19,9 @@ public sealed record ServerOptions
 public sealed record StorageOptions
 {
     /// <summary>
-    /// How much of the data directory's file system pushes leave free (512MB, 2GiB, …). Below it pushes get 507, and deletions,
-    /// collections and the start still have room. auto: 5 % of the file system, at least 8MB and at most 1GB, and never more than a
-    /// quarter of it. 0B turns it off: pushes go on until the disk is full, and then nothing can be deleted either.
+    /// Disk space in the file system of the data directory that pushes may not use (512MB, 2GiB, …). If less is free, pushes get 507,
+    /// and deletions, collections and the start still have room. auto: 5 % of the file system, at least 8MB and at most 1GB, but not
+    /// more than a quarter of it. 0B: no reserve. Pushes then fill the disk, and deletions fail too.
     /// </summary>
     public ByteSize Reserve { get; set; }
 }
@@ -26,7 +29,7 @@ public sealed record StorageOptions
 /// <summary>Settings of the section <c>tls</c>.</summary>
 public sealed record TlsOptions
 {
-    /// <summary>The PEM file with the certificate and its chain, for https addresses. It is read again when it changes.</summary>
+    /// <summary>The PEM file with the certificate and its chain, for https addresses. The server reads it again when it changes.</summary>
     public string Certificate { get; set; } = "";
 
     /// <summary>The PEM file with the certificate's private key.</summary>
@@ -37,14 +40,14 @@ public sealed record TlsOptions
 public sealed record ShutdownOptions
 {
     /// <summary>
-    /// How long the server still accepts requests after it was told to stop, with /readyz failing, so that load balancers send their
+    /// How long the server still accepts requests after a signal to stop. /readyz answers 503 meanwhile, so that load balancers send
     /// requests elsewhere.
     /// </summary>
     public TimeSpan Delay { get; set; } = TimeSpan.Zero;
 
     /// <summary>
-    /// How long running transfers may take to finish after shutdown.delay. Then the server cuts them, and the log says how many. What
-    /// uploads have received is kept.
+    /// How long running transfers may take to finish after shutdown.delay. Then the server cuts them, and logs how many. Uploads keep
+    /// the bytes that the server has received.
     /// </summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(60);
 }
@@ -52,38 +55,38 @@ public sealed record ShutdownOptions
 /// <summary>Settings of the section <c>log</c>.</summary>
 public sealed record LogOptions
 {
-    /// <summary>The least severe messages that are written: debug, info, warning or error.</summary>
+    /// <summary>The lowest severity of messages in the log: debug, info, warning or error.</summary>
     public LogSeverity Level { get; set; } = LogSeverity.Info;
 
-    /// <summary>How messages are written to standard output: text or json.</summary>
+    /// <summary>The format of messages on standard output: text or json.</summary>
     public LogFormat Format { get; set; } = LogFormat.Text;
 
-    /// <summary>Whether each request is logged.</summary>
+    /// <summary>Whether the server logs each request.</summary>
     public bool Access { get; set; } = true;
 }
 
-/// <summary>How severe a message of the log is.</summary>
+/// <summary>The severity of a log message.</summary>
 public enum LogSeverity
 {
-    /// <summary>What helps to find a defect.</summary>
+    /// <summary>Details that help to find a defect.</summary>
     Debug,
 
-    /// <summary>What an operator wants to read on a good day.</summary>
+    /// <summary>Events of normal operation.</summary>
     Info,
 
-    /// <summary>Something to look at.</summary>
+    /// <summary>A condition that an operator should look at.</summary>
     Warning,
 
-    /// <summary>Something to act on.</summary>
+    /// <summary>A condition that an operator must act on.</summary>
     Error,
 }
 
-/// <summary>How messages of the log are written.</summary>
+/// <summary>The format of log messages.</summary>
 public enum LogFormat
 {
-    /// <summary>A line for people.</summary>
+    /// <summary>One line of text for a message.</summary>
     Text,
 
-    /// <summary>A JSON document a line.</summary>
+    /// <summary>One line with a JSON document for a message.</summary>
     Json,
 }

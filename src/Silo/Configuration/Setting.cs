@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Reflection;
 using Granary.Gateway.Units;
@@ -5,25 +6,26 @@ using Granary.Storage.Space;
 
 namespace Granary.Silo.Configuration;
 
-/// <summary>One setting: a property of an options record, under its one name.</summary>
+/// <summary>One setting: a property of an options record, and its name.</summary>
 /// <param name="Section">The section's name; empty for settings without one.</param>
-/// <param name="Property">The property that it sets.</param>
-/// <param name="DefaultValue">What it is if nobody sets it.</param>
+/// <param name="Property">The property of the options record.</param>
+/// <param name="DefaultValue">The value if the operator sets none.</param>
 public sealed record Setting(string Section, PropertyInfo Property, object DefaultValue)
 {
-    /// <summary>The name, as in the file and on the command line: <c>manifests.sparse</c>.</summary>
+    /// <summary>The name in the file and on the command line: <c>manifests.sparse</c>.</summary>
     public string Name { get; } = (Section.Length == 0 ? "" : Section + ".") + char.ToLowerInvariant(Property.Name[0]) + Property.Name[1..];
 
     /// <summary>The name in the environment: <c>GRANARY_MANIFESTS__SPARSE</c>.</summary>
-    public string EnvironmentName => GranarySettings.EnvironmentPrefix + Name.Replace(".", "__", StringComparison.Ordinal).ToUpperInvariant();
+    public string EnvironmentName =>
+        GranarySettings.EnvironmentPrefix + Name.Replace(".", "__", StringComparison.Ordinal).ToUpperInvariant();
 
     /// <summary>The name in the merged configuration: <c>manifests:sparse</c>.</summary>
     public string ConfigurationKey => Name.Replace('.', ':');
 
-    /// <summary>What it does: the property's documentation.</summary>
+    /// <summary>The description: the doc comment of the property.</summary>
     public string Description => SettingDocs.Of(Property);
 
-    /// <summary>The default, as one would write it.</summary>
+    /// <summary>The default, as an operator writes it.</summary>
     public string DefaultText => DefaultValue switch
     {
         TimeSpan duration => Durations.Text(duration),
@@ -33,7 +35,7 @@ public sealed record Setting(string Section, PropertyInfo Property, object Defau
         _ => Convert.ToString(DefaultValue, CultureInfo.InvariantCulture)!,
     };
 
-    /// <summary>What kind of value it takes, for the help.</summary>
+    /// <summary>The kind of its values, for the help.</summary>
     public string ValueName => DefaultValue switch
     {
         TimeSpan => "DURATION",
@@ -44,52 +46,41 @@ public sealed record Setting(string Section, PropertyInfo Property, object Defau
         _ => "TEXT",
     };
 
-    /// <summary>Reads a value; what is wrong with it, or null.</summary>
-    public string? TryParse(string text, out object value)
+    /// <summary>Parses a value as an operator writes it.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="value">The value; the default if the text is wrong.</param>
+    /// <param name="error">What is wrong with the text, such as "is not true or false"; null if it is right.</param>
+    public bool TryParse(string text, out object value, [NotNullWhen(false)] out string? error)
     {
-        value = DefaultValue;
-        switch (DefaultValue)
-        {
-            case string:
-                value = text;
-                return null;
-
-            case bool when bool.TryParse(text, out var flag):
-                value = flag;
-                return null;
-
-            case bool:
-                return "is not true or false";
-
-            case int when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0:
-                value = number;
-                return null;
-
-            case int:
-                return "is not a number of 1 or more";
-
-            case TimeSpan when Durations.TryParse(text, out var duration) && (duration > TimeSpan.Zero || SettingCatalog.MayBeZero.Contains(Name)):
-                value = duration;
-                return null;
-
-            case TimeSpan:
-                return SettingCatalog.MayBeZero.Contains(Name)
-                    ? "is not a duration such as 0s, 30s, 15m, 24h or 7d"
-                    : "is not a duration of more than nothing, such as 30s, 15m, 24h or 7d";
-
-            case ByteSize when ByteSize.TryParse(text, out var size):
-                value = size;
-                return null;
-
-            case ByteSize:
-                return "is not a size such as 0B, 512MB or 2GiB, and not auto";
-
-            case Enum member when !int.TryParse(text, out _) && Enum.TryParse(member.GetType(), text, ignoreCase: true, out var parsed):
-                value = parsed;
-                return null;
-
-            default:
-                return $"is not one of {ValueName.Replace("|", ", ", StringComparison.Ordinal)}";
-        }
+        var parsed = Parse(text);
+        value = parsed ?? DefaultValue;
+        error = parsed is null ? Expectation : null;
+        return parsed is not null;
     }
+
+    private bool MayBeZero => SettingCatalog.MayBeZero.Contains(Name);
+
+    private string Expectation => DefaultValue switch
+    {
+        bool => "is not true or false",
+        int => "is not a number of 1 or more",
+        TimeSpan when MayBeZero => "is not a duration such as 0s, 30s, 15m, 24h or 7d",
+        TimeSpan => "is not a duration of more than nothing, such as 30s, 15m, 24h or 7d",
+        ByteSize => "is not a size such as 0B, 512MB or 2GiB, and not auto",
+        _ => $"is not one of {ValueName.Replace("|", ", ", StringComparison.Ordinal)}",
+    };
+
+    private object? Parse(string text) => DefaultValue switch
+    {
+        string => text,
+        bool => bool.TryParse(text, out var flag) ? flag : null,
+        int => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0 ? number : null,
+        TimeSpan => Durations.TryParse(text, out var duration) && (duration > TimeSpan.Zero || MayBeZero) ? duration : null,
+        ByteSize => ByteSize.TryParse(text, out var size) ? size : null,
+
+        // Enum.TryParse takes a number for a member too.
+        Enum member when !int.TryParse(text, out _) =>
+            Enum.TryParse(member.GetType(), text, ignoreCase: true, out var parsed) ? parsed : null,
+        _ => null,
+    };
 }

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Reflection;
 using Granary.Gateway;
 using Granary.Grains;
@@ -6,10 +7,10 @@ using Granary.Grains.Scrubbing;
 
 namespace Granary.Silo.Configuration;
 
-/// <summary>All settings: the one list that the command line, the environment, the file, the help and the documentation are made from.</summary>
+/// <summary>The list of all settings, for the command line, the environment, the file, the help and the documentation.</summary>
 public static class SettingCatalog
 {
-    /// <summary>The sections and the records that hold their settings.</summary>
+    /// <summary>The sections, and the options record of each.</summary>
     public static IReadOnlyList<(string Name, Func<object> Create)> Sections { get; } =
     [
         ("", () => new ServerOptions()),
@@ -29,7 +30,7 @@ public static class SettingCatalog
         ("admin", () => new AdminOptions()),
     ];
 
-    /// <summary>The durations that may be nothing; with any other one the server would do nothing else, or nothing at all.</summary>
+    /// <summary>The durations that may be zero. Any other zero duration would make a loop spin, or a timeout end every request.</summary>
     internal static IReadOnlySet<string> MayBeZero { get; } = new HashSet<string>(StringComparer.Ordinal)
     {
         "shutdown.delay",
@@ -43,6 +44,8 @@ public static class SettingCatalog
 
     private static IEnumerable<Setting> Of(string section, object defaults) => defaults.GetType()
         .GetProperties(BindingFlags.Public | BindingFlags.Instance)
-        .Where(property => property.SetMethod is { IsPublic: true } && property.GetCustomAttribute<System.ComponentModel.BrowsableAttribute>() is not { Browsable: false })
+        .Where(property => property.SetMethod is { IsPublic: true } && !IsHidden(property))
         .Select(property => new Setting(section, property, property.GetValue(defaults)!));
+
+    private static bool IsHidden(PropertyInfo property) => property.GetCustomAttribute<BrowsableAttribute>() is { Browsable: false };
 }

@@ -5,13 +5,19 @@ using System.Xml.Linq;
 
 namespace Granary.Silo.Configuration;
 
-/// <summary>The documentation of settings: the summaries of their properties, from the files that the compiler writes beside the assemblies.</summary>
+/// <summary>
+/// The descriptions of the settings: the doc comments of their properties, from the XML files that the compiler writes beside the
+/// assemblies.
+/// </summary>
 internal static partial class SettingDocs
 {
     private static readonly ConcurrentDictionary<Assembly, Dictionary<string, string>> Files = new();
 
-    public static string Of(PropertyInfo property) =>
-        Files.GetOrAdd(property.DeclaringType!.Assembly, Read).GetValueOrDefault($"P:{property.DeclaringType.FullName}.{property.Name}", "");
+    public static string Of(PropertyInfo property)
+    {
+        var type = property.DeclaringType!;
+        return Files.GetOrAdd(type.Assembly, Read).GetValueOrDefault($"P:{type.FullName}.{property.Name}", "");
+    }
 
     private static Dictionary<string, string> Read(Assembly assembly)
     {

@@ -7,19 +7,18 @@ using Granary.Gateway.Transfer;
 namespace Granary.Silo.Hosting;
 
 /// <summary>
-/// What the log says about one request. As text it is short: <c>GET /v2/app/blobs/sha256:3f… 200 sent=67108864 in 12.3 ms 10.0.0.1
-/// "docker/28"</c>;
-/// as JSON it has every field by name.
+/// The access log's line about one request. The text is short: <c>GET /v2/app/blobs/sha256:3f… 200 sent=67108864 in 12.3 ms 10.0.0.1
+/// "docker/28"</c>. The JSON form has every field by name.
 /// </summary>
 /// <param name="Method">The method.</param>
 /// <param name="Path">The path without its query.</param>
-/// <param name="Status">The status; 499 where the exchange broke off before an answer began.</param>
-/// <param name="Sent">Body bytes that were sent.</param>
-/// <param name="Received">Body bytes that were received.</param>
-/// <param name="Elapsed">From the request's headers to the end of the answer.</param>
-/// <param name="Client">The other end of the connection.</param>
-/// <param name="UserAgent">What the client says it is.</param>
-/// <param name="BrokenBy">Who broke the exchange off.</param>
+/// <param name="Status">The status; 499 if the exchange broke off before an answer began.</param>
+/// <param name="Sent">Bytes of the answer's body that the server sent.</param>
+/// <param name="Received">Bytes of the request's body that the server received.</param>
+/// <param name="Elapsed">The time from the request's headers to the end of the answer.</param>
+/// <param name="Client">The address of the client.</param>
+/// <param name="UserAgent">The header <c>User-Agent</c>.</param>
+/// <param name="BrokenBy">Which side broke the exchange off, if one did.</param>
 internal readonly record struct AccessLine(
     string Method,
     string? Path,
@@ -31,7 +30,7 @@ internal readonly record struct AccessLine(
     string UserAgent,
     BreakOff BrokenBy) : IReadOnlyList<KeyValuePair<string, object?>>
 {
-    // Enough for every client's name and version; what follows them is kernels, architectures and commits.
+    // Long enough for the name and version of every client. Kernel, architecture and commit follow them.
     private const int MaxAgent = 40;
 
     /// <inheritdoc/>

@@ -3,9 +3,8 @@ using Granary.Gateway.Transfer;
 namespace Granary.Silo.Hosting;
 
 /// <summary>
-/// Writes one line for each request (<see cref="AccessLine"/>), and the request's id into its answer: the same id stands in every other
-/// line
-/// about the request.
+/// Logs one line for each request (<see cref="AccessLine"/>), and writes the request's id into the answer. Every other log line about
+/// the request has the same id.
 /// </summary>
 internal sealed class AccessLog(ILogger<AccessLog> logger, TimeProvider time, bool isEnabled, CancellationToken stopping)
 {
@@ -44,7 +43,7 @@ internal sealed class AccessLog(ILogger<AccessLog> logger, TimeProvider time, bo
         var status = http.Response.StatusCode;
         if (!http.Response.HasStarted && (isFault || brokenBy != BreakOff.None))
         {
-            // The web server answers an exception that nothing has caught; to a client that is gone it answers nothing.
+            // After this, the web server answers 500 to an unhandled exception, and sends no answer to a client that is gone.
             status = brokenBy == BreakOff.None ? StatusCodes.Status500InternalServerError : StatusCodes.Status499ClientClosedRequest;
         }
 

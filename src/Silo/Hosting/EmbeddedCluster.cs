@@ -8,7 +8,7 @@ using Polly;
 
 namespace Granary.Silo.Hosting;
 
-/// <summary>A cluster of one: no membership to keep, no gateway for clients, and nobody else may connect.</summary>
+/// <summary>A cluster of one silo: without membership, without a gateway for clients, and closed to connections.</summary>
 internal static class EmbeddedCluster
 {
     public static void Configure(ISiloBuilder silo, Guid clusterId)
@@ -20,7 +20,8 @@ internal static class EmbeddedCluster
             options.SiloListeningEndpoint = new IPEndPoint(IPAddress.Loopback, options.SiloPort);
         });
 
-        // The port is open to every user of the machine and has no authentication: whoever connects is not of this cluster.
+        // Every user of the machine can connect to the port, and it has no authentication. No connection is of this cluster: there is
+        // no other silo.
         silo.Configure<SiloConnectionOptions>(options => options.ConfigureSiloInboundConnection(connection => connection.Use(_ => context =>
         {
             context.Abort();
@@ -28,15 +29,16 @@ internal static class EmbeddedCluster
         })));
         silo.Services.Replace(ServiceDescriptor.Singleton<IEnvironmentStatisticsProvider, NoEnvironmentStatistics>());
 
-        // Once a second, each silo tells the others of a cluster how busy it is, so that they place grains by it. Here there is no other.
+        // Once a second, a silo reports its load to the other silos of a cluster, which place grains by it. Here is no other silo.
         silo.Configure<DeploymentLoadPublisherOptions>(options => options.DeploymentLoadPublisherRefreshTime = TimeSpan.Zero);
 
-        // Without one, the pipeline through which each grain is placed comes with Polly's telemetry: nobody reads it, and it brings a client for HTTP with it.
+        // Orleans places each grain through a pipeline of Polly. By default that pipeline has Polly's telemetry, which nothing reads and
+        // which loads an HTTP client.
         silo.Services.Replace(ServiceDescriptor.Transient<ResiliencePipelineBuilder, ResiliencePipelineBuilder>());
         silo.AddGranaryGrains();
     }
 
-    /// <summary>A fixed port would keep a second server from starting on the same machine.</summary>
+    /// <summary>Returns a free port. A fixed one would keep a second server from starting on the same machine.</summary>
     private static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

@@ -6,9 +6,9 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 namespace Granary.Silo.Hosting;
 
 /// <summary>
-/// The sockets of the setting <c>urls</c>, bound to their addresses before the server is made. An address that cannot be used is then one
-/// message; found later, by the web server, it would fail the start of a host whose grains and background services already run. No socket
-/// listens before the web server starts.
+/// The sockets of the setting <c>urls</c>. They are bound before the server is composed, so that an unusable address ends in one message.
+/// If the web server found it later, the start would fail while grains and background services already run, with many stack traces. No
+/// socket listens before the web server starts.
 /// </summary>
 internal sealed class ListenSockets : IDisposable
 {
@@ -18,12 +18,12 @@ internal sealed class ListenSockets : IDisposable
     {
     }
 
-    /// <summary>Returns what the web server has to listen on.</summary>
+    /// <summary>The endpoints that the web server listens on.</summary>
     public IEnumerable<(ListenAddress Address, IPEndPoint EndPoint)> EndPoints =>
         _bound.Select(bound => (bound.Address, (IPEndPoint)bound.Socket.LocalEndPoint!));
 
     /// <summary>Binds a socket to each address.</summary>
-    /// <exception cref="SettingsException">One cannot be used; the message says why and what to do.</exception>
+    /// <exception cref="SettingsException">An address cannot be used; the message says why and what to do.</exception>
     public static ListenSockets Bind(IReadOnlyList<ListenAddress> addresses)
     {
         RefuseOverlap(addresses);
@@ -44,7 +44,7 @@ internal sealed class ListenSockets : IDisposable
         }
     }
 
-    /// <summary>Gives the socket of an endpoint to the web server, which closes it.</summary>
+    /// <summary>Hands the socket of an endpoint over to the web server, which closes it.</summary>
     public Socket Take(EndPoint endPoint)
     {
         var index = _bound.FindIndex(bound => endPoint.Equals(bound.Socket.LocalEndPoint));
@@ -53,7 +53,7 @@ internal sealed class ListenSockets : IDisposable
         return socket;
     }
 
-    /// <summary>Closes the sockets that were not taken.</summary>
+    /// <summary>Closes the sockets that the web server has not taken.</summary>
     public void Dispose()
     {
         foreach (var (_, socket) in _bound)
@@ -62,7 +62,7 @@ internal sealed class ListenSockets : IDisposable
         }
     }
 
-    /// <summary>Binding would succeed for both, and listening fail for the second.</summary>
+    /// <summary>Refuses two addresses that overlap: binding both would succeed, and listening on the second would fail.</summary>
     private static void RefuseOverlap(IReadOnlyList<ListenAddress> addresses)
     {
         for (var i = 0; i < addresses.Count; i++)
@@ -90,7 +90,7 @@ internal sealed class ListenSockets : IDisposable
         }
         catch (SettingsException e) when (e.InnerException is not SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse })
         {
-            // A machine without IPv6: its localhost is the one address.
+            // The machine has no IPv6, so localhost is the IPv4 address alone.
         }
     }
 

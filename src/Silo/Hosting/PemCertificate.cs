@@ -4,7 +4,7 @@ using Granary.Silo.Configuration;
 
 namespace Granary.Silo.Hosting;
 
-/// <summary>A certificate from a pair of PEM files, read again when they change: renewals need no restart.</summary>
+/// <summary>A certificate from a pair of PEM files. It is read again when they change, so a renewal needs no restart.</summary>
 internal sealed partial class PemCertificate
 {
     private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(30);
@@ -16,6 +16,7 @@ internal sealed partial class PemCertificate
     private Loaded _loaded;
     private long _checked;
 
+    /// <summary>Reads the certificate and its key.</summary>
     /// <exception cref="SettingsException">The files are missing or do not fit each other.</exception>
     public PemCertificate(TlsOptions options, TimeProvider time, ILogger logger)
     {
@@ -41,7 +42,7 @@ internal sealed partial class PemCertificate
         _checked = time.GetTimestamp();
     }
 
-    /// <summary>The certificate that counts now, and its chain.</summary>
+    /// <summary>The current certificate and its chain. Every 30 seconds the getter looks whether the files have changed.</summary>
     public (X509Certificate2 Certificate, X509Certificate2Collection Chain) Current
     {
         get
@@ -65,7 +66,7 @@ internal sealed partial class PemCertificate
         {
             if (Changed() != _loaded.Changed)
             {
-                // The old one may still be in use by handshakes; the collector knows when it is not.
+                // The old certificate is not disposed of: handshakes may still use it.
                 _loaded = Load();
                 LogReloaded(_logger, _loaded.Certificate.NotAfter);
             }
@@ -81,7 +82,7 @@ internal sealed partial class PemCertificate
         var changed = Changed();
         using var pem = X509Certificate2.CreateFromPemFile(_options.Certificate, _options.Key);
 
-        // SslStream wants a key that has been exported once on some platforms.
+        // On some platforms SslStream accepts a key only after an export and import.
         var certificate = X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pkcs12), password: null);
         var chain = new X509Certificate2Collection();
         chain.ImportFromPemFile(_options.Certificate);
@@ -90,10 +91,12 @@ internal sealed partial class PemCertificate
 
     private (DateTime, DateTime) Changed() => (File.GetLastWriteTimeUtc(_options.Certificate), File.GetLastWriteTimeUtc(_options.Key));
 
-    [LoggerMessage(3101, LogLevel.Information, "The TLS certificate was read again; it is valid until {NotAfter}")]
+    [LoggerMessage(3101, LogLevel.Information,
+        "The TLS certificate has changed, and the server uses the new one; it is valid until {NotAfter}")]
     private static partial void LogReloaded(ILogger logger, DateTime notAfter);
 
-    [LoggerMessage(3102, LogLevel.Error, "The TLS certificate has changed and cannot be read; the old one stays in use. Mend the files of tls.certificate and tls.key")]
+    [LoggerMessage(3102, LogLevel.Error,
+        "The TLS certificate has changed and cannot be read; the old one stays in use. Correct the files of tls.certificate and tls.key")]
     private static partial void LogReloadFailed(ILogger logger, Exception exception);
 
     private sealed record Loaded(X509Certificate2 Certificate, X509Certificate2Collection Chain, (DateTime, DateTime) Changed);

@@ -5,15 +5,15 @@ using Microsoft.AspNetCore.Hosting.Server;
 namespace Granary.Silo.Hosting;
 
 /// <summary>
-/// Stops the parts of a server one after the other, each within a time of its own:
+/// Stops the parts of a server one after the other, each with a timeout of its own:
 /// <list type="number">
-/// <item><c>/readyz</c> fails, and requests are still accepted for <c>shutdown.delay</c>;</item>
+/// <item><c>/readyz</c> answers 503, and the server still accepts requests for <c>shutdown.delay</c>;</item>
 /// <item>the web server closes its listener and all idle connections, and waits <c>shutdown.timeout</c> for running requests;</item>
-/// <item>it cuts those that are left; what uploads have received until then is kept;</item>
+/// <item>it cuts the requests that still run; uploads keep the bytes that they have received;</item>
 /// <item>grains and background work stop.</item>
 /// </list>
-/// The host has one timeout for all of that, which would begin before the delay: a delay of a minute would leave nothing for the transfers,
-/// and transfers that take all of it would leave nothing for the grains that keep the bytes of cut uploads.
+/// The host has one timeout for all steps, which begins before the delay. A delay of a minute would leave the transfers no time, and
+/// transfers that take all of it would leave no time for the grains that commit the bytes of cut uploads.
 /// </summary>
 internal sealed partial class Shutdown(
     IHost host,
@@ -23,15 +23,16 @@ internal sealed partial class Shutdown(
     TimeProvider time,
     ILogger logger)
 {
-    /// <summary>How long grains and background work may take to stop. They stop between two steps, which take milliseconds.</summary>
+    /// <summary>How long grains and background work may take to stop. They stop after the current step, within milliseconds.</summary>
     public static readonly TimeSpan RestTimeout = TimeSpan.FromSeconds(15);
 
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(40);
 
-    // A cut upload syncs what it has received and commits how much that is.
+    // A cut upload syncs the received bytes and commits its offset.
     private static readonly TimeSpan CleanupTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan CleanupPoll = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>Runs all steps.</summary>
     public async Task RunAsync()
     {
         LogStopping(logger, Gateway.Units.Durations.Text(options.Delay), Gateway.Units.Durations.Text(options.Timeout));
@@ -66,16 +67,16 @@ internal sealed partial class Shutdown(
         }
     }
 
-    // A timer takes 49 days at most; a setting may be longer.
+    // A timer takes at most 49 days; a setting may be longer.
     private static TimeSpan Wait(TimeSpan setting) => setting < LongestWait ? setting : LongestWait;
 
     [LoggerMessage(3302, LogLevel.Information,
-        "Stopping: /readyz fails now, requests are accepted for {Delay} more, and running transfers have {Timeout} after that to finish " +
-        "(shutdown.delay, shutdown.timeout)")]
+        "Stopping: /readyz answers 503, the server accepts requests for {Delay} more, and running transfers have {Timeout} after that " +
+        "to finish (shutdown.delay, shutdown.timeout)")]
     private static partial void LogStopping(ILogger logger, string delay, string timeout);
 
     [LoggerMessage(3306, LogLevel.Warning,
-        "Cut {Requests} requests that were still running {Timeout} (shutdown.timeout) after the listener was closed; what uploads have " +
-        "received is kept, and clients can resume them")]
+        "Cut {Requests} requests that were still running {Timeout} (shutdown.timeout) after the listener was closed; uploads keep the " +
+        "bytes that they have received, and clients can resume them")]
     private static partial void LogCut(ILogger logger, int requests, string timeout);
 }

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging.Console;
 
 namespace Granary.Silo.Hosting;
 
-/// <summary>Writes log lines for people: when, how severe, who, which request it was about, and what.</summary>
+/// <summary>Writes a log line as text: time, severity, source, event id, request id, message.</summary>
 internal sealed class TextFormatter(TimeProvider time) : ConsoleFormatter(FormatterName)
 {
     public const string FormatterName = "granary";
@@ -24,7 +24,7 @@ internal sealed class TextFormatter(TimeProvider time) : ConsoleFormatter(Format
         textWriter.Write(logEntry.EventId.Id);
         textWriter.Write("] ");
 
-        // In one place of all lines, before the text: the text has any length.
+        // The request's id comes before the message, so that it stands in the same place in all lines; messages have any length.
         scopeProvider?.ForEachScope(
             static (scope, writer) =>
             {
@@ -48,7 +48,10 @@ internal sealed class TextFormatter(TimeProvider time) : ConsoleFormatter(Format
         }
     }
 
-    /// <summary>What a client sent may be in it: it must neither make lines of its own nor speak to the operator's terminal.</summary>
+    /// <summary>
+    /// Replaces control characters. A message may contain text of a client, which could forge log lines or control the operator's
+    /// terminal.
+    /// </summary>
     private static string OneLine(string message) => message.Any(char.IsControl)
         ? string.Concat(message.Select(character => char.IsControl(character) ? '?' : character))
         : message;

@@ -5,7 +5,9 @@ using Granary.Storage.Data;
 
 namespace Granary.Silo.Operations;
 
-/// <summary>Backs up the embedded store while it serves. One that was interrupted begins again, and copies what is missing.</summary>
+/// <summary>
+/// Backs up the data directory while the server serves. After an interruption it starts over, and copies what is missing.
+/// </summary>
 internal sealed class BackupOperation(DataDirectory data) : IOperation
 {
     /// <inheritdoc/>
