@@ -24,7 +24,8 @@ internal static class Load
     public static async Task<string[]> FillAsync(Server server, int blobs, int garbage)
     {
         var manifests = new ConcurrentQueue<string>();
-        await Parallel.ForEachAsync(Enumerable.Range(0, blobs / BlobsOfAnImage), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (image, _) =>
+        var images = Enumerable.Range(0, blobs / BlobsOfAnImage);
+        await Parallel.ForEachAsync(images, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (image, _) =>
         {
             var repository = $"bench/app{image % Repositories}";
             var digests = new List<string>();
@@ -94,7 +95,8 @@ internal static class Load
         var location = start.Headers.Location!.ToString();
         using var body = new ByteArrayContent(content);
         body.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
-        using var put = await server.Client.PutAsync(new Uri($"{location}{(location.Contains('?', StringComparison.Ordinal) ? '&' : '?')}digest={digest}", UriKind.RelativeOrAbsolute), body);
+        var separator = location.Contains('?', StringComparison.Ordinal) ? '&' : '?';
+        using var put = await server.Client.PutAsync(new Uri($"{location}{separator}digest={digest}", UriKind.RelativeOrAbsolute), body);
         Expect(put, HttpStatusCode.Created);
         return digest;
     }
@@ -102,9 +104,13 @@ internal static class Load
     private static async Task<string> PutManifestAsync(Server server, string repository, List<string> blobs, int size, string tag)
     {
         string Descriptor(string digest, string type) => $$"""{"mediaType":"{{type}}","digest":"{{digest}}","size":{{size}} }""";
+        var config = Descriptor(blobs[0], "application/vnd.oci.image.config.v1+json");
         var layers = string.Join(',', blobs.Skip(1).Select(digest => Descriptor(digest, "application/vnd.oci.image.layer.v1.tar")));
         var manifest = Encoding.UTF8.GetBytes(
-            $$"""{"schemaVersion":2,"mediaType":"{{ManifestType}}","config":{{Descriptor(blobs[0], "application/vnd.oci.image.config.v1+json")}},"layers":[{{layers}}],"annotations":{"n":"{{Guid.NewGuid()}}" } }""");
+            $$"""
+            {"schemaVersion":2,"mediaType":"{{ManifestType}}","config":{{config}},"layers":[{{layers}}],
+             "annotations":{"n":"{{Guid.NewGuid()}}" } }
+            """);
         using var body = new ByteArrayContent(manifest);
         body.Headers.ContentType = new MediaTypeHeaderValue(ManifestType);
         using var put = await server.Client.PutAsync(new Uri($"/v2/{repository}/manifests/{tag}", UriKind.Relative), body);
@@ -118,7 +124,8 @@ internal static class Load
     {
         if (answer.StatusCode != status)
         {
-            throw new InvalidOperationException($"{answer.RequestMessage!.Method} {answer.RequestMessage.RequestUri} was answered by {(int)answer.StatusCode}.");
+            throw new InvalidOperationException(
+                $"{answer.RequestMessage!.Method} {answer.RequestMessage.RequestUri} was answered by {(int)answer.StatusCode}.");
         }
     }
 }
@@ -127,7 +134,8 @@ internal static class Load
 internal sealed record Latencies(double[] Pushes, double[] Pulls)
 {
     public override string ToString() =>
-        $"{At(Pushes, 0.5),9:0.00} {At(Pushes, 0.99),9:0.00} {At(Pulls, 0.5),9:0.00} {At(Pulls, 0.99),9:0.00} {Pushes.Length + Pulls.Length,9}";
+        $"{At(Pushes, 0.5),9:0.00} {At(Pushes, 0.99),9:0.00} {At(Pulls, 0.5),9:0.00} {At(Pulls, 0.99),9:0.00} " +
+        $"{Pushes.Length + Pulls.Length,9}";
 
     private static double At(double[] sorted, double part) => sorted[(int)((sorted.Length - 1) * part)];
 }

@@ -43,7 +43,10 @@ internal sealed class Server : IAsyncDisposable
 
     public static Task<Server> StartGranaryAsync(string program) => ReadyAsync(new Server(
         program,
-        (directory, port) => ["serve", "--urls", $"http://127.0.0.1:{port}", "--data", directory, "--log.access", "false", "--log.level", "error"],
+        (directory, port) =>
+        [
+            "serve", "--urls", $"http://127.0.0.1:{port}", "--data", directory, "--log.access", "false", "--log.level", "error",
+        ],
         new Dictionary<string, string>()));
 
     public static Task<Server> StartPeerAsync(string program) => ReadyAsync(new Server(
@@ -90,7 +93,8 @@ internal sealed class Server : IAsyncDisposable
 
         return process.ExitCode == 0
             ? cpu
-            : throw new InvalidOperationException($"{_program} {string.Join(' ', arguments)} ended with {process.ExitCode.ToString(CultureInfo.InvariantCulture)}.");
+            : throw new InvalidOperationException(
+                $"{_program} {string.Join(' ', arguments)} ended with {process.ExitCode.ToString(CultureInfo.InvariantCulture)}.");
     }
 
     public void Stop()
@@ -133,7 +137,12 @@ internal sealed class Server : IAsyncDisposable
 
     private Process Start(string[] arguments, IReadOnlyDictionary<string, string> environment)
     {
-        var start = new ProcessStartInfo(_program, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(_program, arguments)
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;
