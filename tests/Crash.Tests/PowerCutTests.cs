@@ -6,6 +6,9 @@ namespace Granary.Crash.Tests;
 /// </summary>
 public sealed class PowerCutTests : IDisposable
 {
+    // Ticks of 100 ms: twice the time after which references are released.
+    private const int QuietTicks = 20;
+
     private readonly TemporaryDirectory _directory = new();
 
     private string Data => _directory.Combine("data");
@@ -117,17 +120,19 @@ public sealed class PowerCutTests : IDisposable
     }
 
     /// <summary>
-    /// Waits until the program writes nothing more. A deletion releases its references after its answer. Those writes must not count as
-    /// part of the next request.
+    /// Waits until the program writes nothing more. A deletion releases its references up to a second after its answer. Those writes must
+    /// not count as part of the next request, so the record has to stay the same for longer than that.
     /// </summary>
     private async Task WaitForQuietAsync()
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
-        var length = -1L;
-        while (new FileInfo(Log).Length is var now && now != length)
+        var (length, quiet) = (-1L, 0);
+        while (quiet < QuietTicks)
         {
-            length = now;
             await timer.WaitForNextTickAsync();
+            var now = new FileInfo(Log).Length;
+            quiet = now == length ? quiet + 1 : 0;
+            length = now;
         }
     }
 }
