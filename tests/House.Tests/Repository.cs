@@ -14,6 +14,12 @@ internal static class Repository
     public static IEnumerable<string> Files(string pattern, params string[] directories) =>
         directories.SelectMany(directory => Walk(Path.Combine(Root, directory), pattern)).Order(StringComparer.Ordinal);
 
+    /// <summary>Returns all pages of the repository.</summary>
+    public static IEnumerable<string> MarkdownFiles() => Files("*.md", "");
+
+    /// <summary>Returns a path as messages name it, relative to the repository.</summary>
+    public static string Relative(string file) => Path.GetRelativePath(Root, file);
+
     private static IEnumerable<string> Walk(string directory, string pattern) =>
         Directory.EnumerateFiles(directory, pattern).Concat(
             Directory.EnumerateDirectories(directory)
