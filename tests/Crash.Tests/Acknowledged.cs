@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace Granary.Crash.Tests;
 
-/// <summary>What the registry has said yes to, written down the moment the answer arrived.</summary>
+/// <summary>The writes that the registry has acknowledged. Clients record each one when its answer arrives.</summary>
 internal sealed class Acknowledged
 {
     private int _count;
@@ -14,11 +14,11 @@ internal sealed class Acknowledged
     /// <summary>Tags whose removal was acknowledged.</summary>
     public ConcurrentDictionary<(string Repository, string Tag), byte> Untagged { get; } = new();
 
-    /// <summary>Open uploads by their location: the content, and how much of it was acknowledged.</summary>
+    /// <summary>Open uploads by location: the content, and how many bytes of it were acknowledged.</summary>
     public ConcurrentDictionary<string, (string Repository, byte[] Content, int Received)> Uploads { get; } = new();
 
-    /// <summary>How many answers there were.</summary>
+    /// <summary>The number of acknowledged writes.</summary>
     public int Count => _count;
 
-    public void Note() => Interlocked.Increment(ref _count);
+    public void CountOne() => Interlocked.Increment(ref _count);
 }

@@ -4,28 +4,33 @@ using Xunit.Abstractions;
 namespace Granary.Crash.Tests;
 
 /// <summary>
-/// The real program is killed at random moments while clients push and delete and garbage is collected. What was acknowledged is there afterwards, byte for byte, and what was deleted
-/// is reclaimed. <c>CRASH_ROUNDS</c> sets how many times (a long run).
+/// The test kills the real program at random moments while clients push and delete, and while garbage is collected. Afterwards every
+/// acknowledged write is there, byte for byte, and everything that was deleted is reclaimed. <c>CRASH_ROUNDS</c> sets the number of
+/// kills, for a long run.
 /// </summary>
 public sealed class CollectionKillTests(ITestOutputHelper output) : IDisposable
 {
     private const int Clients = 6;
     private const int WritesOfARound = 10;
 
-    // Graces short enough that garbage goes while clients work on it.
+    // Grace periods short enough that blobs are collected while clients push them.
     private static readonly string[] Settings =
     [
-        "--log.access", "false", "--collection.interval", "1s", "--lifetimes.linkGrace", "2s", "--lifetimes.blobGrace", "1s", "--lifetimes.firstLease", "1s",
+        "--log.access", "false", "--collection.interval", "1s",
+        "--lifetimes.linkGrace", "2s", "--lifetimes.blobGrace", "1s", "--lifetimes.firstLease", "1s",
     ];
 
     private readonly TemporaryDirectory _directory = new();
 
-    private static int Crashes { get; } = int.TryParse(Environment.GetEnvironmentVariable("CRASH_ROUNDS"), NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? count : 6;
+    private static int Crashes { get; } =
+        int.TryParse(Environment.GetEnvironmentVariable("CRASH_ROUNDS"), NumberStyles.None, CultureInfo.InvariantCulture, out var count)
+            ? count
+            : 6;
 
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task Nothing_acknowledged_is_lost_and_nothing_deleted_stays_whenever_it_is_killed()
+    public async Task Kills_during_collections_lose_no_acknowledged_write_and_keep_no_garbage()
     {
         var images = new Images();
         var (random, checkedWrites) = (new Random(1), 0L);
@@ -34,7 +39,9 @@ public sealed class CollectionKillTests(ITestOutputHelper output) : IDisposable
             await using (var granary = await GranaryProcess.StartAsync(_directory.Path, Settings))
             {
                 using var client = granary.CreateClient();
-                var clients = Enumerable.Range(0, Clients).Select(number => new ImageClient(client, images, (crash * 100) + number).RunAsync()).ToList();
+                var clients = Enumerable.Range(0, Clients)
+                    .Select(number => new ImageClient(client, images, (crash * 100) + number).RunAsync())
+                    .ToList();
                 clients.Add(CollectAsync(client));
                 await RunForAWhileAsync(random, images, clients);
                 await granary.KillAsync();
@@ -50,11 +57,16 @@ public sealed class CollectionKillTests(ITestOutputHelper output) : IDisposable
         }
 
         var (objects, garbage) = await CollectEverythingAsync(images);
-        output.WriteLine($"{Crashes} crashes, {images.Acknowledged} acknowledged pushes and deletions, {checkedWrites} checks of images byte for byte, 0 lost; {garbage.Count} of {objects} objects not reclaimed");
+        output.WriteLine(
+            $"{Crashes} crashes, {images.Acknowledged} acknowledged pushes and deletions, {checkedWrites} images checked byte for byte, " +
+            $"0 lost; {garbage.Count} of {objects} objects not reclaimed");
         Assert.True(garbage.Count == 0, $"Not reclaimed: {string.Join(Environment.NewLine, garbage)}");
     }
 
-    /// <summary>Until a random moment, but for long enough that a slow machine has done something that a kill can harm.</summary>
+    /// <summary>
+    /// Waits for a random time, and then until enough writes are acknowledged. Without the second part a slow machine would be killed
+    /// before it has written anything.
+    /// </summary>
     private static async Task RunForAWhileAsync(Random random, Images images, List<Task> clients)
     {
         var enough = images.Acknowledged + WritesOfARound;
@@ -70,8 +82,8 @@ public sealed class CollectionKillTests(ITestOutputHelper output) : IDisposable
         }
     }
 
-    /// <summary>Days later: what no manifest needs has gone, and what they need is all there is.</summary>
-    /// <returns>How many objects there are, and those that nobody needs, with what the registry says of them.</returns>
+    /// <summary>Advances the clock by days, and collects. Every object that a manifest needs must be there.</summary>
+    /// <returns>The number of objects, and the objects that no manifest needs, each with the registry's explanation.</returns>
     private async Task<(int Objects, List<string> Garbage)> CollectEverythingAsync(Images images)
     {
         var time = new ShiftedTime();
@@ -82,7 +94,7 @@ public sealed class CollectionKillTests(ITestOutputHelper output) : IDisposable
             await RunAsync(registry.Client, """{"kind":"collection"}""");
         }
 
-        // What a killed server had begun to write, and no session knows.
+        // A killed server leaves files that it had begun to write and that no session knows. Only a scrub finds them.
         await RunAsync(registry.Client, """{"kind":"scrub","bytesPerSecond":1000000000}""");
         await images.CheckAsync(registry.Client);
 
@@ -114,11 +126,11 @@ public sealed class CollectionKillTests(ITestOutputHelper output) : IDisposable
         }
         catch (HttpRequestException)
         {
-            // Killed.
+            // The server was killed.
         }
     }
 
-    /// <summary>Does it, from its beginning to its end.</summary>
+    /// <summary>Starts an operation and waits until it is over.</summary>
     private static async Task RunAsync(RegistryClient client, string request)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
@@ -134,7 +146,10 @@ public sealed class CollectionKillTests(ITestOutputHelper output) : IDisposable
         }
     }
 
-    /// <summary>Where its progress is told; null as long as the one that the last server was killed in goes on in this one: that has seen a part of the registry already.</summary>
+    /// <summary>
+    /// Starts an operation, and returns the path of its progress. Returns null if the operation that was running when the last server
+    /// was killed still goes on: it has passed a part of the registry already, so its end would prove nothing.
+    /// </summary>
     private static async Task<string?> StartAsync(RegistryClient client, string request)
     {
         using var body = new StringContent(request, System.Text.Encoding.UTF8, "application/json");

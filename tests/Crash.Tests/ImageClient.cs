@@ -1,6 +1,6 @@
 namespace Granary.Crash.Tests;
 
-/// <summary>A client that pushes images whose layers others have too, and deletes some, until the registry goes away.</summary>
+/// <summary>A client that pushes images, which share layers with other images, and deletes some, until the server is killed.</summary>
 internal sealed class ImageClient(RegistryClient client, Images images, int seed)
 {
     private const int Layers = 12;
@@ -25,14 +25,19 @@ internal sealed class ImageClient(RegistryClient client, Images images, int seed
         }
         catch (HttpRequestException)
         {
-            // Killed.
+            // The server was killed.
         }
     }
 
     private async Task PushAsync(string repository, string tag)
     {
-        // One layer that many images share, one of its own, one that is a row.
-        byte[][] layers = [Layer(_random.Next(Layers)), RegistryClient.RandomBytes(_random.Next(40_000, 120_000)), RegistryClient.RandomBytes(_random.Next(1, 500))];
+        // One layer that many images share, one of this image alone, and one that is small enough to be a row.
+        byte[][] layers =
+        [
+            Layer(_random.Next(Layers)),
+            RegistryClient.RandomBytes(_random.Next(40_000, 120_000)),
+            RegistryClient.RandomBytes(_random.Next(1, 500)),
+        ];
         var config = RegistryClient.RandomBytes(60);
         var manifest = Manifests.Image(config, layers);
         for (var attempt = 0; attempt < 20; attempt++)
@@ -45,15 +50,15 @@ internal sealed class ImageClient(RegistryClient client, Images images, int seed
             using var answer = await client.PushManifestAsync(repository, tag, manifest);
             if (answer.StatusCode == HttpStatusCode.Created)
             {
-                images.Pushed(repository, manifest, [config, .. layers]);
+                images.RecordPush(repository, manifest, [config, .. layers]);
                 return;
             }
 
-            // Slower than the short grace of this test: a layer has gone again, and is pushed again.
+            // The push took longer than the short grace period of this test, so a layer was collected. Push it again.
             Assert.Equal(["MANIFEST_BLOB_UNKNOWN"], (await RegistryClient.ErrorCodesAsync(answer)).Distinct());
         }
 
-        Assert.Fail("The graces are too short for this machine.");
+        Assert.Fail("The grace periods of this test are too short for this machine.");
     }
 
     private async Task PushBlobAsync(string repository, byte[] content)
@@ -80,7 +85,7 @@ internal sealed class ImageClient(RegistryClient client, Images images, int seed
 
         using var answer = await client.SendAsync("DELETE", $"/v2/{repository}/manifests/{manifest}");
         Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
-        images.Deleted(repository, manifest);
+        images.RecordDeletion(repository, manifest);
     }
 
     private static byte[] Layer(int number)

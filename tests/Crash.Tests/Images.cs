@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 
 namespace Granary.Crash.Tests;
 
-/// <summary>Images as a registry has said that it has them, or has removed them.</summary>
+/// <summary>The images whose push or deletion the registry has acknowledged.</summary>
 internal sealed class Images
 {
     private readonly ConcurrentDictionary<(string Repository, Digest Manifest), Image> _all = new();
@@ -12,22 +12,22 @@ internal sealed class Images
 
     public long Acknowledged => Interlocked.Read(ref _acknowledged);
 
-    public void Pushed(string repository, byte[] manifest, byte[][] blobs)
+    public void RecordPush(string repository, byte[] manifest, byte[][] blobs)
     {
-        _all[(repository, RegistryClient.DigestOf(manifest))] = new Image(manifest, blobs, IsHere: true);
+        _all[(repository, RegistryClient.DigestOf(manifest))] = new Image(manifest, blobs, Exists: true);
         Interlocked.Increment(ref _acknowledged);
     }
 
-    public void Deleted(string repository, Digest manifest)
+    public void RecordDeletion(string repository, Digest manifest)
     {
-        _all[(repository, manifest)] = new Image([], [], IsHere: false);
+        _all[(repository, manifest)] = new Image([], [], Exists: false);
         Interlocked.Increment(ref _acknowledged);
     }
 
-    /// <summary>One that is there, for a client that wants to delete it: no other client gets it.</summary>
+    /// <summary>Takes a random image that exists, so that only one client deletes it. Returns null if there is none.</summary>
     public (string Repository, Digest Manifest)? Take(Random random)
     {
-        var candidates = _all.Where(pair => pair.Value.IsHere).Select(pair => pair.Key).ToArray();
+        var candidates = _all.Where(pair => pair.Value.Exists).Select(pair => pair.Key).ToArray();
         if (candidates.Length == 0)
         {
             return null;
@@ -37,13 +37,13 @@ internal sealed class Images
         return _all.TryRemove(chosen, out _) ? chosen : null;
     }
 
-    /// <summary>Reads everything back.</summary>
-    /// <returns>How many images that was.</returns>
+    /// <summary>Pulls every image and compares it byte for byte.</summary>
+    /// <returns>The number of images.</returns>
     public async Task<int> CheckAsync(RegistryClient client)
     {
         foreach (var ((repository, digest), image) in _all)
         {
-            if (!image.IsHere)
+            if (!image.Exists)
             {
                 using var gone = await client.SendAsync("HEAD", $"/v2/{repository}/manifests/{digest}");
                 Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
@@ -60,18 +60,22 @@ internal sealed class Images
         return _all.Count;
     }
 
-    /// <summary>The digests of the objects that manifests which are there name. Images whose push or deletion had no answer may be among them.</summary>
+    /// <summary>
+    /// Returns the digests of the objects that tagged manifests name. Images whose push or deletion had no answer may be among them.
+    /// </summary>
     public static async Task<HashSet<string>> NeededAsync(RegistryClient client)
     {
         var needed = new HashSet<string>(StringComparer.Ordinal);
         foreach (var repository in await RepositoriesAsync(client))
         {
-            foreach (var tag in (await client.GetJsonAsync($"/v2/{repository}/tags/list"))["tags"]!.AsArray().Select(tag => tag!.GetValue<string>()))
+            var tags = (await client.GetJsonAsync($"/v2/{repository}/tags/list"))["tags"]!.AsArray();
+            foreach (var tag in tags.Select(tag => tag!.GetValue<string>()))
             {
                 var manifest = await client.GetJsonAsync($"/v2/{repository}/manifests/{tag}");
 
-                // Smaller ones are rows.
-                needed.UnionWith(((JsonNode[])[.. manifest["layers"]!.AsArray().Select(layer => layer!), manifest["config"]!])
+                // Smaller blobs are rows and not objects.
+                JsonNode[] descriptors = [.. manifest["layers"]!.AsArray().Select(layer => layer!), manifest["config"]!];
+                needed.UnionWith(descriptors
                     .Where(descriptor => descriptor["size"]!.GetValue<long>() > 32 * 1024)
                     .Select(descriptor => descriptor["digest"]!.GetValue<string>()));
             }
@@ -80,7 +84,7 @@ internal sealed class Images
         return needed;
     }
 
-    /// <summary>What the registry says of a blob, in all repositories.</summary>
+    /// <summary>Returns what the registry says about a blob, in all repositories.</summary>
     public static async Task<string> ExplainAsync(RegistryClient client, string digest)
     {
         var explanations = new StringBuilder();
@@ -96,5 +100,5 @@ internal sealed class Images
     private static async Task<string[]> RepositoriesAsync(RegistryClient client) =>
         [.. (await client.GetJsonAsync("/v2/_catalog"))["repositories"]!.AsArray().Select(name => name!.GetValue<string>())];
 
-    private sealed record Image(byte[] Manifest, byte[][] Blobs, bool IsHere);
+    private sealed record Image(byte[] Manifest, byte[][] Blobs, bool Exists);
 }

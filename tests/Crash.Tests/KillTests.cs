@@ -1,6 +1,6 @@
 namespace Granary.Crash.Tests;
 
-/// <summary>The real program is killed in the middle of pushes; whatever it had said yes to is there afterwards, byte for byte.</summary>
+/// <summary>The test kills the real program in the middle of pushes. Every acknowledged write is there afterwards, byte for byte.</summary>
 public sealed class KillTests : IDisposable
 {
     private const int Rounds = 6;
@@ -11,7 +11,7 @@ public sealed class KillTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task Whatever_was_acknowledged_survives_kill_9()
+    public async Task Every_acknowledged_write_survives_kill_9()
     {
         var acknowledged = new Acknowledged();
         for (var round = 0; round < Rounds; round++)
@@ -20,7 +20,9 @@ public sealed class KillTests : IDisposable
             await CheckAsync(acknowledged);
         }
 
-        Assert.True(acknowledged.Blobs.Count > 100, $"{acknowledged.Blobs.Count} blobs are too few to mean much.");
+        Assert.True(
+            acknowledged.Blobs.Count > 100,
+            $"Only {acknowledged.Blobs.Count} blobs were acknowledged. That is too few to prove anything.");
     }
 
     private async Task PushUntilKilledAsync(Acknowledged acknowledged, int round)
@@ -69,8 +71,14 @@ public sealed class KillTests : IDisposable
         Assert.DoesNotContain(" error ", granary.Output, StringComparison.Ordinal);
     }
 
-    /// <summary>An upload goes on where it was acknowledged, at the least.</summary>
-    private static async Task ResumeAsync(RegistryClient client, Acknowledged acknowledged, string location, string repository, byte[] content, int received)
+    /// <summary>Resumes an upload. The server must have kept at least the bytes that it acknowledged.</summary>
+    private static async Task ResumeAsync(
+        RegistryClient client,
+        Acknowledged acknowledged,
+        string location,
+        string repository,
+        byte[] content,
+        int received)
     {
         using var status = await client.SendAsync("GET", location);
         var offset = int.Parse(status.Headers.GetValues("Range").Single()["0-".Length..]) + 1;

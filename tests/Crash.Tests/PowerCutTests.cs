@@ -1,10 +1,14 @@
 namespace Granary.Crash.Tests;
 
 /// <summary>
-/// <c>kill -9</c> leaves the page cache, a power cut does not. So the system calls of the real program are recorded, and checked: when the answer to a write leaves, everything that it promises was synced.
+/// A power cut takes the page cache, which <c>kill -9</c> does not. So strace records the system calls of the real program, and the test
+/// checks the record: when the answer to a write leaves, everything that the answer promises is synced.
 /// </summary>
 public sealed class PowerCutTests : IDisposable
 {
+    // Ticks of 100 ms: twice the time after which references are released.
+    private const int QuietTicks = 20;
+
     private readonly TemporaryDirectory _directory = new();
 
     private string Data => _directory.Combine("data");
@@ -22,21 +26,23 @@ public sealed class PowerCutTests : IDisposable
         Assert.True(calls.Answers >= 35, $"Only {calls.Answers} answers were seen.");
         Assert.Empty(calls.Violations);
 
-        // The same record, as a program would have left it that does not sync the one or the other.
-        foreach (var forgotten in (string[])["/uploads/", "/uploads>", "/blobs/sha256/", "/metadata.db-wal>"])
+        // The check itself has to notice a fault: without one kind of sync, the same record must have violations.
+        foreach (var missing in (string[])["/uploads/", "/uploads>", "/blobs/sha256/", "/metadata.db-wal>"])
         {
-            var careless = SystemCalls.Read(Data, lines.Where(line => !(line.Contains("sync(", StringComparison.Ordinal) && line.Contains(forgotten, StringComparison.Ordinal))));
-            Assert.NotEmpty(careless.Violations);
+            var unsynced = lines.Where(line =>
+                !(line.Contains("sync(", StringComparison.Ordinal) && line.Contains(missing, StringComparison.Ordinal)));
+            Assert.NotEmpty(SystemCalls.Read(Data, unsynced).Violations);
         }
     }
 
-    /// <summary>Every kind of write, one after the other.</summary>
+    /// <summary>Makes every kind of write, one after the other, and returns the lines of strace.</summary>
     private async Task<string[]> RecordAsync()
     {
         string[] watcher =
         [
             "strace", "-D", "-f", "-y", "--seccomp-bpf", "-s", "40", "-o", Log,
-            "-e", "trace=openat,write,pwrite64,writev,pwritev,pwritev2,fsync,fdatasync,rename,renameat,renameat2,ftruncate,sendto,sendmsg,recvfrom,recvmsg",
+            "-e", "trace=openat,write,pwrite64,writev,pwritev,pwritev2,ftruncate,fsync,fdatasync,rename,renameat,renameat2," +
+                "sendto,sendmsg,recvfrom,recvmsg",
         ];
         await using (var granary = await GranaryProcess.StartAsync(watcher, Data, "--log.level", "info", "--log.access", "false"))
         {
@@ -50,7 +56,7 @@ public sealed class PowerCutTests : IDisposable
             await granary.WaitForExitAsync();
         }
 
-        // The watcher ends after the program.
+        // strace ends after the program and writes its last lines then.
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
         string[] lines;
         do
@@ -64,7 +70,7 @@ public sealed class PowerCutTests : IDisposable
 
     private async Task WriteAsync(RegistryClient client, int round)
     {
-        // Two blobs of rows or objects, a manifest with a tag; then more tags for it, and a referrer.
+        // An image whose blobs are rows, an image with a layer that is an object, a second tag, and a referrer.
         await client.PushImageAsync("cut/app", $"small{round}");
         var (digest, manifest) = await client.PushImageAsync("cut/app", $"large{round}", layerSize: 400_000);
         using (var tag = await client.PushManifestAsync("cut/app", $"other{round}", manifest))
@@ -73,12 +79,13 @@ public sealed class PowerCutTests : IDisposable
         }
 
         var subject = Manifests.Descriptor(digest, manifest.Length, MediaTypes.OciManifest);
-        using (var referrer = await client.PushManifestAsync("cut/app", $"signed{round}", Manifests.Index([], subject), MediaTypes.OciIndex))
+        var signature = Manifests.Index([], subject);
+        using (var referrer = await client.PushManifestAsync("cut/app", $"signed{round}", signature, MediaTypes.OciIndex))
         {
             Assert.Equal(HttpStatusCode.Created, referrer.StatusCode);
         }
 
-        // In pieces, and in one request.
+        // A layer in pieces, then a layer in one request.
         var pieces = RegistryClient.RandomBytes(200_000);
         var location = await client.StartUploadAsync("cut/app");
         foreach (var piece in pieces.Chunk(100_000))
@@ -108,19 +115,24 @@ public sealed class PowerCutTests : IDisposable
         {
             using var delete = await client.SendAsync("DELETE", $"/v2/cut/app/{gone}");
             Assert.Equal(HttpStatusCode.Accepted, delete.StatusCode);
-            await QuietAsync();
+            await WaitForQuietAsync();
         }
     }
 
-    /// <summary>Waits until nothing is written any more: what a deletion sets free is seen to after its answer, and is not part of the next one.</summary>
-    private async Task QuietAsync()
+    /// <summary>
+    /// Waits until the program writes nothing more. A deletion releases its references up to a second after its answer. Those writes must
+    /// not count as part of the next request, so the record has to stay the same for longer than that.
+    /// </summary>
+    private async Task WaitForQuietAsync()
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
-        var length = -1L;
-        while (new FileInfo(Log).Length is var now && now != length)
+        var (length, quiet) = (-1L, 0);
+        while (quiet < QuietTicks)
         {
-            length = now;
             await timer.WaitForNextTickAsync();
+            var now = new FileInfo(Log).Length;
+            quiet = now == length ? quiet + 1 : 0;
+            length = now;
         }
     }
 }

@@ -2,12 +2,12 @@ using System.Text.Json.Nodes;
 
 namespace Granary.Crash.Tests;
 
-/// <summary>A client that pushes all kinds of things without end, and keeps what was acknowledged.</summary>
+/// <summary>A client that pushes images, blobs and parts of layers until the server is killed, and records what was acknowledged.</summary>
 internal sealed class Pusher(RegistryClient client, Acknowledged acknowledged, int number, int round)
 {
     private readonly Random _random = new((round * 1000) + number);
 
-    /// <summary>Pushes until the registry goes away.</summary>
+    /// <summary>Pushes until the server is killed.</summary>
     public async Task RunAsync()
     {
         try
@@ -37,7 +37,7 @@ internal sealed class Pusher(RegistryClient client, Acknowledged acknowledged, i
         }
         catch (HttpRequestException)
         {
-            // Killed.
+            // The server was killed.
         }
     }
 
@@ -46,7 +46,8 @@ internal sealed class Pusher(RegistryClient client, Acknowledged acknowledged, i
         byte[] config = Bytes(100), layer = Bytes(_random.Next(1, 100_000));
         await PushBlobAsync(repository, config);
         await PushBlobAsync(repository, layer);
-        var manifest = Manifests.Image(config, [layer], annotations: new JsonObject { ["padding"] = new string('x', _random.Next(100_000)) });
+        var annotations = new JsonObject { ["padding"] = new string('x', _random.Next(100_000)) };
+        var manifest = Manifests.Image(config, [layer], annotations: annotations);
         using var answer = await client.PushManifestAsync(repository, tag, manifest);
         Expect(HttpStatusCode.Created, answer);
         acknowledged.Manifests[(repository, tag)] = manifest;
@@ -81,7 +82,7 @@ internal sealed class Pusher(RegistryClient client, Acknowledged acknowledged, i
             acknowledged.Uploads[location] = (repository, content, offset + 100_000);
         }
 
-        // One in two stays open, for the time after the crash.
+        // Half of the uploads stay open, so that the test resumes them after the crash.
         if (_random.Next(2) == 0)
         {
             acknowledged.Uploads.TryRemove(location, out _);
@@ -95,7 +96,7 @@ internal sealed class Pusher(RegistryClient client, Acknowledged acknowledged, i
     private void Expect(HttpStatusCode status, HttpResponseMessage answer)
     {
         Assert.Equal(status, answer.StatusCode);
-        acknowledged.Note();
+        acknowledged.CountOne();
     }
 
     private byte[] Bytes(int count)

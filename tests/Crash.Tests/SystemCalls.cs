@@ -3,12 +3,12 @@ using System.Text.RegularExpressions;
 namespace Granary.Crash.Tests;
 
 /// <summary>
-/// Reads what strace wrote, and finds what a power cut would have taken back: at each answer that acknowledges a write, every byte that was written to the data directory and every name that was
-/// made in it has to be synced. A write counts from when it begins, a sync from when it has ended.
+/// Reads the output of strace, and finds writes that a power cut would have undone. When an answer acknowledges a write, every byte
+/// written to the data directory and every name made in it has to be synced. A write counts from its beginning, a sync from its end.
 /// </summary>
 internal sealed partial class SystemCalls(string data)
 {
-    // SQLite writes to the database itself only what the log beside it still holds; the shared memory is made anew.
+    // SQLite writes to the database itself only pages that its log still has. A start makes the shared memory again.
     private static readonly string[] Restorable = ["metadata.db", "metadata.db-shm", "lock"];
 
     private readonly Dictionary<string, int> _unsynced = new(StringComparer.Ordinal);
@@ -17,10 +17,10 @@ internal sealed partial class SystemCalls(string data)
     private readonly Dictionary<string, (int Line, string Text)> _unfinished = new(StringComparer.Ordinal);
     private bool _hasCommitted;
 
-    /// <summary>How many answers acknowledged a write.</summary>
+    /// <summary>The number of answers that acknowledged a write.</summary>
     public int Answers { get; private set; }
 
-    /// <summary>What was not synced when one of them left.</summary>
+    /// <summary>The writes and names that were not synced when such an answer left.</summary>
     public List<string> Violations { get; } = [];
 
     public static SystemCalls Read(string data, IEnumerable<string> lines)
@@ -67,8 +67,11 @@ internal sealed partial class SystemCalls(string data)
         {
             Answers++;
 
-            // One file holds all commits: if one was synced since the request came, the one that is just being written is of what the request set free.
-            Violations.AddRange(_unsynced.Keys.Where(file => !(_hasCommitted && IsLog(file))).Select(file => $"line {line}: {file} was written and not synced"));
+            // One log has all commits. If one was synced since the request, the commit that is being written belongs to work that the
+            // request caused, such as the release of references.
+            Violations.AddRange(_unsynced.Keys
+                .Where(file => !(_hasCommitted && IsLog(file)))
+                .Select(file => $"line {line}: {file} was written and not synced"));
             Violations.AddRange(_unsyncedNames.Keys.Select(directory => $"line {line}: {directory} got a name and was not synced"));
         }
     }
@@ -77,10 +80,10 @@ internal sealed partial class SystemCalls(string data)
     {
         if (Sync().Match(call) is { Success: true } sync)
         {
-            // What was written while it ran may not be part of it.
+            // A sync may miss writes that began while it ran.
             _hasCommitted |= IsLog(sync.Groups[1].Value);
-            Forget(_unsynced, sync.Groups[1].Value, line);
-            Forget(_unsyncedNames, sync.Groups[1].Value, line);
+            RemoveOlder(_unsynced, sync.Groups[1].Value, line);
+            RemoveOlder(_unsyncedNames, sync.Groups[1].Value, line);
         }
         else if (Request().IsMatch(call))
         {
@@ -108,7 +111,7 @@ internal sealed partial class SystemCalls(string data)
 
     private static bool IsLog(string path) => path.EndsWith("/metadata.db-wal", StringComparison.Ordinal);
 
-    private static void Forget(Dictionary<string, int> unsynced, string path, int line)
+    private static void RemoveOlder(Dictionary<string, int> unsynced, string path, int line)
     {
         if (unsynced.TryGetValue(path, out var since) && since < line)
         {

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace Granary.EndToEnd.Tests;
 
-/// <summary>The real program and the real clients: each pushes an image, forgets it, and pulls it again.</summary>
+/// <summary>Tests the real program with real clients. Each pushes an image, removes its own copy, and pulls the image again.</summary>
 public sealed class ClientTests : IAsyncLifetime
 {
     private readonly TemporaryDirectory _directory = new();
@@ -22,7 +22,7 @@ public sealed class ClientTests : IAsyncLifetime
     [Fact]
     public async Task Docker()
     {
-        // A Debian machine may have another client in front in the path; the engine's own is meant.
+        // The path of a Debian machine may have another docker first. The test means the client of the engine.
         const string Client = "/usr/bin/docker";
         var socket = $"unix://{_directory.Combine("docker.sock")}";
         using var engine = Tool.StartDaemon(
@@ -58,8 +58,10 @@ public sealed class ClientTests : IAsyncLifetime
     [Fact]
     public async Task Podman()
     {
-        Task<string> PodmanAsync(string command, params string[] arguments) => Tool.RunAsync(
-            "podman", ["--storage-driver", "vfs", "--root", _directory.Combine("podman"), "--runroot", _directory.Combine("podman-run"), command, .. arguments]);
+        string[] storage =
+            ["--storage-driver", "vfs", "--root", _directory.Combine("podman"), "--runroot", _directory.Combine("podman-run")];
+        Task<string> PodmanAsync(string command, params string[] arguments) =>
+            Tool.RunAsync("podman", [.. storage, command, .. arguments]);
         var image = $"{Registry}/team/app:1";
         await PodmanAsync("import", "-q", RootFileSystem.WriteTar(_directory.Path), image);
         var id = await PodmanAsync("inspect", "-f", "{{.Id}}", image);
@@ -76,15 +78,14 @@ public sealed class ClientTests : IAsyncLifetime
     [Fact]
     public async Task Buildah()
     {
-        Task<string> BuildahAsync(params string[] arguments) => Tool.RunAsync(
-            "buildah", ["--storage-driver", "vfs", "--root", _directory.Combine("buildah"), "--runroot", _directory.Combine("buildah-run"), .. arguments]);
+        Task<string> BuildahAsync(params string[] arguments) => RunBuildahAsync("buildah", arguments);
         var image = $"{Registry}/built/app:1";
         var container = (await BuildahAsync("from", "scratch")).Trim();
         await BuildahAsync("copy", "-q", container, RootFileSystem.WriteDirectory(_directory.Path), "/");
         await BuildahAsync("config", "--label", "made.by=buildah", container);
         var id = (await BuildahAsync("commit", "-q", container, image)).Trim();
 
-        // A list of images, as for several platforms.
+        // Buildah also pushes an index, as for several platforms.
         await BuildahAsync("push", "-q", "--tls-verify=false", image);
         await BuildahAsync("manifest", "create", "all", $"containers-storage:{image}");
         await BuildahAsync("manifest", "push", "-q", "--all", "--tls-verify=false", "all", $"docker://{Registry}/built/app:all");
@@ -99,19 +100,20 @@ public sealed class ClientTests : IAsyncLifetime
     public async Task Skopeo()
     {
         var source = $"oci:{_directory.Combine("layout")}:1";
-        var container = await MakeLayoutAsync(source);
+        var digest = await MakeLayoutAsync(source);
         var target = $"docker://{Registry}/copied/app:1";
 
         await Tool.RunAsync("skopeo", "copy", "--dest-tls-verify=false", source, target);
-        await Tool.RunAsync("skopeo", "copy", "--src-tls-verify=false", "--dest-tls-verify=false", target, $"docker://{Registry}/mounted/app:2");
+        string[] plainHttp = ["--src-tls-verify=false", "--dest-tls-verify=false"];
+        await Tool.RunAsync("skopeo", ["copy", .. plainHttp, target, $"docker://{Registry}/mounted/app:2"]);
         var inspected = JsonNode.Parse(await Tool.RunAsync("skopeo", "inspect", "--tls-verify=false", target))!;
         var tags = JsonNode.Parse(await Tool.RunAsync("skopeo", "list-tags", "--tls-verify=false", $"docker://{Registry}/mounted/app"))!;
         await Tool.RunAsync("skopeo", "copy", "--src-tls-verify=false", target, $"oci:{_directory.Combine("back")}:1");
         await Tool.RunAsync("skopeo", "delete", "--tls-verify=false", target);
 
-        Assert.Equal(container, Manifest(_directory.Combine("layout")));
-        Assert.Equal(container, Manifest(_directory.Combine("back")));
-        Assert.Equal(container, (string)inspected["Digest"]!);
+        Assert.Equal(digest, ManifestDigest(_directory.Combine("layout")));
+        Assert.Equal(digest, ManifestDigest(_directory.Combine("back")));
+        Assert.Equal(digest, (string)inspected["Digest"]!);
         Assert.Equal("[\"2\"]", tags["Tags"]!.ToJsonString());
         await Assert.ThrowsAsync<InvalidOperationException>(() => Tool.RunAsync("skopeo", "inspect", "--tls-verify=false", target));
     }
@@ -133,7 +135,7 @@ public sealed class ClientTests : IAsyncLifetime
             await Tool.RunAsync("skopeo", "copy", "--dest-tls-verify=false", layout, $"docker://{Registry}/seed/app:1");
             var (seed, image) = ($"{Registry}/seed/app:1", $"{Registry}/containerd/app:1");
 
-            // Its push asks for mounts from where it has pulled, and sends whole layers with one PUT.
+            // The push of containerd asks for mounts from the repository that it pulled, and sends a whole layer with one PUT.
             await CtrAsync("images", "pull", "--plain-http", "--snapshotter", "native", seed);
             await CtrAsync("images", "tag", seed, image);
             await CtrAsync("images", "push", "--plain-http", image);
@@ -141,7 +143,8 @@ public sealed class ClientTests : IAsyncLifetime
             Assert.DoesNotContain(image, await CtrAsync("images", "list"), StringComparison.Ordinal);
             await CtrAsync("images", "pull", "--plain-http", "--snapshotter", "native", image);
 
-            Assert.Contains(digest, (await CtrAsync("images", "list")).Split('\n').Single(line => line.Contains(image, StringComparison.Ordinal)), StringComparison.Ordinal);
+            var lines = (await CtrAsync("images", "list")).Split('\n');
+            Assert.Contains(digest, lines.Single(line => line.Contains(image, StringComparison.Ordinal)), StringComparison.Ordinal);
         }
         finally
         {
@@ -149,19 +152,28 @@ public sealed class ClientTests : IAsyncLifetime
         }
     }
 
-    /// <summary>Makes an image in an OCI layout; the digest of its manifest.</summary>
+    /// <summary>Makes an image in an OCI layout, and returns the digest of its manifest.</summary>
     private async Task<string> MakeLayoutAsync(string layout)
     {
-        Task<string> BuildahAsync(params string[] arguments) => Tool.RunAsync(
-            "buildah", ["--storage-driver", "vfs", "--root", _directory.Combine("maker"), "--runroot", _directory.Combine("maker-run"), .. arguments]);
+        Task<string> BuildahAsync(params string[] arguments) => RunBuildahAsync("maker", arguments);
         var container = (await BuildahAsync("from", "scratch")).Trim();
         await BuildahAsync("copy", "-q", container, RootFileSystem.WriteDirectory(_directory.Path), "/");
         await BuildahAsync("commit", "-q", container, "made");
         await BuildahAsync("push", "-q", "made", layout);
-        return Manifest(layout.Split(':')[1]);
+        return ManifestDigest(layout.Split(':')[1]);
     }
 
-    private static string Manifest(string layout) => (string)JsonNode.Parse(File.ReadAllText(Path.Combine(layout, "index.json")))!["manifests"]![0]!["digest"]!;
+    /// <summary>Runs buildah with a storage of its own in a directory of that name.</summary>
+    private Task<string> RunBuildahAsync(string storage, string[] arguments)
+    {
+        string[] options =
+            ["--storage-driver", "vfs", "--root", _directory.Combine(storage), "--runroot", _directory.Combine($"{storage}-run")];
+        return Tool.RunAsync("buildah", [.. options, .. arguments]);
+    }
+
+    /// <summary>Returns the digest of the first manifest in an OCI layout.</summary>
+    private static string ManifestDigest(string layout) =>
+        (string)JsonNode.Parse(File.ReadAllText(Path.Combine(layout, "index.json")))!["manifests"]![0]!["digest"]!;
 
     private static async Task StopAsync(Process daemon)
     {

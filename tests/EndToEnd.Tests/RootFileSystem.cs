@@ -2,10 +2,10 @@ using System.Formats.Tar;
 
 namespace Granary.EndToEnd.Tests;
 
-/// <summary>The content of a test image: as a tar file and as a directory.</summary>
+/// <summary>Writes the content of a test image, as a tar file or as a directory.</summary>
 internal static class RootFileSystem
 {
-    /// <summary>Writes a tar file with a small and a large file; the large one makes a layer that is an object and not a row.</summary>
+    /// <summary>Writes a tar file with a small and a large file. The large one makes the layer an object and not a row.</summary>
     public static string WriteTar(string directory, int largeSize = 3_000_000)
     {
         var content = WriteDirectory(directory, largeSize);
@@ -14,7 +14,7 @@ internal static class RootFileSystem
         return tar;
     }
 
-    /// <summary>Writes the same as a directory.</summary>
+    /// <summary>Writes the same files into a directory.</summary>
     public static string WriteDirectory(string directory, int largeSize = 3_000_000)
     {
         var content = Directory.CreateDirectory(Path.Combine(directory, "rootfs")).FullName;

@@ -7,8 +7,8 @@ internal static class Tool
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
-    /// <summary>Runs it to its end; what it wrote to standard output.</summary>
-    /// <exception cref="InvalidOperationException">It failed; the message is what it wrote.</exception>
+    /// <summary>Runs a program to its end, and returns its standard output.</summary>
+    /// <exception cref="InvalidOperationException">The program failed. The message has its output.</exception>
     public static async Task<string> RunAsync(string program, params string[] arguments)
     {
         using var process = Process.Start(StartInfo(program, arguments))!;
@@ -16,28 +16,31 @@ internal static class Tool
         using var patience = new CancellationTokenSource(Patience);
         try
         {
-            var (output, errors) = (process.StandardOutput.ReadToEndAsync(patience.Token), process.StandardError.ReadToEndAsync(patience.Token));
+            var output = process.StandardOutput.ReadToEndAsync(patience.Token);
+            var errors = process.StandardError.ReadToEndAsync(patience.Token);
             await process.WaitForExitAsync(patience.Token);
             return process.ExitCode == 0
                 ? await output
-                : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}:\n{await output}\n{await errors}");
+                : throw new InvalidOperationException(
+                    $"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}:\n{await output}\n{await errors}");
         }
         catch (OperationCanceledException e)
         {
             process.Kill(entireProcessTree: true);
-            throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} does not end.", e);
+            throw new InvalidOperationException(
+                $"{program} {string.Join(' ', arguments)} did not end within {Patience.TotalMinutes} minutes.", e);
         }
     }
 
-    /// <summary>Starts a daemon; what it writes goes to a file.</summary>
+    /// <summary>Starts a daemon that writes its output to a file.</summary>
     public static Process StartDaemon(string program, string logFile, params string[] arguments)
     {
-        // A shell writes the log: nobody has to read pipes of a process that outlives the test's interest in it.
+        // The shell redirects the output. With a pipe, the daemon would stop once the test no longer reads it.
         var line = string.Join(' ', new[] { program }.Concat(arguments).Select(argument => $"'{argument}'"));
         return Process.Start(StartInfo("sh", ["-c", $"exec {line} > '{logFile}' 2>&1"]))!;
     }
 
-    /// <summary>Waits until something works.</summary>
+    /// <summary>Repeats an attempt until it succeeds, for at most 30 seconds.</summary>
     public static async Task WaitForAsync(Func<Task> attempt)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(200));

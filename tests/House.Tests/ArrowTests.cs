@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Granary.House.Tests;
 
-/// <summary>Who may know whom (docs/architecture.md, "Rooms").</summary>
+/// <summary>Checks which project may know which (docs/architecture.md, "Rooms").</summary>
 public sealed partial class ArrowTests
 {
     [Theory]
@@ -12,9 +12,10 @@ public sealed partial class ArrowTests
     [InlineData("Grains", new[] { "Grains.Interfaces", "Storage" })]
     [InlineData("Gateway", new[] { "Grains.Interfaces", "Storage" })]
     [InlineData("Silo", new[] { "Gateway", "Grains" })]
-    public void A_project_refers_only_to_those_below_it(string project, string[] allowed)
+    public void A_project_refers_only_to_the_projects_below_it(string project, string[] allowed)
     {
-        var references = Reference().Matches(File.ReadAllText(Path.Combine(Source, project, project + ".csproj"))).Select(match => match.Groups[1].Value);
+        var file = File.ReadAllText(Path.Combine(Repository.Root, "src", project, project + ".csproj"));
+        var references = Reference().Matches(file).Select(match => match.Groups[1].Value);
 
         Assert.Equal(allowed.Order(StringComparer.Ordinal), references.Order(StringComparer.Ordinal));
     }
@@ -29,14 +30,14 @@ public sealed partial class ArrowTests
     [InlineData("Gateway", "Sqlite")]
     [InlineData("Protocol", "Orleans")]
     [InlineData("Storage", "Orleans;")]
-    public void A_room_does_not_know(string project, string word)
+    public void A_project_does_not_use_this_namespace(string project, string word)
     {
-        var files = Directory.GetFiles(Path.Combine(Source, project), "*.cs", SearchOption.AllDirectories).Where(file => !file.Contains("/obj/", StringComparison.Ordinal));
+        var lines = Repository.Files("*.cs", $"src/{project}").SelectMany(File.ReadLines);
 
-        Assert.DoesNotContain(files, file => File.ReadLines(file).Any(line => line.StartsWith("using ", StringComparison.Ordinal) && line.Contains(word, StringComparison.Ordinal)));
+        Assert.DoesNotContain(
+            lines,
+            line => line.StartsWith("using ", StringComparison.Ordinal) && line.Contains(word, StringComparison.Ordinal));
     }
-
-    private static string Source => Path.Combine(Repository.Root, "src");
 
     [GeneratedRegex("<ProjectReference Include=\"\\.\\./([^/]+)/")]
     private static partial Regex Reference();

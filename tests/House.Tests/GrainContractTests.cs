@@ -4,11 +4,14 @@ using Granary.Grains.Interfaces.Repositories;
 
 namespace Granary.House.Tests;
 
-/// <summary>What grains say to each other, silo to silo and release to release, in one file: a change of it shows in review.</summary>
+/// <summary>
+/// Compares the contracts of the grains with GrainContracts.txt. Silos of two releases talk by these contracts, so a change has to show in
+/// review.
+/// </summary>
 public sealed class GrainContractTests
 {
     [Fact]
-    public void The_contracts_are_those_of_the_file()
+    public void The_contracts_match_the_file()
     {
         var file = Path.Combine(Repository.Root, "src", "Grains.Interfaces", "GrainContracts.txt");
         var contracts = Describe();
@@ -17,11 +20,14 @@ public sealed class GrainContractTests
             File.WriteAllText(file, contracts);
         }
 
-        Assert.True(File.ReadAllText(file) == contracts, "The contracts of the grains have changed. If silos of two releases can still talk to each other, run the tests once with UPDATE_DOCS=1.");
+        Assert.True(
+            File.ReadAllText(file) == contracts,
+            "The contracts of the grains differ from src/Grains.Interfaces/GrainContracts.txt. If silos of two releases can still " +
+            "talk to each other, run this test once with UPDATE_DOCS=1 and commit the file.");
     }
 
     [Fact]
-    public void Everything_on_the_wire_has_a_name_of_its_own()
+    public void Every_contract_has_an_alias()
     {
         Assert.All(Interfaces(), type =>
         {
@@ -33,24 +39,34 @@ public sealed class GrainContractTests
             });
         });
         Assert.All(Messages(), type => Assert.NotNull(type.GetCustomAttribute<AliasAttribute>(inherit: false)));
-        Assert.All(Messages().Where(type => !type.IsEnum && !typeof(Exception).IsAssignableFrom(type)), type => Assert.NotNull(type.GetCustomAttribute<ImmutableAttribute>(inherit: false)));
+        Assert.All(
+            Messages().Where(type => !type.IsEnum && !typeof(Exception).IsAssignableFrom(type)),
+            type => Assert.NotNull(type.GetCustomAttribute<ImmutableAttribute>(inherit: false)));
     }
 
-    /// <summary>What copies an argument is looked up, and often made, whenever a grain is referred to. An argument that nobody writes to is marked as immutable instead.</summary>
+    /// <summary>
+    /// Checks that all arguments are marked as immutable. Orleans copies the others, and looks up their copier, often by reflection, each
+    /// time a reference to the grain is made.
+    /// </summary>
     [Fact]
     public void No_argument_is_copied()
     {
         var references = typeof(IRepositoryGrain).Assembly.GetTypes().Where(typeof(GrainReference).IsAssignableFrom).ToArray();
 
         Assert.NotEmpty(references);
-        Assert.All(references, reference => Assert.Empty(reference.GetFields(BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly)));
+        Assert.All(
+            references,
+            reference => Assert.Empty(
+                reference.GetFields(BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly)));
     }
 
     private static IEnumerable<Type> Interfaces() => Types().Where(type => type.IsInterface && typeof(IAddressable).IsAssignableFrom(type));
 
-    private static IEnumerable<Type> Messages() => Types().Where(type => type.GetCustomAttribute<GenerateSerializerAttribute>(inherit: false) is not null);
+    private static IEnumerable<Type> Messages() =>
+        Types().Where(type => type.GetCustomAttribute<GenerateSerializerAttribute>(inherit: false) is not null);
 
-    private static IEnumerable<Type> Types() => typeof(IRepositoryGrain).Assembly.GetExportedTypes().OrderBy(type => type.FullName, StringComparer.Ordinal);
+    private static IEnumerable<Type> Types() =>
+        typeof(IRepositoryGrain).Assembly.GetExportedTypes().OrderBy(type => type.FullName, StringComparer.Ordinal);
 
     private static string Describe()
     {
@@ -60,16 +76,19 @@ public sealed class GrainContractTests
             text.Append($"grain {Alias(type)}\n");
             foreach (var method in type.GetMethods().OrderBy(method => Alias(method), StringComparer.Ordinal))
             {
-                text.Append($"  {Alias(method)}({string.Join(", ", method.GetParameters().Select(parameter => Name(parameter.ParameterType)))}) → {Name(method.ReturnType)}\n");
+                var parameters = method.GetParameters().Select(parameter => Name(parameter.ParameterType));
+                text.Append($"  {Alias(method)}({string.Join(", ", parameters)}) → {Name(method.ReturnType)}\n");
             }
         }
 
         foreach (var type in Messages())
         {
-            text.Append($"type {Alias(type)}{(type.BaseType is { } parent && parent.GetCustomAttribute<AliasAttribute>(inherit: false) is { } alias ? " : " + alias.Alias : "")}\n");
+            var parent = type.BaseType?.GetCustomAttribute<AliasAttribute>(inherit: false);
+            text.Append($"type {Alias(type)}{(parent is null ? "" : " : " + parent.Alias)}\n");
             if (type.IsEnum)
             {
-                text.Append($"  {string.Join(", ", Enum.GetNames(type).Select(name => $"{name} = {Convert.ToInt64(Enum.Parse(type, name))}"))}\n");
+                var members = Enum.GetNames(type).Select(name => $"{name} = {Convert.ToInt64(Enum.Parse(type, name))}");
+                text.Append($"  {string.Join(", ", members)}\n");
                 continue;
             }
 

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Granary.House.Tests;
 
-/// <summary>Every event of the log has a number of its own and a row in the table for operators.</summary>
+/// <summary>Checks that every log event has a number of its own and a row in the table of docs/operations.md.</summary>
 public sealed partial class LogEventTests
 {
     [Fact]
@@ -18,15 +18,16 @@ public sealed partial class LogEventTests
     public void Operations_lists_each_event_and_no_other()
     {
         var page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "operations.md"));
-        var documented = TableRow().Matches(page).SelectMany(row => Number().Matches(row.Groups["numbers"].Value)).Select(number => int.Parse(number.Value));
+        var documented = TableRow().Matches(page)
+            .SelectMany(row => Number().Matches(row.Groups["numbers"].Value))
+            .Select(number => int.Parse(number.Value));
 
         Assert.Equal(InCode().Order(), documented.Order());
     }
 
     private static int[] InCode() =>
     [
-        .. Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories)
-            .Where(file => !file.Contains("/obj/", StringComparison.Ordinal))
+        .. Repository.Files("*.cs", "src")
             .SelectMany(file => LoggerMessage().Matches(File.ReadAllText(file)))
             .Select(match => int.Parse(match.Groups[1].Value))
             .Order(),
