@@ -24,13 +24,8 @@ internal static class Load
     public static async Task<string[]> FillAsync(Server server, int blobs, int garbage)
     {
         var manifests = new ConcurrentQueue<string>();
-<<<<<<< HEAD
         var options = new ParallelOptions { MaxDegreeOfParallelism = 16 };
         await Parallel.ForEachAsync(Enumerable.Range(0, blobs / BlobsOfAnImage), options, async (image, _) =>
-=======
-        var images = Enumerable.Range(0, blobs / BlobsOfAnImage);
-        await Parallel.ForEachAsync(images, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (image, _) =>
->>>>>>> w-docs
         {
             var repository = $"bench/app{image % Repositories}";
             var digests = new List<string>();
@@ -100,37 +95,22 @@ internal static class Load
         var location = start.Headers.Location!.ToString();
         using var body = new ByteArrayContent(content);
         body.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
-<<<<<<< HEAD
         var query = location.Contains('?', StringComparison.Ordinal) ? '&' : '?';
         using var put = await server.Client.PutAsync(new Uri($"{location}{query}digest={digest}", UriKind.RelativeOrAbsolute), body);
-=======
-        var separator = location.Contains('?', StringComparison.Ordinal) ? '&' : '?';
-        using var put = await server.Client.PutAsync(new Uri($"{location}{separator}digest={digest}", UriKind.RelativeOrAbsolute), body);
->>>>>>> w-docs
         Expect(put, HttpStatusCode.Created);
         return digest;
     }
 
     private static async Task<string> PutManifestAsync(Server server, string repository, List<string> blobs, int size, string tag)
     {
-<<<<<<< HEAD
         string Descriptor(string digest, string type) =>
             $$"""{"mediaType":"{{type}}","digest":"{{digest}}","size":{{size}} }""";
-=======
-        string Descriptor(string digest, string type) => $$"""{"mediaType":"{{type}}","digest":"{{digest}}","size":{{size}} }""";
-        var config = Descriptor(blobs[0], "application/vnd.oci.image.config.v1+json");
->>>>>>> w-docs
         var layers = string.Join(',', blobs.Skip(1).Select(digest => Descriptor(digest, "application/vnd.oci.image.layer.v1.tar")));
         var image = Descriptor(blobs[0], "application/vnd.oci.image.config.v1+json");
         var manifest = Encoding.UTF8.GetBytes(
             $$"""
-<<<<<<< HEAD
             {"schemaVersion":2,"mediaType":"{{ManifestType}}","config":{{image}},
             "layers":[{{layers}}],"annotations":{"n":"{{Guid.NewGuid()}}" } }
-=======
-            {"schemaVersion":2,"mediaType":"{{ManifestType}}","config":{{config}},"layers":[{{layers}}],
-             "annotations":{"n":"{{Guid.NewGuid()}}" } }
->>>>>>> w-docs
             """);
         using var body = new ByteArrayContent(manifest);
         body.Headers.ContentType = new MediaTypeHeaderValue(ManifestType);
@@ -145,14 +125,9 @@ internal static class Load
     {
         if (answer.StatusCode != status)
         {
-<<<<<<< HEAD
             var request = answer.RequestMessage!;
             throw new InvalidOperationException(
                 $"{request.Method} {request.RequestUri} got {(int)answer.StatusCode}, not {(int)status}. See the log of the server.");
-=======
-            throw new InvalidOperationException(
-                $"{answer.RequestMessage!.Method} {answer.RequestMessage.RequestUri} was answered by {(int)answer.StatusCode}.");
->>>>>>> w-docs
         }
     }
 }
@@ -161,13 +136,8 @@ internal static class Load
 internal sealed record Latencies(double[] Pushes, double[] Pulls)
 {
     public override string ToString() =>
-<<<<<<< HEAD
         $"{At(Pushes, 0.5),9:0.00} {At(Pushes, 0.99),9:0.00} {At(Pulls, 0.5),9:0.00} {At(Pulls, 0.99),9:0.00} "
         + $"{Pushes.Length + Pulls.Length,9}";
-=======
-        $"{At(Pushes, 0.5),9:0.00} {At(Pushes, 0.99),9:0.00} {At(Pulls, 0.5),9:0.00} {At(Pulls, 0.99),9:0.00} " +
-        $"{Pushes.Length + Pulls.Length,9}";
->>>>>>> w-docs
 
     private static double At(double[] sorted, double part) => sorted[(int)((sorted.Length - 1) * part)];
 }

@@ -94,11 +94,7 @@ internal sealed class Server : IAsyncDisposable
         return process.ExitCode == 0
             ? cpu
             : throw new InvalidOperationException(
-<<<<<<< HEAD
                 $"{_program} {string.Join(' ', arguments)} ended with status {process.ExitCode.ToString(CultureInfo.InvariantCulture)}.");
-=======
-                $"{_program} {string.Join(' ', arguments)} ended with {process.ExitCode.ToString(CultureInfo.InvariantCulture)}.");
->>>>>>> w-docs
     }
 
     public void Stop()

@@ -19,7 +19,8 @@ public sealed class AcceptedTypes
     /// Whether the client is older than manifest lists: it names types, and none of them is a list or an index. Such a client gets the
     /// child for its platform.
     /// </summary>
-    public bool WantsChildOfManifestList => !IsEmpty && !HasWildcard && !Names(MediaTypes.DockerManifestList) && !Names(MediaTypes.OciIndex);
+    public bool WantsChildOfManifestList =>
+        !IsEmpty && !HasWildcard && !Names(MediaTypes.DockerManifestList) && !Names(MediaTypes.OciIndex);
 
     /// <summary>Parses the headers. Ignores parameters except <c>q=0</c>, which excludes a type.</summary>
     public static AcceptedTypes Parse(IEnumerable<string?> headers)

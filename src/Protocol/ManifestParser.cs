@@ -121,7 +121,8 @@ internal static class ManifestParser
         if (mediaType is MediaTypes.DockerSchema1 or MediaTypes.DockerSchema1Signed || version == 1)
         {
             throw Refuse(
-                "Docker image manifests of schema 1 are not accepted: push the image with a client of 2017 or later, which writes schema 2.");
+                "Docker image manifests of schema 1 are not accepted: " +
+                "push the image with a client of 2017 or later, which writes schema 2.");
         }
 
         if (isPresent && version != 2)
@@ -130,7 +131,8 @@ internal static class ManifestParser
         }
 
         if (!isPresent
-            && mediaType is null or MediaTypes.OciManifest or MediaTypes.OciIndex or MediaTypes.DockerManifest or MediaTypes.DockerManifestList)
+            && mediaType is null or MediaTypes.OciManifest or MediaTypes.OciIndex
+                or MediaTypes.DockerManifest or MediaTypes.DockerManifestList)
         {
             throw Refuse("The manifest has no schemaVersion; it has to be the number 2.");
         }

@@ -31,7 +31,8 @@ public static class MediaTypes
 
     /// <summary>Returns whether a layer of this type may be absent: clients fetch it from the <c>urls</c> of its descriptor.</summary>
     public static bool IsForeignLayer(string mediaType) =>
-        mediaType.Contains(".layer.nondistributable.", StringComparison.Ordinal) || mediaType.Contains(".rootfs.foreign.", StringComparison.Ordinal);
+        mediaType.Contains(".layer.nondistributable.", StringComparison.Ordinal)
+        || mediaType.Contains(".rootfs.foreign.", StringComparison.Ordinal);
 
     /// <summary>Returns the type without its parameters, in lower case: <c>Text/JSON; charset=utf-8</c> is <c>text/json</c>.</summary>
     public static string WithoutParameters(string mediaType)

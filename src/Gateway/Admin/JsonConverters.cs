@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Granary.Gateway.Units;
 using Granary.Grains.Interfaces.Operations;
 using Granary.Protocol;
 

@@ -117,7 +117,9 @@ internal sealed class AdminClient : IDisposable
             using var request = new HttpRequestMessage(method, path) { Content = content };
             using var response = await _http.SendAsync(request, cancellationToken);
             var document = await response.Content.ReadAsByteArrayAsync(cancellationToken);
-            return response.IsSuccessStatusCode ? read(document) : throw new CommandException(ExplainRefusal(response.StatusCode, document));
+            return response.IsSuccessStatusCode
+                ? read(document)
+                : throw new CommandException(ExplainRefusal(response.StatusCode, document));
         }
         catch (HttpRequestException e)
         {

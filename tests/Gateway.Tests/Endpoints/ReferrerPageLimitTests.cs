@@ -1,7 +1,6 @@
 using System.Text;
 using Granary.Gateway.Endpoints;
 using Granary.Grains.Interfaces.Repositories;
-using Granary.Protocol;
 
 namespace Granary.Gateway.Tests.Endpoints;
 

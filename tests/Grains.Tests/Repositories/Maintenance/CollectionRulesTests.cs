@@ -115,7 +115,7 @@ public sealed class CollectionRulesTests
         return DecideAsync(repository, batch => CollectionRules.RemoveReferrers(batch, due, Start, Lifetimes));
     }
 
-    private static Task LinkAsync(Partition repository) => DecideAsync(
+    private static Task<bool> LinkAsync(Partition repository) => DecideAsync(
         repository,
         batch =>
         {
@@ -123,7 +123,7 @@ public sealed class CollectionRulesTests
             return true;
         });
 
-    private static Task PutAsync(Partition repository, PutManifest command) => DecideAsync(
+    private static Task<bool> PutAsync(Partition repository, PutManifest command) => DecideAsync(
         repository,
         batch =>
         {
