@@ -1,5 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using Granary.Grains.Interfaces.Operations;
 using Granary.Protocol;
 
@@ -14,19 +12,14 @@ namespace Granary.Gateway.Admin;
 /// <param name="Directory">For a backup: the directory on the server's machine, as an absolute path.</param>
 /// <param name="BytesPerSecond">For a scrub: the most bytes that it reads in a second; null for the setting.</param>
 public sealed record StartRequest(
-    [property: JsonConverter(typeof(RequestedKindConverter))] OperationKind? Kind,
+    OperationKind? Kind,
     bool DryRun = false,
     TimeSpan? Grace = null,
     TimeSpan? UntaggedAge = null,
-    [property: JsonConverter(typeof(RepositoryConverter))] RepositoryName? Repository = null,
+    RepositoryName? Repository = null,
     string? Directory = null,
     long? BytesPerSecond = null)
 {
-    /// <summary>The members that a request does not have, such as a misspelled one; null if there are none.</summary>
-    [JsonExtensionData]
-    [JsonInclude]
-    internal Dictionary<string, JsonElement>? Unknown { get; set; }
-
     /// <summary>Returns what is wrong with the request; null if it is valid.</summary>
     internal string? FindFault() => this switch
     {
