@@ -47,12 +47,14 @@ public static class AnswerBody
             result = await flushing;
         }
 
-        if (!result.IsCompleted)
+        if (result.IsCompleted)
         {
-            traffic?.AddSent(http, count);
+            traffic?.MarkCut();
+            return false;
         }
 
-        return !result.IsCompleted;
+        traffic?.AddSent(http, count);
+        return true;
     }
 
     /// <summary>Ends an answer whose last bytes are in its pipe: they leave in one send with the end.</summary>

@@ -13,6 +13,7 @@ public sealed class RequestTraffic
 {
     private long _buffered;
     private bool _isAnswered;
+    private bool _isCut;
     private BreakOff _brokenBy;
 
     internal RequestTraffic(TimeSpan idleTimeout, TimeProvider time) => (IdleTimeout, Time) = (idleTimeout, time);
@@ -53,7 +54,7 @@ public sealed class RequestTraffic
             return output.BrokenBy;
         }
 
-        var isCut = output is { IsBroken: true } || (!_isAnswered && http.RequestAborted.IsCancellationRequested);
+        var isCut = _isCut || output is { IsBroken: true } || (!_isAnswered && http.RequestAborted.IsCancellationRequested);
         return isCut ? (isStopping ? BreakOff.Shutdown : BreakOff.Client) : BreakOff.None;
     }
 
@@ -73,6 +74,11 @@ public sealed class RequestTraffic
     /// Records that the connection has the whole answer: an end of the connection after this does not break the exchange off.
     /// </summary>
     internal void MarkAnswered() => _isAnswered = true;
+
+    /// <summary>
+    /// Records that the connection takes no more of the answer. The web server may learn that the client is gone before a send fails.
+    /// </summary>
+    internal void MarkCut() => _isCut = true;
 
     /// <summary>
     /// Counts bytes of the answer whose sending has ended. Sending to a broken connection also ends, and does not count.
