@@ -25,6 +25,8 @@ public sealed class AccessLogTests : IDisposable
         using var head = await client.SendAsync("HEAD", path);
         using var get = await client.SendAsync("GET", path, headers: [("User-Agent", "docker/28.0.1 go/go1.23 kernel/6.1 (linux; amd64)")]);
         using var range = await client.SendAsync("GET", path, headers: [("Range", "bytes=0-9")]);
+        using var catalog = await client.SendAsync("GET", "/v2/_catalog");
+        var listed = catalog.Content.Headers.ContentLength;
 
         Assert.Contains(" 201 received=100000 in ", await granary.WaitForLineAsync(" PUT "), StringComparison.Ordinal);
         Assert.Contains($" HEAD {path} 200 sent=0 in ", await granary.WaitForLineAsync(" HEAD "), StringComparison.Ordinal);
@@ -33,6 +35,7 @@ public sealed class AccessLogTests : IDisposable
         Assert.EndsWith(" 127.0.0.1 \"docker/28.0.1\"", line, StringComparison.Ordinal);
         Assert.Contains($"AccessLog[3001] {get.Headers.GetValues("X-Request-Id").Single()} GET ", line, StringComparison.Ordinal);
         Assert.Contains(" 206 sent=10 in ", await granary.WaitForLineAsync(" GET "), StringComparison.Ordinal);
+        Assert.Contains($" 200 sent={listed} in ", await granary.WaitForLineAsync(" GET /v2/_catalog "), StringComparison.Ordinal);
     }
 
     [Fact]

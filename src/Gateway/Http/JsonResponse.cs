@@ -22,9 +22,9 @@ internal static class JsonResponse
         var response = request.Http.Response;
         response.ContentType = contentType;
         response.ContentLength = document.Length;
-        if (!HttpMethods.IsHead(request.Http.Request.Method))
+        foreach (var piece in document.Pieces)
         {
-            await document.CopyToAsync(response.Body, request.Http.RequestAborted);
+            await AnswerBody.SendAsync(request.Http, piece);
         }
     }
 

@@ -39,16 +39,9 @@ internal sealed class PooledDocument : IBufferWriter<byte>, IDisposable
     /// <inheritdoc/>
     public Span<byte> GetSpan(int sizeHint = 0) => GetMemory(sizeHint).Span;
 
-    /// <summary>Copies the document to a stream piece by piece. A slow reader delays the next piece (back-pressure).</summary>
-    public async Task CopyToAsync(Stream stream, CancellationToken cancellationToken)
-    {
-        foreach (var (bytes, length) in _full)
-        {
-            await stream.WriteAsync(bytes.AsMemory(0, length), cancellationToken);
-        }
-
-        await stream.WriteAsync(_current.AsMemory(0, _used), cancellationToken);
-    }
+    /// <summary>The document in pieces. They are valid until the document is written to again or disposed.</summary>
+    public IEnumerable<ReadOnlyMemory<byte>> Pieces =>
+        _full.Select(piece => (ReadOnlyMemory<byte>)piece.Bytes.AsMemory(0, piece.Length)).Append(_current.AsMemory(0, _used));
 
     /// <inheritdoc/>
     public void Dispose()
