@@ -2,7 +2,6 @@ using Granary.Gateway.Admin;
 using Granary.Gateway.Http;
 using Granary.Gateway.Transfer;
 using Granary.Gateway.Uploads;
-using Granary.Grains.Interfaces;
 using Granary.Storage.Space;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -20,7 +19,6 @@ public static class GatewayServices
     /// </summary>
     public static IServiceCollection AddGranaryGateway(this IServiceCollection services)
     {
-        services.AddGranaryInterfaces();
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<IFreeSpace>(UnlimitedSpace.Instance);
         services.AddSingleton<RepositoryReader>();

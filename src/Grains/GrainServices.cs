@@ -14,8 +14,7 @@ namespace Granary.Grains;
 /// <summary>Registers the grains and the services that they need.</summary>
 public static class GrainServices
 {
-    // An activation that got no call for this long ends, and frees its memory. The next activation costs one read (docs/architecture.md,
-    // "Costs").
+    // An activation that got no call for this long ends, and frees its memory. The next activation costs one read.
     private static readonly TimeSpan IdleAfter = TimeSpan.FromMinutes(10);
 
     /// <summary>
@@ -24,7 +23,6 @@ public static class GrainServices
     /// </summary>
     public static ISiloBuilder AddGranaryGrains(this ISiloBuilder silo)
     {
-        silo.Services.AddGranaryInterfaces();
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.TryAddSingleton<ObjectIdSource>();
         silo.Services.TryAddSingleton<OperationSignal>();

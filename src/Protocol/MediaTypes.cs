@@ -23,9 +23,6 @@ public static class MediaTypes
     /// <summary>Docker manifest, version 2, schema 1, signed; refused.</summary>
     public const string DockerSchema1Signed = "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
-    /// <summary>The config of an artifact that has none.</summary>
-    public const string OciEmpty = "application/vnd.oci.empty.v1+json";
-
     /// <summary>Content of unknown type. The registry serves blobs as this type.</summary>
     public const string OctetStream = "application/octet-stream";
 

@@ -85,10 +85,6 @@ public sealed record RegistryError(string Code, int Status, string Message)
     /// <summary>A paging parameter is not a number of entries.</summary>
     public static readonly RegistryError PageInvalid = new("UNSUPPORTED", 400, "n must be a number of entries, zero or more.");
 
-    /// <summary>The request line is too long.</summary>
-    public static readonly RegistryError RequestLineTooLong = new("UNSUPPORTED", 414,
-        "The request line is too long; use fewer tags in one request.");
-
     /// <summary>The condition of a conditional push does not hold.</summary>
     public static readonly RegistryError ConditionFailed = new("DENIED", 412,
         "The condition does not hold, because the tag was created, moved or deleted meanwhile. Read the tag again and decide.");

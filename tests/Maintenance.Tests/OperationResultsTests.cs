@@ -5,17 +5,6 @@ namespace Granary.Maintenance.Tests;
 /// <summary>How the results of operations are printed.</summary>
 public sealed class OperationResultsTests
 {
-    [Theory]
-    [InlineData(0, "0 bytes")]
-    [InlineData(1, "1 byte")]
-    [InlineData(999, "999 bytes")]
-    [InlineData(1000, "1 KB")]
-    [InlineData(314_572, "314.6 KB")]
-    [InlineData(999_960, "1 MB")]
-    [InlineData(3_221_225_472, "3.2 GB")]
-    [InlineData(5_000_000_000_000_000, "5000 TB")]
-    public void Bytes_have_one_unit_everywhere(long bytes, string text) => Assert.Equal(text, ByteText.Of(bytes));
-
     [Fact]
     public void A_count_of_one_is_singular_and_bytes_follow_what_they_belong_to()
     {

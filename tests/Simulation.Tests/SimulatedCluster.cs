@@ -34,7 +34,6 @@ internal sealed class SimulatedCluster : IGrainFactory
     {
         [typeof(IRepositoryGrain)] = typeof(RepositoryGrain),
         [typeof(IRepositoryMaintenanceGrain)] = typeof(RepositoryGrain),
-        [typeof(IRepositoryProbeGrain)] = typeof(RepositoryProbeGrain),
         [typeof(IBlobShardGrain)] = typeof(BlobShardGrain),
         [typeof(IUploadSessionGrain)] = typeof(UploadSessionGrain),
         [typeof(IScheduleGrain)] = typeof(ScheduleGrain),

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Granary.Gateway.Http;
-using Granary.Gateway.Units;
 using Granary.Protocol;
+using Granary.Protocol.Units;
 
 namespace Granary.Gateway.Admin;
 

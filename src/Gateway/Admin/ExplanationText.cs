@@ -1,8 +1,8 @@
 using System.Globalization;
 using Granary.Grains.Interfaces.Blobs;
-using Granary.Grains.Interfaces.Operations;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Protocol;
+using Granary.Protocol.Units;
 
 namespace Granary.Gateway.Admin;
 

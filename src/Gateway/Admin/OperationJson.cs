@@ -1,8 +1,8 @@
 using System.Text.Json;
 using Granary.Gateway.Http;
-using Granary.Gateway.Units;
 using Granary.Grains.Interfaces.Operations;
 using Granary.Protocol;
+using Granary.Protocol.Units;
 
 namespace Granary.Gateway.Admin;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Granary.Protocol.Units;
 
 namespace Granary.Grains.Interfaces.Operations;
 

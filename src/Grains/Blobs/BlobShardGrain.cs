@@ -33,7 +33,7 @@ internal sealed class BlobShardGrain(
             : [BlobRows.Blob(command.Digest), reference];
 
         // A refusal waits for the commit: its reason may be in the same batch, which can still fail.
-        var (answer, ticket) = await Rows.DecideEarlyAsync(
+        var (answer, ticket) = await Partition.DecideEarlyAsync(
             needs,
             rows => AcquireRules.Acquire(rows, command, now, _lifetimes),
             isEarly: answer => answer is Acquired,
@@ -50,12 +50,12 @@ internal sealed class BlobShardGrain(
             .. references.Select(released => BlobRows.Blob(released.Digest)),
             .. references.Select(released => BlobRows.Reference(released.Digest, released.Repository)),
         ];
-        return Rows.DecideAsync(needs, rows => ReferenceRules.Release(rows, references, now, _lifetimes), cancellationToken);
+        return Partition.DecideAsync(needs, rows => ReferenceRules.Release(rows, references, now, _lifetimes), cancellationToken);
     }
 
     /// <inheritdoc/>
     public Task<RenounceAnswer> Renounce(Digest digest, ObjectId @object, DateTimeOffset deadline, CancellationToken cancellationToken) =>
-        Rows.DecideAsync(
+        Partition.DecideAsync(
             [BlobRows.Blob(digest), BlobRows.Tombstone(@object), BlobRows.Doom(@object)],
             rows => RenounceRules.Renounce(rows, digest, @object, deadline),
             cancellationToken);
@@ -66,7 +66,7 @@ internal sealed class BlobShardGrain(
         RepositoryName? after,
         int limit,
         CancellationToken cancellationToken) =>
-        (await Rows.ListAsync(BlobRows.ReferencePrefix(digest), after?.Value, limit, RepositoryName.Parse, cancellationToken)).Items;
+        (await Partition.ListAsync(BlobRows.ReferencePrefix(digest), after?.Value, limit, RepositoryName.Parse, cancellationToken)).Items;
 
     /// <inheritdoc/>
     public async Task<ShardDue> Due(int limit, TimeSpan? blobGrace, CancellationToken cancellationToken)
@@ -75,7 +75,7 @@ internal sealed class BlobShardGrain(
         var orphansUntil = blobGrace is { } grace ? now + _lifetimes.BlobGrace - grace : now;
         var entries = new List<DueEntry>();
         var more = false;
-        await foreach (var row in Rows.ScanAsync(BlobRows.DuePrefix, after: null, cancellationToken))
+        await foreach (var row in Partition.ScanAsync(BlobRows.DuePrefix, after: null, cancellationToken))
         {
             var entry = BlobRows.ParseDue(row.Key);
             more = entries.Count == limit;
@@ -90,7 +90,7 @@ internal sealed class BlobShardGrain(
             }
         }
 
-        return await Rows.ReadAsync([], rows => DueRules.Gather(rows, entries, now, more), cancellationToken);
+        return await Partition.ReadAsync([], rows => DueRules.Gather(rows, entries, now, more), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -106,7 +106,7 @@ internal sealed class BlobShardGrain(
             .. settlement.Tombstones.Select(BlobRows.Doom),
             .. settlement.Tombstones.Select(BlobRows.Tombstone),
         ];
-        return Rows.DecideAsync(needs, rows => SettleRules.Settle(rows, settlement, now, _lifetimes), cancellationToken);
+        return Partition.DecideAsync(needs, rows => SettleRules.Settle(rows, settlement, now, _lifetimes), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -114,7 +114,7 @@ internal sealed class BlobShardGrain(
     {
         var prefix = BlobRows.ReferencePrefix(digest);
         var leases = new List<DueReference>();
-        await foreach (var row in Rows.ScanAsync(prefix, after: null, cancellationToken))
+        await foreach (var row in Partition.ScanAsync(prefix, after: null, cancellationToken))
         {
             if (leases.Count == NamedRepositories)
             {
@@ -125,7 +125,7 @@ internal sealed class BlobShardGrain(
             leases.Add(new DueReference(digest, RepositoryName.Parse(row.Key[prefix.Length..]), reference.Sequence, reference.Until));
         }
 
-        return await Rows.ReadAsync(
+        return await Partition.ReadAsync(
             [BlobRows.Blob(digest)],
             rows => BlobRow.Find(rows, digest) is { } blob ? Describe(digest, blob, [.. leases]) : null,
             cancellationToken);
@@ -135,7 +135,7 @@ internal sealed class BlobShardGrain(
     public async Task<ShardPage> List(Digest? after, int limit, CancellationToken cancellationToken)
     {
         var (blobs, unreadable) = (new List<ShardBlob>(), new List<Digest>());
-        await foreach (var row in Rows.ScanAsync(BlobRow.Prefix, after is { } last ? BlobRows.Blob(last) : null, cancellationToken))
+        await foreach (var row in Partition.ScanAsync(BlobRow.Prefix, after is { } last ? BlobRows.Blob(last) : null, cancellationToken))
         {
             var digest = Digest.Parse(row.Key[BlobRow.Prefix.Length..]);
             try
@@ -157,7 +157,7 @@ internal sealed class BlobShardGrain(
     }
 
     /// <inheritdoc/>
-    public async Task<bool> Owns(Digest digest, ObjectId @object, CancellationToken cancellationToken) => await Rows.ReadAsync(
+    public async Task<bool> Owns(Digest digest, ObjectId @object, CancellationToken cancellationToken) => await Partition.ReadAsync(
         [BlobRows.Blob(digest), BlobRows.Doom(@object)],
         rows => BlobRow.Find(rows, digest)?.Object == @object || DoomRow.Find(rows, @object) is { IsDeleted: false },
         cancellationToken);
@@ -169,14 +169,14 @@ internal sealed class BlobShardGrain(
 
         // After an early answer of Acquire, a link can be visible before this cache has its reference. A negative answer goes through the
         // commit queue, or the scrub would report a reference as missing that is about to be committed.
-        return await Rows.ReadAsync(needs, Read, cancellationToken) || await Rows.DecideAsync(needs, Read, cancellationToken);
+        return await Partition.ReadAsync(needs, Read, cancellationToken) || await Partition.DecideAsync(needs, Read, cancellationToken);
 
         bool Read(RowView rows) => BlobRow.Find(rows, digest) is { } blob && blob.Object == @object
             && LeaseRow.Find(rows, new ReferenceLease(digest, repository)) is not null;
     }
 
     /// <inheritdoc/>
-    public async Task<bool> IsRowWhole(Digest digest, CancellationToken cancellationToken) => await Rows.ReadAsync(
+    public async Task<bool> IsRowWhole(Digest digest, CancellationToken cancellationToken) => await Partition.ReadAsync(
         [BlobRows.Bytes(digest)],
         rows => BlobBytesRow.Find(rows, digest) is { } content && Digest.Compute(digest.Algorithm, content.Bytes) == digest,
         cancellationToken);
@@ -185,7 +185,10 @@ internal sealed class BlobShardGrain(
     public Task<bool> MarkDamaged(Digest digest, ObjectId? @object, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        return Rows.DecideAsync([BlobRows.Blob(digest)], rows => DamageRules.MarkDamaged(rows, digest, @object, now), cancellationToken);
+        return Partition.DecideAsync(
+            [BlobRows.Blob(digest)],
+            rows => DamageRules.MarkDamaged(rows, digest, @object, now),
+            cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -193,7 +196,7 @@ internal sealed class BlobShardGrain(
     {
         var now = time.GetUtcNow();
         string[] needs = [BlobRows.Blob(digest), BlobRows.Tombstone(found.Object), BlobRows.Doom(found.Object)];
-        return Rows.DecideAsync(needs, rows => DamageRules.Adopt(rows, digest, found, now, _lifetimes), cancellationToken);
+        return Partition.DecideAsync(needs, rows => DamageRules.Adopt(rows, digest, found, now, _lifetimes), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -201,9 +204,9 @@ internal sealed class BlobShardGrain(
     {
         // No command can change the references meanwhile: each of them reads the row, and fails.
         var prefix = BlobRows.ReferencePrefix(digest);
-        var references = await Rows.ScanAsync(prefix, after: null, cancellationToken).CountAsync(cancellationToken);
+        var references = await Partition.ScanAsync(prefix, after: null, cancellationToken).CountAsync(cancellationToken);
         var now = time.GetUtcNow();
-        return await Rows.DecideAsync(
+        return await Partition.DecideAsync(
             [BlobRows.Blob(digest)],
             rows => DamageRules.Repair(rows, digest, references, now, _lifetimes),
             cancellationToken);

@@ -24,7 +24,7 @@ internal sealed class CatalogGrain(
     public async Task<CommitTicket?> Add(RepositoryName repository, long sequence, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        var added = await Rows.DecideEarlyAsync(
+        var added = await Partition.DecideEarlyAsync(
             [CatalogRows.Repository(repository)],
             rows => CatalogRules.Add(rows, repository, sequence, now, _lifetimes),
             isEarly: _ => true,
@@ -34,14 +34,17 @@ internal sealed class CatalogGrain(
 
     /// <inheritdoc/>
     public Task Remove(RepositoryName repository, long sequence, CancellationToken cancellationToken) =>
-        Rows.DecideAsync([CatalogRows.Repository(repository)], rows => CatalogRules.Remove(rows, repository, sequence), cancellationToken);
+        Partition.DecideAsync(
+            [CatalogRows.Repository(repository)],
+            rows => CatalogRules.Remove(rows, repository, sequence),
+            cancellationToken);
 
     /// <inheritdoc/>
     public async Task<RepositoryPage> List(string? after, int limit, CancellationToken cancellationToken)
     {
         // A name is shorter than this, so that no comparison needs the rest of the text.
         var start = after?[..Math.Min(after.Length, RepositoryName.MaxLength + 1)];
-        var (names, more) = await Rows.ListAsync(CatalogRows.RepositoryPrefix, start, limit, RepositoryName.Parse, cancellationToken);
+        var (names, more) = await Partition.ListAsync(CatalogRows.RepositoryPrefix, start, limit, RepositoryName.Parse, cancellationToken);
         return new RepositoryPage(names, more);
     }
 
@@ -50,7 +53,7 @@ internal sealed class CatalogGrain(
     {
         var now = time.GetUtcNow();
         var names = new List<RepositoryName>();
-        await foreach (var row in Rows.ScanAsync(CatalogRows.DuePrefix, after: null, cancellationToken))
+        await foreach (var row in Partition.ScanAsync(CatalogRows.DuePrefix, after: null, cancellationToken))
         {
             var (due, name) = CatalogRows.ParseDue(row.Key);
             if (due > now || names.Count == limit)
@@ -61,7 +64,7 @@ internal sealed class CatalogGrain(
             names.Add(name);
         }
 
-        return await Rows.ReadAsync(
+        return await Partition.ReadAsync(
             [.. names.Select(CatalogRows.Repository)],
             rows => CatalogRules.FindDue(rows, names, now),
             cancellationToken);
@@ -71,7 +74,7 @@ internal sealed class CatalogGrain(
     public Task Settle(CatalogEntry[] confirmed, CatalogEntry[] denied, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        return Rows.DecideAsync(
+        return Partition.DecideAsync(
             [.. confirmed.Concat(denied).Select(entry => CatalogRows.Repository(entry.Repository))],
             rows => CatalogRules.Settle(rows, confirmed, denied, now, _lifetimes),
             cancellationToken);

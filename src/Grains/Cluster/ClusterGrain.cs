@@ -26,7 +26,7 @@ internal sealed class ClusterGrain(IPartitionStore store, ILogger<ClusterGrain> 
     public async Task<byte[]> GetUploadKey(CancellationToken cancellationToken)
     {
         var newKey = RandomNumberGenerator.GetBytes(UploadKeyBytes);
-        return await Rows.DecideAsync(
+        return await Partition.DecideAsync(
             [UploadKey],
             rows =>
             {

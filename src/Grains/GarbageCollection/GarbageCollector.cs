@@ -1,7 +1,9 @@
 using Granary.Grains.Interfaces.Catalog;
 using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Repositories.Maintenance;
 using Granary.Protocol;
 using Granary.Storage.Blobs;
+using Granary.Storage.Partitions;
 
 namespace Granary.Grains.GarbageCollection;
 
@@ -10,7 +12,12 @@ namespace Granary.Grains.GarbageCollection;
 /// (docs/garbage-collection.md), so two collections at once do the same work twice and no harm. A step that fails leaves its rows to the
 /// next collection; the others run, and then the stage throws. It is no grain, because no grain may wait for a grain above it.
 /// </summary>
-public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, TimeProvider time, CollectionThrottle throttle)
+public sealed class GarbageCollector(
+    IGrainFactory grains,
+    IPartitionStore partitions,
+    IBlobStore blobs,
+    TimeProvider time,
+    CollectionThrottle throttle)
 {
     /// <summary>How many shards there are.</summary>
     public const int ShardCount = 256;
@@ -19,9 +26,9 @@ public sealed class GarbageCollector(IGrainFactory grains, IBlobStore store, Tim
     internal const int StepSize = 32;
 
     private readonly ScheduleWalk _schedules = new(grains, time, throttle);
-    private readonly UploadCollector _uploads = new(grains, store);
-    private readonly RepositoryCollector _repositories = new(grains, throttle);
-    private readonly ShardCollector _shards = new(grains, store);
+    private readonly UploadCollector _uploads = new(grains, blobs);
+    private readonly RepositoryCollector _repositories = new(grains, new RepositoryProbe(partitions), throttle);
+    private readonly ShardCollector _shards = new(grains, blobs);
 
     /// <summary>
     /// Ends the upload sessions of schedules that are due. The object of an open session is deleted; about a sealed one the shard decides

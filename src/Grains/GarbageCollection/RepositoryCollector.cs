@@ -1,10 +1,11 @@
 using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Repositories.Maintenance;
 using Granary.Protocol;
 
 namespace Granary.Grains.GarbageCollection;
 
 /// <summary>Removes unused blobs, referrers of deleted manifests, and untagged manifests from repositories.</summary>
-internal sealed class RepositoryCollector(IGrainFactory grains, CollectionThrottle throttle)
+internal sealed class RepositoryCollector(IGrainFactory grains, RepositoryProbe probe, CollectionThrottle throttle)
 {
     /// <summary>Returns the steps of a repository: each removes some blobs and referrers.</summary>
     public SubjectStep Begin(string name, TimeSpan? grace, CollectionCounts counts, CancellationToken cancellationToken)
@@ -33,7 +34,7 @@ internal sealed class RepositoryCollector(IGrainFactory grains, CollectionThrott
     /// Returns for each repository whether a collection would remove anything. It reads rows, and activates no repository.
     /// </summary>
     public Task<bool[]> AreCollectableAsync(string[] names, CancellationToken cancellationToken) =>
-        grains.GetGrain<IRepositoryProbeGrain>(0).AreCollectable(Array.ConvertAll(names, RepositoryName.Parse), cancellationToken);
+        probe.AreCollectableAsync(Array.ConvertAll(names, RepositoryName.Parse), cancellationToken);
 
     /// <summary>
     /// Removes untagged manifests in passes over the repository until a pass finds none: an index that goes makes its children unreachable.

@@ -22,7 +22,7 @@ internal sealed class OperationsGrain(IPartitionStore store, OperationSignal sig
     public async Task<OperationStarted> Start(OperationRequest request, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        var answer = await Rows.DecideAsync([], rows => OperationRules.Start(rows, request, now), cancellationToken);
+        var answer = await Partition.DecideAsync([], rows => OperationRules.Start(rows, request, now), cancellationToken);
         if (answer.IsNew)
         {
             signal.Set();
@@ -33,11 +33,11 @@ internal sealed class OperationsGrain(IPartitionStore store, OperationSignal sig
 
     /// <inheritdoc/>
     public async Task<OperationStatus?> Find(string id, CancellationToken cancellationToken) =>
-        await Rows.ReadAsync([OperationRows.Operation(id)], rows => OperationRules.Find(rows, id), cancellationToken);
+        await Partition.ReadAsync([OperationRows.Operation(id)], rows => OperationRules.Find(rows, id), cancellationToken);
 
     /// <inheritdoc/>
     public async Task<OperationStatus[]> List(OperationKind? kind, int limit, CancellationToken cancellationToken) =>
-        await Rows.ReadAsync([], rows => OperationRules.Newest(rows, kind, limit), cancellationToken);
+        await Partition.ReadAsync([], rows => OperationRules.Newest(rows, kind, limit), cancellationToken);
 
     /// <inheritdoc/>
     public Task<OperationStatus?> Cancel(string id, CancellationToken cancellationToken)
@@ -50,7 +50,7 @@ internal sealed class OperationsGrain(IPartitionStore store, OperationSignal sig
     public async Task<OperationStatus?> Claim(Guid worker, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        var open = await Rows.ReadAsync([], rows => OperationRules.FindOpen(rows, id => !IsClaimed(id, now)), cancellationToken);
+        var open = await Partition.ReadAsync([], rows => OperationRules.FindOpen(rows, id => !IsClaimed(id, now)), cancellationToken);
         if (open is null)
         {
             return null;
@@ -95,5 +95,5 @@ internal sealed class OperationsGrain(IPartitionStore store, OperationSignal sig
         string id,
         Func<OperationStatus, OperationStatus> change,
         CancellationToken cancellationToken) =>
-        Rows.DecideAsync([OperationRows.Operation(id)], rows => OperationRules.Change(rows, id, change), cancellationToken);
+        Partition.DecideAsync([OperationRows.Operation(id)], rows => OperationRules.Change(rows, id, change), cancellationToken);
 }

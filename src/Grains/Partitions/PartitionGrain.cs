@@ -9,8 +9,8 @@ internal abstract partial class PartitionGrain(IPartitionStore store, ILogger lo
 {
     private Partition? _partition;
 
-    /// <summary>The partition. Only an active grain may use it.</summary>
-    protected Partition Rows => _partition!;
+    /// <summary>The rows that the grain owns. Only an active grain may use them.</summary>
+    protected Partition Partition => _partition!;
 
     /// <summary>The key of the partition, derived from the grain's key.</summary>
     protected abstract PartitionKey PartitionKey { get; }
@@ -29,7 +29,7 @@ internal abstract partial class PartitionGrain(IPartitionStore store, ILogger lo
     /// <summary>Removes the partition with its head, and deactivates, so that the next activation begins with no rows.</summary>
     protected async Task Drop(CancellationToken cancellationToken)
     {
-        await Rows.DropAsync(cancellationToken);
+        await Partition.DropAsync(cancellationToken);
         DeactivateOnIdle();
     }
 

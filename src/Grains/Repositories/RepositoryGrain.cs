@@ -55,17 +55,17 @@ internal sealed class RepositoryGrain(
         _name = RepositoryName.Parse(this.GetPrimaryKeyString());
         await base.OnActivateAsync(cancellationToken);
         var options = collectionOptions.Value;
-        _releases = new ReleaseQueue(Rows, _name, GrainFactory, time, logger);
-        _catalog = new CatalogRegistration(Rows, _name, _guard, GrainFactory);
-        _schedule = new SweepSchedule(Rows, _name, _guard, GrainFactory, _lifetimes, time);
-        _links = new BlobLinking(Rows, _name, _guard, _catalog, _schedule, GrainFactory, _lifetimes, time);
-        _leases = new LeaseAnswers(Rows, _guard, _catalog, _releases, options);
-        _collection = new LinkCollection(Rows, _guard, _catalog, _schedule, _releases, _lifetimes, options, time);
-        _untagged = new UntaggedCollection(Rows, _schedule, _lifetimes);
-        _clearing = new RepositoryClearing(Rows, _guard, _catalog, _schedule, _releases, _lifetimes);
-        _explainer = new RepositoryExplainer(Rows);
-        _scrub = new ScrubChecks(Rows, _name, _guard, GrainFactory);
-        if (Rows.NextVersion > 1)
+        _releases = new ReleaseQueue(Partition, _name, GrainFactory, time, logger);
+        _catalog = new CatalogRegistration(Partition, _name, _guard, GrainFactory);
+        _schedule = new SweepSchedule(Partition, _name, _guard, GrainFactory, _lifetimes, time);
+        _links = new BlobLinking(Partition, _name, _guard, _catalog, _schedule, GrainFactory, _lifetimes, time);
+        _leases = new LeaseAnswers(Partition, _guard, _catalog, _releases, options);
+        _collection = new LinkCollection(Partition, _guard, _catalog, _schedule, _releases, _lifetimes, options, time);
+        _untagged = new UntaggedCollection(Partition, _schedule, _lifetimes);
+        _clearing = new RepositoryClearing(Partition, _guard, _catalog, _schedule, _releases, _lifetimes);
+        _explainer = new RepositoryExplainer(Partition);
+        _scrub = new ScrubChecks(Partition, _name, _guard, GrainFactory);
+        if (Partition.NextVersion > 1)
         {
             // An earlier activation may have ended between an unlink and its Release.
             _ = _releases.DrainAsync();
@@ -83,8 +83,8 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<BlobContent?> FindBlob(Digest digest, CancellationToken cancellationToken)
     {
-        var validity = Rows.Validity;
-        var (link, content) = await Rows.ReadAsync(
+        var validity = Partition.Validity;
+        var (link, content) = await Partition.ReadAsync(
             [RepositoryRows.Link(digest), RepositoryRows.Bytes(digest)],
             rows => (LinkRow.Find(rows, digest), LinkRules.Content(rows, digest)),
             cancellationToken);
@@ -101,7 +101,7 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<long?> FindBlobSize(Digest digest, CancellationToken cancellationToken)
     {
-        var validity = Rows.Validity;
+        var validity = Partition.Validity;
         var link = await _links.FindAsync(digest, cancellationToken);
         if (!await _links.RenewAsync(digest, link, cancellationToken))
         {
@@ -128,7 +128,10 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<DeleteBlobAnswer> DeleteBlob(Digest digest, bool evenIfUsed, CancellationToken cancellationToken)
     {
-        var outcome = await Rows.DecideAsync([RepositoryRows.Link(digest)], batch => Unlink(batch, digest, evenIfUsed), cancellationToken);
+        var outcome = await Partition.DecideAsync(
+            [RepositoryRows.Link(digest)],
+            batch => Unlink(batch, digest, evenIfUsed),
+            cancellationToken);
         switch (outcome)
         {
             case UnlinkOutcome.NotFound:
@@ -152,7 +155,7 @@ internal sealed class RepositoryGrain(
         using var acquire = _guard.BeginAcquire();
         for (var attempt = 0; attempt < BlobLinking.MaxAttempts; attempt++)
         {
-            var outcome = await Rows.DecideAsync(
+            var outcome = await Partition.DecideAsync(
                 needs,
                 batch => TryPut(batch, command, registration, timestamp),
                 dependsOn: [registration?.DependsOn],
@@ -170,7 +173,7 @@ internal sealed class RepositoryGrain(
                     if (!hasChanges)
                     {
                         // The client relies on the manifest. A stale activation may have read it before another one deleted it.
-                        await Rows.ProveCurrentAsync(cancellationToken);
+                        await Partition.ProveCurrentAsync(cancellationToken);
                     }
 
                     return new ManifestStored();
@@ -183,8 +186,8 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<FoundManifest?> FindManifest(Digest digest, bool withBody, CancellationToken cancellationToken)
     {
-        var validity = Rows.Validity;
-        var found = await Rows.ReadAsync(
+        var validity = Partition.Validity;
+        var found = await Partition.ReadAsync(
             [RepositoryRows.Manifest(digest)],
             rows => ManifestRules.Find(rows, digest, withBody),
             cancellationToken);
@@ -195,8 +198,8 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<FoundManifest?> FindTagged(Tag tag, bool withBody, CancellationToken cancellationToken)
     {
-        var validity = Rows.Validity;
-        var found = await Rows.ReadAsync(
+        var validity = Partition.Validity;
+        var found = await Partition.ReadAsync(
             [RepositoryRows.Tag(tag)],
             rows => TagRow.Find(rows, tag) is { } row ? ManifestRules.Find(rows, row.Digest, withBody) : null,
             cancellationToken);
@@ -207,7 +210,7 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<bool> DeleteManifest(Digest digest, CancellationToken cancellationToken)
     {
-        var needs = await Rows.ReadAsync(
+        var needs = await Partition.ReadAsync(
             [RepositoryRows.Manifest(digest)],
             rows => ManifestRules.DeletionNeeds(rows, digest),
             cancellationToken);
@@ -224,26 +227,26 @@ internal sealed class RepositoryGrain(
     public Task<bool> Untag(Tag tag, CancellationToken cancellationToken)
     {
         var timestamp = NextTimestamp();
-        return Rows.DecideAsync([RepositoryRows.Tag(tag)], batch => TagRules.Remove(batch, tag, timestamp), cancellationToken);
+        return Partition.DecideAsync([RepositoryRows.Tag(tag)], batch => TagRules.Remove(batch, tag, timestamp), cancellationToken);
     }
 
     /// <inheritdoc/>
     public async Task<TagPage?> ListTags(string? after, int limit, CancellationToken cancellationToken)
     {
-        if (!await Rows.ReadAsync([RepositoryRows.Meta], rows => rows.Has(RepositoryRows.Meta), cancellationToken))
+        if (!await Partition.ReadAsync([RepositoryRows.Meta], rows => rows.Has(RepositoryRows.Meta), cancellationToken))
         {
             return null;
         }
 
         var start = after?[..Math.Min(after.Length, MaxListStart)];
-        var (tags, more) = await Rows.ListAsync(RepositoryRows.TagPrefix, start, limit, Tag.Parse, cancellationToken);
+        var (tags, more) = await Partition.ListAsync(RepositoryRows.TagPrefix, start, limit, Tag.Parse, cancellationToken);
         return new TagPage(tags, more);
     }
 
     /// <inheritdoc/>
     public Task<ReferrerPage> ListReferrers(Digest subject, string? artifactType, Digest? after, CancellationToken cancellationToken)
     {
-        return new ReferrerList(Rows).ListAsync(subject, artifactType, after, cancellationToken);
+        return new ReferrerList(Partition).ListAsync(subject, artifactType, after, cancellationToken);
     }
 
     /// <inheritdoc/>

@@ -15,11 +15,11 @@ internal sealed class ScheduleGrain(IPartitionStore store, TimeProvider time, IL
 
     /// <inheritdoc/>
     public Task Schedule(string subject, DateTimeOffset due, CancellationToken cancellationToken) =>
-        Rows.DecideAsync([], rows => Put(rows, subject, due), cancellationToken);
+        Partition.DecideAsync([], rows => Put(rows, subject, due), cancellationToken);
 
     /// <inheritdoc/>
     public async Task<CommitTicket?> ScheduleEarly(string subject, DateTimeOffset due, CancellationToken cancellationToken) =>
-        (await Rows.DecideEarlyAsync([], rows => Put(rows, subject, due), _ => true, cancellationToken)).Ticket;
+        (await Partition.DecideEarlyAsync([], rows => Put(rows, subject, due), _ => true, cancellationToken)).Ticket;
 
     /// <inheritdoc/>
     public async Task<ScheduledItem[]> Due(int limit, CancellationToken cancellationToken) =>
@@ -33,7 +33,7 @@ internal sealed class ScheduleGrain(IPartitionStore store, TimeProvider time, IL
     public Task Remove(ScheduledItem entry, CancellationToken cancellationToken)
     {
         var key = ScheduleRows.Due(entry.Due, entry.Subject);
-        return Rows.DecideAsync([key], rows => Delete(rows, key), cancellationToken);
+        return Partition.DecideAsync([key], rows => Delete(rows, key), cancellationToken);
     }
 
     private async Task<ScheduledItem[]> FirstAsync(
@@ -44,7 +44,7 @@ internal sealed class ScheduleGrain(IPartitionStore store, TimeProvider time, IL
     {
         var entries = new List<ScheduledItem>();
         var start = after is null ? null : ScheduleRows.Due(after.Due, after.Subject);
-        await foreach (var row in Rows.ScanAsync(ScheduleRows.DuePrefix, start, cancellationToken))
+        await foreach (var row in Partition.ScanAsync(ScheduleRows.DuePrefix, start, cancellationToken))
         {
             var (due, subject) = ScheduleRows.ParseDue(row.Key);
             if (entries.Count == limit || due > until)

@@ -41,7 +41,7 @@ internal sealed class UploadSessionGrain(
     {
         var scheduled = await ScheduleFirst(command.IssuedAt, cancellationToken);
         var newObject = ids.Next();
-        return await Rows.DecideAsync(
+        return await Partition.DecideAsync(
             Needs,
             rows =>
             {
@@ -75,14 +75,14 @@ internal sealed class UploadSessionGrain(
     public Task<bool> Advance(long epoch, long offset, bool endClaim, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        return Rows.DecideAsync(Needs, rows => UploadRules.Advance(rows, epoch, offset, endClaim, now), cancellationToken);
+        return Partition.DecideAsync(Needs, rows => UploadRules.Advance(rows, epoch, offset, endClaim, now), cancellationToken);
     }
 
     /// <inheritdoc/>
     public async Task<SealedUpload?> Seal(long epoch, Digest digest, long size, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        var answer = await Rows.DecideAsync(Needs, rows => UploadRules.Seal(rows, epoch, digest, size, now), cancellationToken);
+        var answer = await Partition.DecideAsync(Needs, rows => UploadRules.Seal(rows, epoch, digest, size, now), cancellationToken);
         if (answer is not null)
         {
             // No other request is expected. The memory is free at once, and not only when the activation has been idle for long.
@@ -96,7 +96,7 @@ internal sealed class UploadSessionGrain(
     public async Task<CancelledUpload?> Cancel(DateTimeOffset issuedAt, CancellationToken cancellationToken)
     {
         var scheduled = await ScheduleFirst(issuedAt, cancellationToken);
-        return await Rows.DecideAsync(
+        return await Partition.DecideAsync(
             Needs,
             rows => UploadRules.Cancel(rows, issuedAt, time.GetUtcNow(), _lifetimes.UploadExpiry),
             dependsOn: [scheduled],
@@ -107,14 +107,14 @@ internal sealed class UploadSessionGrain(
     public async Task<ExpireAnswer> Expire(CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        var answer = await Rows.DecideAsync(
+        var answer = await Partition.DecideAsync(
             Needs,
             rows => UploadRules.Expire(rows, IsClaimed, now, _lifetimes.UploadExpiry),
             cancellationToken);
         if (answer is ExpireNothing)
         {
             // fence: the sweep removes the due row after this answer and never asks again. A stale activation must not give it.
-            await Rows.ProveCurrentAsync(cancellationToken);
+            await Partition.ProveCurrentAsync(cancellationToken);
         }
 
         return answer;
@@ -123,7 +123,7 @@ internal sealed class UploadSessionGrain(
     /// <inheritdoc/>
     public async Task Orphan(CancellationToken cancellationToken)
     {
-        if (!await Rows.DecideAsync(Needs, UploadRules.Orphan, cancellationToken))
+        if (!await Partition.DecideAsync(Needs, UploadRules.Orphan, cancellationToken))
         {
             return;
         }
@@ -138,12 +138,13 @@ internal sealed class UploadSessionGrain(
 
     /// <inheritdoc/>
     public Task RecordRenounced(CancellationToken cancellationToken) =>
-        Rows.DecideAsync(Needs, UploadRules.RecordRenounced, cancellationToken);
+        Partition.DecideAsync(Needs, UploadRules.RecordRenounced, cancellationToken);
 
     /// <inheritdoc/>
     public Task Remove(CancellationToken cancellationToken) => Drop(cancellationToken);
 
-    private ValueTask<SessionRow?> Find(CancellationToken cancellationToken) => Rows.ReadAsync(Needs, SessionRow.Find, cancellationToken);
+    private ValueTask<SessionRow?> Find(CancellationToken cancellationToken) =>
+        Partition.ReadAsync(Needs, SessionRow.Find, cancellationToken);
 
     private bool IsClaimed(SessionRow session) => session.IsClaimed && _claim.Epoch == session.Epoch && time.GetUtcNow() < _claim.Until;
 

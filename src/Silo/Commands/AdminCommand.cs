@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Granary.Gateway.Admin;
-using Granary.Gateway.Units;
 using Granary.Grains.Interfaces.Operations;
+using Granary.Protocol.Units;
 
 namespace Granary.Silo.Commands;
 

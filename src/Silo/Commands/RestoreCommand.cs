@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Granary.Grains.Interfaces.Operations;
+using Granary.Protocol.Units;
 using Granary.Storage;
 using Granary.Storage.Data;
 

@@ -1,4 +1,4 @@
-using Granary.Storage.Space;
+using Granary.Protocol.Units;
 
 namespace Granary.Silo.Configuration;
 

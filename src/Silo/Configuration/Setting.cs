@@ -1,8 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Reflection;
-using Granary.Gateway.Units;
-using Granary.Storage.Space;
+using Granary.Protocol.Units;
 
 namespace Granary.Silo.Configuration;
 

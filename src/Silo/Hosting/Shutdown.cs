@@ -1,4 +1,5 @@
 using Granary.Gateway.Http;
+using Granary.Protocol.Units;
 using Granary.Silo.Configuration;
 using Microsoft.AspNetCore.Hosting.Server;
 
@@ -35,7 +36,7 @@ internal sealed partial class Shutdown(
     /// <summary>Runs all steps.</summary>
     public async Task RunAsync()
     {
-        LogStopping(logger, Gateway.Units.Durations.Text(options.Delay), Gateway.Units.Durations.Text(options.Timeout));
+        LogStopping(logger, Durations.Text(options.Delay), Durations.Text(options.Timeout));
 
         // :: Step 1
         host.Services.GetRequiredService<IHostApplicationLifetime>().StopApplication();
@@ -55,7 +56,7 @@ internal sealed partial class Shutdown(
         await Task.WhenAny(finish, Task.Delay(Wait(options.Timeout), time));
         if (!finish.IsCompleted)
         {
-            LogCut(logger, requests.Running, Gateway.Units.Durations.Text(options.Timeout));
+            LogCut(logger, requests.Running, Durations.Text(options.Timeout));
             await cut.CancelAsync();
         }
 

@@ -1,3 +1,4 @@
+using Granary.Protocol.Units;
 using Granary.Storage.Space;
 
 namespace Granary.Silo.Hosting;
@@ -7,7 +8,7 @@ internal sealed partial class SpaceLog(ILogger<SpaceLog> logger)
 {
     public void Write(SpaceChange change, SpaceReport report)
     {
-        var (free, reserve) = (ByteSize.Describe(report.Free), ByteSize.Describe(report.Reserve));
+        var (free, reserve) = (ByteText.Of(report.Free), ByteText.Of(report.Reserve));
         switch (change)
         {
             case SpaceChange.PushesRefused:

@@ -1,3 +1,4 @@
+using Granary.Protocol.Units;
 using Granary.Storage.Blobs.FileSystem;
 using Granary.Storage.Partitions.Sqlite;
 using Granary.Storage.Space;

@@ -1,3 +1,5 @@
+using Granary.Protocol.Units;
+
 namespace Granary.Storage.Space;
 
 /// <summary>
@@ -34,8 +36,7 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
     private readonly Ballast _ballast;
     private readonly TimeProvider _time;
     private readonly ITimer _timer;
-    private readonly List<SpaceChange> _unreported = [];
-    private Action<SpaceChange, SpaceReport>? _onChange;
+    private readonly SpaceChanges _changes = new();
     private long? _measuredAt;
     private long _free;
     private long _reserve;
@@ -106,9 +107,9 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
     /// <summary>Reports each change from now on. A disk that is full already is reported at once.</summary>
     public void Watch(Action<SpaceChange, SpaceReport> onChange)
     {
+        _changes.Watch(onChange);
         lock (_lock)
         {
-            _onChange = onChange;
             Measure();
             if (!AcceptsPushes)
             {
@@ -129,7 +130,7 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
             if (isReleased)
             {
                 _isReleased = true;
-                _unreported.Add(SpaceChange.BallastReleased);
+                _changes.Add(SpaceChange.BallastReleased);
                 Measure();
                 ScheduleCheck();
             }
@@ -211,8 +212,8 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
             }
 
             throw new OutOfSpaceException(
-                $"The registry's disk is too full for this push, which needs {ByteSize.Describe(needed > 0 ? needed : bytes)}: " +
-                $"{ByteSize.Describe(_free)} are free, and {ByteSize.Describe(_reserve + MissingBallast)} are kept for deletions " +
+                $"The registry's disk is too full for this push, which needs {ByteText.Of(needed > 0 ? needed : bytes)}: " +
+                $"{ByteText.Of(_free)} are free, and {ByteText.Of(_reserve + MissingBallast)} are kept for deletions " +
                 "(setting storage.reserve). Nothing was stored. Delete what is not needed, and ask the operator to run " +
                 "'granary gc run --grace 0s' or to enlarge the disk.");
         }
@@ -226,7 +227,7 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
     {
         if (_refused == 0)
         {
-            _unreported.Add(SpaceChange.PushesRefused);
+            _changes.Add(SpaceChange.PushesRefused);
             ScheduleCheck();
         }
 
@@ -273,7 +274,7 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
         if (_isReleased && MissingBallast == 0)
         {
             _isReleased = false;
-            _unreported.Add(SpaceChange.BallastMade);
+            _changes.Add(SpaceChange.BallastMade);
         }
     }
 
@@ -304,7 +305,7 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
             if (_refused > 0 && AcceptsPushes)
             {
                 _refused = 0;
-                _unreported.Add(SpaceChange.PushesAccepted);
+                _changes.Add(SpaceChange.PushesAccepted);
             }
 
             _isScheduled = false;
@@ -320,32 +321,29 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
     /// <summary>Reports the changes, outside of the lock because a log may be slow.</summary>
     private void ReportChanges()
     {
-        if (_unreported.Count == 0)
+        if (_changes.IsEmpty)
         {
             return;
         }
 
-        SpaceChange[] changes;
         SpaceReport report;
-        Action<SpaceChange, SpaceReport> onChange;
         lock (_lock)
         {
-            if (_onChange is null)
-            {
-                return;
-            }
-
-            onChange = _onChange;
-            (changes, report) = ([.. _unreported], Report());
-            _unreported.Clear();
+            report = Report();
         }
 
-        foreach (var change in changes)
-        {
-            onChange(change, report);
-        }
+        _changes.Report(report);
     }
 
+    /// <summary>Stops counting written bytes as allotted, because they are no longer free.</summary>
+    private void CountWritten(Allowance allowance)
+    {
+        var written = Math.Min(allowance.Written, allowance.Granted) - allowance.Counted;
+        _allotted -= written;
+        allowance.Counted += written;
+    }
+
+    /// <summary>Allots room to a push, so that it may write <paramref name="bytes"/> in all.</summary>
     private void Cover(Allowance allowance, long bytes)
     {
         try
@@ -373,14 +371,7 @@ public sealed class DiskSpace : IFreeSpace, IDisposable
         }
     }
 
-    /// <summary>Stops counting written bytes as allotted, because they are no longer free.</summary>
-    private void CountWritten(Allowance allowance)
-    {
-        var written = Math.Min(allowance.Written, allowance.Granted) - allowance.Counted;
-        _allotted -= written;
-        allowance.Counted += written;
-    }
-
+    /// <summary>Takes the room back that a push has not used.</summary>
     private void End(Allowance allowance)
     {
         lock (_lock)

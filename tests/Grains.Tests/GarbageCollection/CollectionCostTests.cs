@@ -1,6 +1,7 @@
 using Granary.Grains.GarbageCollection;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Interfaces.Schedules;
+using Granary.Grains.Repositories.Maintenance;
 using Granary.Grains.Tests.Cluster;
 using Granary.Protocol;
 using Granary.Testing;
@@ -136,7 +137,7 @@ public sealed class CollectionCostTests : CollectionTest
         Collector.CollectAllRepositoriesAsync([.. ScheduleKeys.Repositories], TimeSpan.Zero, new CollectionCounts(), default);
 
     private Task<bool[]> AreCollectableAsync(params string[] repositories) =>
-        Cluster.Grains.GetGrain<IRepositoryProbeGrain>(0).AreCollectable(Array.ConvertAll(repositories, RepositoryName.Parse), default);
+        new RepositoryProbe(Store).AreCollectableAsync(Array.ConvertAll(repositories, RepositoryName.Parse), default);
 
     /// <summary>A clock that only the test moves. Its timers end at once.</summary>
     private sealed class CountedTime : TimeProvider

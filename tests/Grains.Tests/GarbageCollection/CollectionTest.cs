@@ -58,5 +58,5 @@ public abstract class CollectionTest : GrainTest, IDisposable
         return await Sweeper().SweepAsync(default);
     }
 
-    private GarbageCollector CollectorOf(GrainCluster cluster) => new(cluster.Grains, Blobs, Time, new CollectionThrottle(Time));
+    private GarbageCollector CollectorOf(GrainCluster cluster) => new(cluster.Grains, Store, Blobs, Time, new CollectionThrottle(Time));
 }

@@ -1,3 +1,4 @@
+using Granary.Protocol.Units;
 using Granary.Storage.Space;
 using Microsoft.Extensions.Time.Testing;
 

@@ -39,9 +39,8 @@ internal sealed class LinkCollection(
         }
 
         // :: Step 4: after the last step, end the schedule if nothing is due, and leave the catalog if the repository is empty. A
-        // collection with
-        //    a grace period of its own looks at all repositories and leaves their schedules alone, so that it commits nothing in most of
-        // them.
+        // collection with a grace period of its own looks at all repositories. It leaves their schedules alone, so that it commits nothing
+        // in most of them.
         var isOver = command.Grace is not null && !(options.RemoveEmpty && await catalog.IsEmptyAsync(cancellationToken));
         return isOver ? answer : answer with { Next = due.Next ?? await FinishAsync(cancellationToken) };
     }

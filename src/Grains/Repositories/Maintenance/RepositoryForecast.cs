@@ -63,8 +63,7 @@ internal sealed class RepositoryForecast(Partition partition, LifetimeOptions li
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         // :: Step 1: referrers. Whether a referrer that an index of this step names is removed too depends on the sizes of the collection's
-        // steps, so
-        //    only those count that nothing named before.
+        // steps, so only those count that nothing named before.
         await RemoveReferrersAsync(now, cancellationToken);
 
         // :: Step 2: blobs that are unused now.

@@ -1,3 +1,4 @@
+using Granary.Protocol.Units;
 using Granary.Storage.Space;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
@@ -16,5 +17,5 @@ internal sealed class PushCheck(IFreeSpace space) : IHealthCheck
     }
 
     private static string Explain(SpaceReport report) =>
-        $"{ByteSize.Describe(report.Free)} are free and {ByteSize.Describe(report.Reserve)} are kept for deletions (storage.reserve)";
+        $"{ByteText.Of(report.Free)} are free and {ByteText.Of(report.Reserve)} are kept for deletions (storage.reserve)";
 }

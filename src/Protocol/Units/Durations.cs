@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Granary.Gateway.Units;
+namespace Granary.Protocol.Units;
 
 /// <summary>
 /// Reads and writes durations as users write them: a number and a unit (<c>ms</c>, <c>s</c>, <c>m</c>, <c>h</c>, <c>d</c>).

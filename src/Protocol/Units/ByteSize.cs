@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Granary.Storage.Space;
+namespace Granary.Protocol.Units;
 
 /// <summary>A number of bytes in a setting: a number and a unit (<c>512MB</c>, <c>2GiB</c>), or <c>auto</c>.</summary>
 /// <param name="Bytes">The number of bytes; null for <c>auto</c>.</param>
@@ -41,19 +41,6 @@ public readonly record struct ByteSize(long? Bytes)
         }
 
         return false;
-    }
-
-    /// <summary>Formats a number of bytes for messages, with one decimal: <c>8.4 MB</c>.</summary>
-    public static string Describe(long bytes)
-    {
-        string[] units = ["bytes", "KB", "MB", "GB", "TB"];
-        var (number, unit) = ((double)bytes, 0);
-        while (number >= 1000 && unit < units.Length - 1)
-        {
-            (number, unit) = (number / 1000, unit + 1);
-        }
-
-        return string.Create(CultureInfo.InvariantCulture, $"{number:0.#} {units[unit]}");
     }
 
     /// <summary>Returns the size as <see cref="TryParse"/> reads it, in its largest unit without a remainder.</summary>

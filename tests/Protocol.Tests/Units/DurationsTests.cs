@@ -1,6 +1,6 @@
-using Granary.Gateway.Units;
+using Granary.Protocol.Units;
 
-namespace Granary.Gateway.Tests.Units;
+namespace Granary.Protocol.Tests.Units;
 
 public sealed class DurationsTests
 {

@@ -1,6 +1,6 @@
-using Granary.Storage.Space;
+using Granary.Protocol.Units;
 
-namespace Granary.Storage.Tests.Space;
+namespace Granary.Protocol.Tests.Units;
 
 public sealed class ByteSizeTests
 {
@@ -30,10 +30,4 @@ public sealed class ByteSizeTests
     [InlineData("5%")]
     [InlineData("9999999999999TB")]
     public void Other_text_is_not_a_size(string text) => Assert.False(ByteSize.TryParse(text, out _));
-
-    [Theory]
-    [InlineData(0, "0 bytes")]
-    [InlineData(999, "999 bytes")]
-    [InlineData(8_400_000, "8.4 MB")]
-    public void A_message_shows_a_size_with_its_unit(long bytes, string text) => Assert.Equal(text, ByteSize.Describe(bytes));
 }

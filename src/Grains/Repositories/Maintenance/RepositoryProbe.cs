@@ -1,24 +1,26 @@
-using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Partitions;
 using Granary.Protocol;
 using Granary.Storage;
 using Granary.Storage.Partitions;
-using Orleans.Concurrency;
 
-namespace Granary.Grains.Repositories;
+namespace Granary.Grains.Repositories.Maintenance;
 
-/// <inheritdoc cref="IRepositoryProbeGrain"/>
-/// <remarks>
-/// It has no state, so any number of activations give the same answers: all that a repository has acknowledged is in the store.
-/// </remarks>
-[StatelessWorker]
-internal sealed class RepositoryProbeGrain(IPartitionStore store) : Grain, IRepositoryProbeGrain
+/// <summary>
+/// Reads the rows of repositories without activating their grains. A collection with a grace period of its own looks at every scheduled
+/// repository, and most have nothing to collect. Activating each of them would cost more than the rest of the collection, and would hold
+/// memory until the activations are idle. All that a repository has acknowledged is in the store.
+/// </summary>
+internal sealed class RepositoryProbe(IPartitionStore store)
 {
-    /// <inheritdoc/>
-    public async Task<bool[]> AreCollectable(RepositoryName[] repositories, CancellationToken cancellationToken)
+    /// <summary>
+    /// Returns, for each repository in the order given, whether a collection might find something in it: an unused blob, a deleted
+    /// manifest, a reference that is not released yet, or an empty repository that has to leave the catalog.
+    /// </summary>
+    /// <exception cref="Interfaces.PartitionUnavailableException">The store fails.</exception>
+    public async Task<bool[]> AreCollectableAsync(IReadOnlyList<RepositoryName> repositories, CancellationToken cancellationToken)
     {
-        var answers = new bool[repositories.Length];
-        for (var i = 0; i < repositories.Length; i++)
+        var answers = new bool[repositories.Count];
+        for (var i = 0; i < answers.Length; i++)
         {
             var partition = RepositoryRows.Partition(repositories[i]);
             try

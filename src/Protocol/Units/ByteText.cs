@@ -1,8 +1,8 @@
 using System.Globalization;
 
-namespace Granary.Grains.Interfaces.Operations;
+namespace Granary.Protocol.Units;
 
-/// <summary>Formats sizes for people: the same in the log, the commands and the explanations.</summary>
+/// <summary>Formats sizes for people: the same in the log, in errors, and in what the commands print.</summary>
 public static class ByteText
 {
     private static readonly string[] Units = ["bytes", "KB", "MB", "GB", "TB"];
