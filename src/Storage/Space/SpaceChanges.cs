@@ -28,7 +28,9 @@ internal sealed class SpaceChanges
         }
     }
 
-    /// <summary>Reports the changes since the last call, each with <paramref name="report"/>. Keeps them until <see cref="Watch"/> is called.</summary>
+    /// <summary>
+    /// Reports the changes since the last call, each with <paramref name="report"/>. Keeps them until <see cref="Watch"/> is called.
+    /// </summary>
     public void Report(SpaceReport report)
     {
         SpaceChange[] changes;
