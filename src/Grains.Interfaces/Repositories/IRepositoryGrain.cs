@@ -29,23 +29,16 @@ public interface IRepositoryGrain : IGrainWithStringKey
     Task<long?> FindBlobSize(Digest digest, CancellationToken cancellationToken);
 
     /// <summary>Links a blob that was received completely, or renews its link.</summary>
-    /// <param name="digest">The digest of the content.</param>
-    /// <param name="content">The content. An object is durable before the call.</param>
-    /// <param name="deadline">For an object: the deadline after which the shard no longer accepts it.</param>
-    /// <param name="cancellationToken">Ends the caller's wait.</param>
     [AlwaysInterleave, Alias("link-blob")]
-    Task<LinkAnswer> LinkBlob(Digest digest, [Immutable] BlobContent content, DateTimeOffset deadline, CancellationToken cancellationToken);
+    Task<LinkAnswer> LinkBlob(LinkBlob command, CancellationToken cancellationToken);
 
     /// <summary>Links a blob that the registry has, or renews its link. The gateway checks first whether the client may mount it.</summary>
     [AlwaysInterleave, Alias("mount-blob")]
-    Task<LinkAnswer> MountBlob(Digest digest, CancellationToken cancellationToken);
+    Task<LinkAnswer> MountBlob(MountBlob command, CancellationToken cancellationToken);
 
     /// <summary>Removes a blob from this repository.</summary>
-    /// <param name="digest">The blob.</param>
-    /// <param name="evenIfUsed">Whether to remove it even if manifests use it.</param>
-    /// <param name="cancellationToken">Ends the caller's wait.</param>
     [AlwaysInterleave, Alias("delete-blob")]
-    Task<DeleteBlobAnswer> DeleteBlob(Digest digest, bool evenIfUsed, CancellationToken cancellationToken);
+    Task<DeleteBlobAnswer> DeleteBlob(RemoveBlob command, CancellationToken cancellationToken);
 
     /// <summary>Stores a manifest and points tags at it, all in one commit.</summary>
     [AlwaysInterleave, Alias("put-manifest")]
@@ -67,11 +60,23 @@ public interface IRepositoryGrain : IGrainWithStringKey
 
     /// <summary>Removes a manifest and all tags that point at it. Returns false if there is no such manifest.</summary>
     [AlwaysInterleave, Alias("delete-manifest")]
-    Task<bool> DeleteManifest(Digest digest, CancellationToken cancellationToken);
+    Task<bool> DeleteManifest(RemoveManifest command, CancellationToken cancellationToken);
 
     /// <summary>Removes a tag. Its manifest stays. Returns false if there is no such tag.</summary>
     [AlwaysInterleave, Alias("untag")]
-    Task<bool> Untag(Tag tag, CancellationToken cancellationToken);
+    Task<bool> Untag(RemoveTag command, CancellationToken cancellationToken);
+
+    /// <summary>Returns lines about a tag, the newest first; null if the repository has no line about it.</summary>
+    /// <param name="tag">The tag. It need not exist now.</param>
+    /// <param name="from">The line with which the page begins; null for the newest.</param>
+    /// <param name="limit">How many lines at most.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    [AlwaysInterleave, Alias("read-tag-history")]
+    Task<TagHistory?> ReadTagHistory(Tag tag, LogPosition? from, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Points a tag at a manifest that it pointed at before.</summary>
+    [AlwaysInterleave, Alias("undo-tag")]
+    Task<UndoTagAnswer> UndoTag(UndoTag command, CancellationToken cancellationToken);
 
     /// <summary>Returns tags in ordinal order; null if there is no such repository.</summary>
     /// <param name="after">The text after which the page begins. It need not be a tag.</param>

@@ -6,7 +6,7 @@ namespace Granary.Grains.Interfaces.Repositories;
 /// A push of a manifest. The gateway has parsed and checked the manifest; the repository checks that it has the content that it names.
 /// </summary>
 [GenerateSerializer, Immutable, Alias("granary.put-manifest")]
-public sealed record PutManifest
+public sealed record PutManifest : RepositoryCommand
 {
     /// <summary>The digest of <see cref="Body"/>.</summary>
     [Id(0)]
@@ -27,13 +27,6 @@ public sealed record PutManifest
     /// <summary>The condition on the only tag of <see cref="Tags"/>.</summary>
     [Id(4)]
     public TagCondition? Condition { get; init; }
-
-    /// <summary>
-    /// The id of the client's request. The tags that it moves store the id, so that a retry of a conditional push gets the answer of the
-    /// first attempt.
-    /// </summary>
-    [Id(5)]
-    public required Guid RequestId { get; init; }
 
     /// <summary>Whether content that the manifest names may be absent (<c>manifests.sparse</c>).</summary>
     [Id(6)]
