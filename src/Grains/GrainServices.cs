@@ -31,6 +31,7 @@ public static class GrainServices
         silo.Services.TryAddSingleton<PullCache>();
         silo.Services.TryAddSingleton<IPullCache>(services => services.GetRequiredService<PullCache>());
         silo.Services.AddOptions<LifetimeOptions>();
+        silo.Services.AddOptions<HistoryOptions>();
         silo.Configure<GrainCollectionOptions>(options => options.CollectionAge = IdleAfter);
         return silo;
     }

@@ -1,9 +1,11 @@
 using Granary.Grains.Interfaces.Catalog;
 using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Repositories;
 using Granary.Grains.Repositories.Maintenance;
 using Granary.Protocol;
 using Granary.Storage.Blobs;
 using Granary.Storage.Partitions;
+using Microsoft.Extensions.Options;
 
 namespace Granary.Grains.GarbageCollection;
 
@@ -17,7 +19,8 @@ public sealed class GarbageCollector(
     IPartitionStore partitions,
     IBlobStore blobs,
     TimeProvider time,
-    CollectionThrottle throttle)
+    CollectionThrottle throttle,
+    IOptions<HistoryOptions> history)
 {
     /// <summary>How many shards there are.</summary>
     public const int ShardCount = 256;
@@ -27,7 +30,7 @@ public sealed class GarbageCollector(
 
     private readonly ScheduleWalk _schedules = new(grains, time, throttle);
     private readonly UploadCollector _uploads = new(grains, blobs);
-    private readonly RepositoryCollector _repositories = new(grains, new RepositoryProbe(partitions), throttle);
+    private readonly RepositoryCollector _repositories = new(grains, new RepositoryProbe(partitions, history.Value, time), throttle);
     private readonly ShardCollector _shards = new(grains, blobs);
 
     /// <summary>

@@ -15,6 +15,8 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
     private readonly List<string> _currentDeleted = [];
     private readonly HashSet<CommitNumber> _dependsOn = [];
     private bool _isCurrentFence;
+    private int _numbers;
+    private int _currentNumbers;
 
     /// <summary>The version that the partition will have when this batch is committed.</summary>
     public long Version => version;
@@ -69,6 +71,12 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
         _current[key] = null;
     }
 
+    /// <summary>
+    /// Returns a number for a row that the running decision puts: 0 for the first of the batch, then 1, and so on. With the version it
+    /// makes a key that no other decision has. A decision that runs again gets the same numbers.
+    /// </summary>
+    public int NextNumber() => _numbers + _currentNumbers++;
+
     /// <summary>Commits the batch even if no row changes (<c>fence</c>): the commit of a stale activation fails.</summary>
     public void Fence() => _isCurrentFence = true;
 
@@ -99,6 +107,7 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
             _deleted.Add(key);
         }
 
+        _numbers += _currentNumbers;
         IsDue |= _isCurrentFence || _current.Count > 0;
         DropCurrent();
     }
@@ -118,6 +127,7 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
     {
         _current.Clear();
         _currentDeleted.Clear();
+        _currentNumbers = 0;
         _isCurrentFence = false;
     }
 

@@ -2,6 +2,7 @@ using Granary.Grains.Interfaces;
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Partitions;
+using Granary.Grains.Repositories.History;
 using Granary.Protocol;
 
 namespace Granary.Grains.Repositories;
@@ -13,6 +14,7 @@ internal sealed class BlobLinking(
     LinkGuard guard,
     CatalogRegistration catalog,
     SweepSchedule schedule,
+    RepositoryLog log,
     IGrainFactory grains,
     LifetimeOptions lifetimes,
     TimeProvider time)
@@ -46,11 +48,13 @@ internal sealed class BlobLinking(
     /// <param name="digest">The blob.</param>
     /// <param name="content">The content that the caller brings; null for a mount.</param>
     /// <param name="deadline">The deadline of an object.</param>
+    /// <param name="origin">Who sent the command, for the line about a new repository.</param>
     /// <param name="cancellationToken">Ends the caller's wait.</param>
     public async Task<LinkAnswer> LinkAsync(
         Digest digest,
         BlobContent? content,
         DateTimeOffset deadline,
+        CommandOrigin origin,
         CancellationToken cancellationToken)
     {
         var link = await FindAsync(digest, cancellationToken);
@@ -73,7 +77,7 @@ internal sealed class BlobLinking(
             }
 
             // :: Steps 2 and 3.
-            if (await CommitAsync(digest, acquired, sequence, cancellationToken))
+            if (await CommitAsync(digest, acquired, sequence, origin, cancellationToken))
             {
                 return AnswerLinked(content, (acquired.Content as ObjectContent)?.Object);
             }
@@ -94,7 +98,12 @@ internal sealed class BlobLinking(
     private static LinkAnswer AnswerLinked(BlobContent? brought, ObjectId? linked) =>
         brought is ObjectContent { Object: var id } && id != linked ? LinkAnswer.LinkedToOther : LinkAnswer.Linked;
 
-    private async Task<bool> CommitAsync(Digest digest, Acquired acquired, long sequence, CancellationToken cancellationToken)
+    private async Task<bool> CommitAsync(
+        Digest digest,
+        Acquired acquired,
+        long sequence,
+        CommandOrigin origin,
+        CancellationToken cancellationToken)
     {
         // :: Step 2: register in the catalog, before clients can see content of the repository, and in a schedule, before the link is due.
         var preparing = schedule.PrepareAsync(cancellationToken);
@@ -102,19 +111,19 @@ internal sealed class BlobLinking(
         var scheduled = await preparing;
 
         // :: Step 3: commit the link, unless the shard may have dropped the reference (guard).
-        var now = time.GetUtcNow();
+        var change = await log.BeginAsync(origin, cancellationToken);
         return await partition.DecideAsync(
-            [RepositoryRows.Link(digest), RepositoryRows.Meta, RepositoryRows.Sweep, RepositoryRows.Named(digest)],
+            [RepositoryRows.Link(digest), RepositoryRows.Meta, RepositoryRows.Sweep, RepositoryRows.Named(digest), LogRows.History],
             batch =>
             {
                 if (!guard.Allows(digest.Value, sequence)
-                    || !catalog.Register(batch, catalogEntry)
-                    || !schedule.Register(batch, scheduled))
+                    || !schedule.Register(batch, scheduled)
+                    || !catalog.Register(batch, catalogEntry, change))
                 {
                     return false;
                 }
 
-                LinkRules.Link(batch, digest, acquired.Content, now, lifetimes);
+                LinkRules.Link(batch, digest, acquired.Content, change.Time, lifetimes);
 
                 // If the link exists already, no row changes, but the client relies on it: the fence shows whether the activation is stale.
                 batch.Fence();

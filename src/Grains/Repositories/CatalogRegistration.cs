@@ -1,5 +1,7 @@
 using Granary.Grains.Interfaces.Catalog;
+using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Partitions;
+using Granary.Grains.Repositories.History;
 using Granary.Protocol;
 
 namespace Granary.Grains.Repositories;
@@ -23,10 +25,24 @@ internal sealed class CatalogRegistration(Partition partition, RepositoryName na
     }
 
     /// <summary>
-    /// Records the registration. Returns false if the repository has left the catalog since: the caller has to prepare again.
+    /// Records the registration, with a line of the log. Returns false if the repository has left the catalog since: the caller has to
+    /// prepare again. The line needs a <c>due/</c> row, so the caller registers the repository in a schedule first.
     /// </summary>
-    public bool Register(RowBatch batch, PendingRegistration? pending) =>
-        guard.Register(batch, RepositoryRows.Meta, RepositoryRows.CatalogEntry, pending);
+    public bool Register(RowBatch batch, PendingRegistration? pending, Change change)
+    {
+        if (batch.Has(RepositoryRows.Meta))
+        {
+            return true;
+        }
+
+        if (!guard.Register(batch, RepositoryRows.Meta, RepositoryRows.CatalogEntry, pending))
+        {
+            return false;
+        }
+
+        LogRules.AppendRepository(batch, change, ChangeKind.RepositoryCreated);
+        return true;
+    }
 
     /// <summary>Returns whether the repository has neither manifests nor blobs. Clients may push after this read.</summary>
     public async Task<bool> IsEmptyAsync(CancellationToken cancellationToken) =>
@@ -37,7 +53,7 @@ internal sealed class CatalogRegistration(Partition partition, RepositoryName na
     /// Removes the registration if the repository is still empty. Callers ask <see cref="IsEmptyAsync"/> first, so that the scans of this
     /// decision find few rows.
     /// </summary>
-    public void UnregisterIfEmpty(RowBatch batch)
+    public void UnregisterIfEmpty(RowBatch batch, Change change)
     {
         if (!batch.Has(RepositoryRows.Meta)
             || batch.Scan(RepositoryRows.ManifestPrefix).Count > 0
@@ -47,6 +63,7 @@ internal sealed class CatalogRegistration(Partition partition, RepositoryName na
         }
 
         batch.Delete(RepositoryRows.Meta);
+        LogRules.AppendRepository(batch, change, ChangeKind.RepositoryDeleted);
         batch.Put(RepositoryRows.Out(batch.Version, RepositoryRows.CatalogEntry), RepositoryRows.Mark);
         guard.Deny(RepositoryRows.CatalogEntry, batch.Version);
     }

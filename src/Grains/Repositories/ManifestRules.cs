@@ -1,5 +1,6 @@
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Partitions;
+using Granary.Grains.Repositories.History;
 using Granary.Protocol;
 
 namespace Granary.Grains.Repositories;
@@ -11,6 +12,7 @@ internal static class ManifestRules
     public static IReadOnlyList<string> Needs(PutManifest command) =>
     [
         RepositoryRows.Meta,
+        LogRows.History,
         RepositoryRows.Manifest(command.Digest),
         .. command.Tags.Select(RepositoryRows.Tag),
         .. command.Blobs.Select(RepositoryRows.Link),
@@ -23,6 +25,7 @@ internal static class ManifestRules
     public static IReadOnlyList<string>? DeletionNeeds(RowView rows, Digest digest) => ManifestRow.Find(rows, digest) is { } row
         ?
         [
+            LogRows.History,
             RepositoryRows.Manifest(digest),
             RepositoryRows.TaggedPrefix(digest),
             .. row.Rest(digest),
@@ -42,12 +45,21 @@ internal static class ManifestRules
     }
 
     /// <summary>Stores a checked manifest, and points its tags at it.</summary>
-    public static void Store(RowBatch rows, PutManifest command, DateTimeOffset timestamp)
+    public static void Store(RowBatch rows, PutManifest command, Change change)
     {
-        StoreManifest(rows, command, timestamp);
+        var outcome = StoreManifest(rows, command, change.Time);
+        var isNew = outcome == StoreOutcome.New;
+        var manifest = LoggedManifest.Of(command);
+        var isLogged = false;
         foreach (var tag in command.Tags)
         {
-            TagRules.Point(rows, tag, command.Digest, command.RequestId, timestamp);
+            var kind = isNew ? ChangeKind.Pushed : ChangeKind.Tagged;
+            isLogged |= TagRules.Point(rows, tag, command.Digest, manifest, change, kind, isNew && !isLogged);
+        }
+
+        if (!isLogged && outcome != StoreOutcome.Unchanged)
+        {
+            LogRules.AppendManifest(rows, change, ChangeKind.Pushed, command.Digest, manifest, isNew);
         }
     }
 
@@ -77,9 +89,9 @@ internal static class ManifestRules
     /// <summary>Removes a manifest with its tags. Returns false if there is no such manifest.</summary>
     /// <param name="rows">The batch.</param>
     /// <param name="digest">The manifest.</param>
-    /// <param name="timestamp">The time of the removal.</param>
+    /// <param name="change">The change.</param>
     /// <param name="lifetimes">The grace periods of the blobs that it was the last to name, and of its referrers.</param>
-    public static bool Delete(RowBatch rows, Digest digest, DateTimeOffset timestamp, LifetimeOptions lifetimes)
+    public static bool Delete(RowBatch rows, Digest digest, Change change, LifetimeOptions lifetimes)
     {
         if (ManifestRow.Find(rows, digest) is not { } row)
         {
@@ -89,7 +101,7 @@ internal static class ManifestRules
         var names = Names(rows, digest, row);
         foreach (var named in names.All)
         {
-            LinkRules.RemoveUse(rows, named, timestamp, lifetimes);
+            LinkRules.RemoveUse(rows, named, change.Time, lifetimes);
         }
 
         foreach (var child in names.Children)
@@ -97,9 +109,10 @@ internal static class ManifestRules
             rows.Delete(RepositoryRows.Use(child, digest));
         }
 
-        foreach (var tagged in rows.Scan(RepositoryRows.TaggedPrefix(digest)))
+        var logged = LoggedManifest.Of(row);
+        if (!TagRules.RemoveAll(rows, digest, logged, change))
         {
-            TagRules.Remove(rows, Tag.Parse(RepositoryRows.LastPart(tagged.Key)), timestamp);
+            LogRules.AppendManifest(rows, change, ChangeKind.Deleted, digest, logged);
         }
 
         if (row.Subject is { } subject)
@@ -113,14 +126,25 @@ internal static class ManifestRules
         }
 
         // Its referrers have a grace period, like its blobs: if a client pushes the manifest again within it, they stay.
-        rows.Put(RepositoryRows.DueSubject(timestamp + lifetimes.LinkGrace, digest), RepositoryRows.Mark);
+        rows.Put(RepositoryRows.DueSubject(change.Time + lifetimes.LinkGrace, digest), RepositoryRows.Mark);
         rows.Delete(RepositoryRows.Manifest(digest));
         return true;
     }
 
     /// <summary>Returns whether a tag points at a manifest, or another manifest names it.</summary>
     public static bool IsNamed(RowView rows, Digest digest) =>
-        rows.Scan(RepositoryRows.TaggedPrefix(digest)).Count > 0 || rows.Scan(RepositoryRows.UsePrefix(digest)).Count > 0;
+        IsTagged(rows, digest) || rows.Scan(RepositoryRows.UsePrefix(digest)).Count > 0;
+
+    /// <summary>Returns whether a tag points at a manifest.</summary>
+    public static bool IsTagged(RowView rows, Digest digest) =>
+        rows.Scan(RepositoryRows.TaggedPrefix(digest)).Any(row => TaggedRow.LostAt(row.Value) is null);
+
+    /// <summary>Returns when a manifest lost its last tag; its push if it never had one.</summary>
+    public static DateTimeOffset UntaggedSince(RowView rows, Digest digest, ManifestRow row) => rows
+        .Scan(RepositoryRows.TaggedPrefix(digest))
+        .Select(tagged => TaggedRow.LostAt(tagged.Value) ?? DateTimeOffset.MinValue)
+        .Append(row.Pushed)
+        .Max();
 
     /// <summary>Returns the bytes of a manifest.</summary>
     public static byte[] Body(RowView rows, Digest digest, ManifestRow row) => Content(rows, digest, row)[row.NamesSize..].ToArray();
@@ -197,12 +221,12 @@ internal static class ManifestRules
         return [.. missing];
     }
 
-    private static void StoreManifest(RowBatch rows, PutManifest command, DateTimeOffset timestamp)
+    private static StoreOutcome StoreManifest(RowBatch rows, PutManifest command, DateTimeOffset timestamp)
     {
         var before = ManifestRow.Find(rows, command.Digest);
         if (before?.MediaType == command.MediaType)
         {
-            return;
+            return StoreOutcome.Unchanged;
         }
 
         if (command.Subject is { } subject)
@@ -214,7 +238,7 @@ internal static class ManifestRules
         if (before is not null)
         {
             rows.Put(RepositoryRows.Manifest(command.Digest), (before with { MediaType = command.MediaType }).Encode());
-            return;
+            return StoreOutcome.Changed;
         }
 
         var names = ManifestNames.Of(command);
@@ -230,5 +254,18 @@ internal static class ManifestRules
 
         var row = new ManifestRow(command.MediaType, command.Body.Length, command.Subject, timestamp);
         StoreContent(rows, command.Digest, row, names, command.Body);
+        return StoreOutcome.New;
+    }
+
+    private enum StoreOutcome
+    {
+        /// <summary>The repository had the manifest already.</summary>
+        Unchanged,
+
+        /// <summary>The repository had it under another media type.</summary>
+        Changed,
+
+        /// <summary>The manifest is new.</summary>
+        New,
     }
 }

@@ -13,8 +13,8 @@ internal abstract record PutAttempt
     /// <param name="Answer">The refusal.</param>
     public sealed record Refused(PutManifestAnswer Answer) : PutAttempt;
 
-    /// <summary>The repository has to be registered in the catalog first.</summary>
-    public sealed record NotInCatalog : PutAttempt;
+    /// <summary>The repository has to be registered in the catalog, or in a schedule, first.</summary>
+    public sealed record NotRegistered : PutAttempt;
 
     /// <summary>The manifest is stored.</summary>
     /// <param name="HasChanges">False if the repository had it already, and all tags pointed at it.</param>

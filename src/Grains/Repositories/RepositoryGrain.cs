@@ -2,6 +2,7 @@ using Granary.Grains.GarbageCollection;
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Partitions;
+using Granary.Grains.Repositories.History;
 using Granary.Grains.Repositories.Maintenance;
 using Granary.Protocol;
 using Granary.Storage.Partitions;
@@ -15,6 +16,7 @@ internal sealed class RepositoryGrain(
     IPartitionStore store,
     IOptions<LifetimeOptions> lifetimeOptions,
     IOptions<CollectionOptions> collectionOptions,
+    IOptions<HistoryOptions> historyOptions,
     PullCache pullCache,
     TimeProvider time,
     ILogger<RepositoryGrain> logger) : PartitionGrain(store, logger), IRepositoryGrain, IRepositoryMaintenanceGrain
@@ -28,10 +30,10 @@ internal sealed class RepositoryGrain(
 
     private readonly LifetimeOptions _lifetimes = lifetimeOptions.Value;
     private readonly LinkGuard _guard = new();
-    private DateTimeOffset _lastTimestamp;
 
     // Set on activation, since they need the partition.
     private RepositoryName _name;
+    private RepositoryLog _log = null!;
     private ReleaseQueue _releases = null!;
     private CatalogRegistration _catalog = null!;
     private SweepSchedule _schedule = null!;
@@ -42,6 +44,8 @@ internal sealed class RepositoryGrain(
     private RepositoryClearing _clearing = null!;
     private RepositoryExplainer _explainer = null!;
     private ScrubChecks _scrub = null!;
+    private TagHistoryReader _history = null!;
+    private TagUndo _undo = null!;
 
     /// <summary>The guard, for tests that remove denials from it.</summary>
     internal LinkGuard Guard => _guard;
@@ -55,16 +59,20 @@ internal sealed class RepositoryGrain(
         _name = RepositoryName.Parse(this.GetPrimaryKeyString());
         await base.OnActivateAsync(cancellationToken);
         var options = collectionOptions.Value;
+        _log = new RepositoryLog(Partition, historyOptions.Value, time);
         _releases = new ReleaseQueue(Partition, _name, GrainFactory, time, logger);
         _catalog = new CatalogRegistration(Partition, _name, _guard, GrainFactory);
         _schedule = new SweepSchedule(Partition, _name, _guard, GrainFactory, _lifetimes, time);
-        _links = new BlobLinking(Partition, _name, _guard, _catalog, _schedule, GrainFactory, _lifetimes, time);
-        _leases = new LeaseAnswers(Partition, _guard, _catalog, _releases, options);
-        _collection = new LinkCollection(Partition, _guard, _catalog, _schedule, _releases, _lifetimes, options, time);
+        _links = new BlobLinking(Partition, _name, _guard, _catalog, _schedule, _log, GrainFactory, _lifetimes, time);
+        _leases = new LeaseAnswers(Partition, _guard, _catalog, _schedule, _releases, options);
+        var retention = new LogRetention(Partition, historyOptions.Value);
+        _collection = new LinkCollection(Partition, _guard, _catalog, _schedule, _releases, retention, _lifetimes, options);
         _untagged = new UntaggedCollection(Partition, _schedule, _lifetimes);
         _clearing = new RepositoryClearing(Partition, _guard, _catalog, _schedule, _releases, _lifetimes);
         _explainer = new RepositoryExplainer(Partition);
         _scrub = new ScrubChecks(Partition, _name, _guard, GrainFactory);
+        _history = new TagHistoryReader(Partition, _log, options);
+        _undo = new TagUndo(Partition, _log, _schedule);
         if (Partition.NextVersion > 1)
         {
             // An earlier activation may have ended between an unlink and its Release.
@@ -114,23 +122,20 @@ internal sealed class RepositoryGrain(
     }
 
     /// <inheritdoc/>
-    public Task<LinkAnswer> LinkBlob(Digest digest, BlobContent content, DateTimeOffset deadline, CancellationToken cancellationToken)
-    {
-        return _links.LinkAsync(digest, content, deadline, cancellationToken);
-    }
+    public Task<LinkAnswer> LinkBlob(LinkBlob command, CancellationToken cancellationToken) =>
+        _links.LinkAsync(command.Digest, command.Content, command.Deadline, command.Origin, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<LinkAnswer> MountBlob(Digest digest, CancellationToken cancellationToken)
-    {
-        return _links.LinkAsync(digest, content: null, deadline: default, cancellationToken);
-    }
+    public Task<LinkAnswer> MountBlob(MountBlob command, CancellationToken cancellationToken) =>
+        _links.LinkAsync(command.Digest, content: null, deadline: default, command.Origin, cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<DeleteBlobAnswer> DeleteBlob(Digest digest, bool evenIfUsed, CancellationToken cancellationToken)
+    public async Task<DeleteBlobAnswer> DeleteBlob(RemoveBlob command, CancellationToken cancellationToken)
     {
+        var digest = command.Digest;
         var outcome = await Partition.DecideAsync(
             [RepositoryRows.Link(digest)],
-            batch => Unlink(batch, digest, evenIfUsed),
+            batch => Unlink(batch, digest, command.EvenIfUsed),
             cancellationToken);
         switch (outcome)
         {
@@ -149,24 +154,26 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<PutManifestAnswer> PutManifest(PutManifest command, CancellationToken cancellationToken)
     {
-        var timestamp = NextTimestamp();
+        var change = await _log.BeginAsync(command.Origin, cancellationToken);
         var needs = ManifestRules.Needs(command);
-        PendingRegistration? registration = null;
+        var registrations = default(Registrations);
         using var acquire = _guard.BeginAcquire();
         for (var attempt = 0; attempt < BlobLinking.MaxAttempts; attempt++)
         {
             var outcome = await Partition.DecideAsync(
                 needs,
-                batch => TryPut(batch, command, registration, timestamp),
-                dependsOn: [registration?.DependsOn],
+                batch => TryPut(batch, command, registrations, change),
+                dependsOn: [registrations.Catalog?.DependsOn, registrations.Schedule?.DependsOn],
                 cancellationToken);
             switch (outcome)
             {
                 case PutAttempt.Refused refused:
                     return refused.Answer;
 
-                case PutAttempt.NotInCatalog:
-                    registration = await _catalog.PrepareAsync(cancellationToken);
+                case PutAttempt.NotRegistered:
+                    var preparing = _schedule.PrepareAsync(cancellationToken);
+                    var catalog = await _catalog.PrepareAsync(cancellationToken);
+                    registrations = new Registrations(catalog, await preparing);
                     break;
 
                 case PutAttempt.Stored { HasChanges: var hasChanges }:
@@ -208,8 +215,9 @@ internal sealed class RepositoryGrain(
     }
 
     /// <inheritdoc/>
-    public async Task<bool> DeleteManifest(Digest digest, CancellationToken cancellationToken)
+    public async Task<bool> DeleteManifest(RemoveManifest command, CancellationToken cancellationToken)
     {
+        var digest = command.Digest;
         var needs = await Partition.ReadAsync(
             [RepositoryRows.Manifest(digest)],
             rows => ManifestRules.DeletionNeeds(rows, digest),
@@ -219,16 +227,25 @@ internal sealed class RepositoryGrain(
             return false;
         }
 
-        var timestamp = NextTimestamp();
-        return await _schedule.DecideAsync(needs, batch => ManifestRules.Delete(batch, digest, timestamp, _lifetimes), cancellationToken);
+        var change = await _log.BeginAsync(command.Origin, cancellationToken);
+        return await _schedule.DecideAsync(needs, batch => ManifestRules.Delete(batch, digest, change, _lifetimes), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public Task<bool> Untag(Tag tag, CancellationToken cancellationToken)
+    public async Task<bool> Untag(RemoveTag command, CancellationToken cancellationToken)
     {
-        var timestamp = NextTimestamp();
-        return Partition.DecideAsync([RepositoryRows.Tag(tag)], batch => TagRules.Remove(batch, tag, timestamp), cancellationToken);
+        var change = await _log.BeginAsync(command.Origin, cancellationToken);
+        string[] needs = [RepositoryRows.Tag(command.Tag), LogRows.History];
+        return await _schedule.DecideAsync(needs, batch => TagRules.Remove(batch, command.Tag, change), cancellationToken);
     }
+
+    /// <inheritdoc/>
+    public Task<TagHistory?> ReadTagHistory(Tag tag, LogPosition? from, int limit, CancellationToken cancellationToken) =>
+        _history.ReadAsync(tag, from, limit, cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<UndoTagAnswer> UndoTag(UndoTag command, CancellationToken cancellationToken) =>
+        await _undo.UndoAsync(command, await _log.BeginAsync(command.Origin, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
     public async Task<TagPage?> ListTags(string? after, int limit, CancellationToken cancellationToken)
@@ -253,19 +270,20 @@ internal sealed class RepositoryGrain(
     public Task<bool[]> Holds(Digest[] digests, CancellationToken cancellationToken) => _leases.HoldsAsync(digests, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<bool> Exists(CancellationToken cancellationToken) => _leases.ExistsAsync(cancellationToken);
+    public async Task<bool> Exists(CancellationToken cancellationToken) =>
+        await _leases.ExistsAsync(await BeginCollectionAsync(cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
-    public Task<CollectAnswer> Collect(CollectLinks command, CancellationToken cancellationToken) =>
-        _collection.CollectAsync(command, NextTimestamp(), cancellationToken);
+    public async Task<CollectAnswer> Collect(CollectLinks command, CancellationToken cancellationToken) =>
+        await _collection.CollectAsync(command, await BeginCollectionAsync(cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
-    public Task<CollectUntaggedAnswer> CollectUntagged(CollectUntagged command, CancellationToken cancellationToken) =>
-        _untagged.CollectAsync(command, NextTimestamp(), cancellationToken);
+    public async Task<CollectUntaggedAnswer> CollectUntagged(CollectUntagged command, CancellationToken cancellationToken) =>
+        await _untagged.CollectAsync(command, await BeginCollectionAsync(cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
-    public Task<int> Clear(int limit, CancellationToken cancellationToken) =>
-        _clearing.ClearAsync(limit, NextTimestamp(), cancellationToken);
+    public async Task<int> Clear(int limit, CommandOrigin origin, CancellationToken cancellationToken) =>
+        await _clearing.ClearAsync(limit, await _log.BeginAsync(origin, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
     public Task<RepositoryExplanation> Explain(Digest digest, CancellationToken cancellationToken) =>
@@ -298,7 +316,7 @@ internal sealed class RepositoryGrain(
         return outcome;
     }
 
-    private PutAttempt TryPut(RowBatch batch, PutManifest command, PendingRegistration? registration, DateTimeOffset timestamp)
+    private PutAttempt TryPut(RowBatch batch, PutManifest command, Registrations registrations, Change change)
     {
         // A refused push must not register the repository, so the check comes first.
         if (ManifestRules.Check(batch, command) is { } refusal)
@@ -306,12 +324,14 @@ internal sealed class RepositoryGrain(
             return new PutAttempt.Refused(refusal);
         }
 
-        if (!_catalog.Register(batch, registration))
+        // The log of a repository has a due row.
+        if ((!batch.Has(LogRows.History) && !_schedule.Register(batch, registrations.Schedule))
+            || !_catalog.Register(batch, registrations.Catalog, change))
         {
-            return new PutAttempt.NotInCatalog();
+            return new PutAttempt.NotRegistered();
         }
 
-        ManifestRules.Store(batch, command, timestamp);
+        ManifestRules.Store(batch, command, change);
         return new PutAttempt.Stored(batch.HasChanges);
     }
 
@@ -323,13 +343,11 @@ internal sealed class RepositoryGrain(
         }
     }
 
-    /// <summary>
-    /// Returns the current time, or a later one: each call returns another time, since rows of history have it in their keys.
-    /// </summary>
-    private DateTimeOffset NextTimestamp()
-    {
-        var now = time.GetUtcNow();
-        _lastTimestamp = now > _lastTimestamp ? now : _lastTimestamp.AddTicks(1);
-        return _lastTimestamp;
-    }
+    private ValueTask<Change> BeginCollectionAsync(CancellationToken cancellationToken) =>
+        _log.BeginAsync(CommandOrigin.OfRegistry(ChangeCause.Collection), cancellationToken);
+
+    /// <summary>What a push has registered before its decision.</summary>
+    /// <param name="Catalog">The entry in the catalog; null if the repository has one.</param>
+    /// <param name="Schedule">The entry in a schedule; null if the repository has one.</param>
+    private readonly record struct Registrations(PendingRegistration? Catalog, PendingRegistration? Schedule);
 }

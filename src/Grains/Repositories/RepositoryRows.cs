@@ -1,6 +1,7 @@
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Partitions;
+using Granary.Grains.Repositories.History;
 using Granary.Protocol;
 using Granary.Storage.Partitions;
 
@@ -10,8 +11,8 @@ namespace Granary.Grains.Repositories;
 /// The keys of all rows of a repository's partition, <c>repository/&lt;name&gt;</c>:
 /// <code>
 /// meta                              the repository is registered in the catalog
-/// tag/&lt;tag&gt;                         the manifest that the tag points at, since when, by which request
-/// tagged/&lt;digest&gt;/&lt;tag&gt;             a tag of a manifest, so that a deletion need not read all tags
+/// tag/&lt;tag&gt;                         the manifest that the tag points at, since when, by which request, its last line
+/// tagged/&lt;digest&gt;/&lt;tag&gt;             a tag points at a manifest, or since when it no longer does
 /// man/&lt;digest&gt;                      a manifest: media type, size, subject, what it names, its bytes up to 48 KiB
 /// body/&lt;digest&gt;/&lt;piece&gt;             the rest of a manifest in pieces of 48 KiB, from piece 1 on
 /// sub/&lt;subject&gt;/&lt;manifest&gt;          a referrer: its entry in the list of referrers
@@ -19,10 +20,11 @@ namespace Granary.Grains.Repositories;
 /// named/&lt;digest&gt;                    how many manifests name content that is not linked here
 /// link/&lt;digest&gt;                     a link: the object of the blob, and how many manifests name it
 /// bytes/&lt;digest&gt;                    the content of a small blob
-/// his/&lt;time&gt;/&lt;tag&gt;                  a move of a tag: from which manifest to which
+/// log/, gone/, history              the log (<see cref="LogRows"/>)
 /// out/&lt;version&gt;/&lt;digest&gt;            a reference to release; out/&lt;version&gt;/catalog: the registration in the catalog
 /// due/&lt;time&gt;/&lt;digest&gt;               when a collection may unlink an unused blob
 /// due/&lt;time&gt;/subject/&lt;digest&gt;       when a collection may remove the referrers of a deleted manifest
+/// due/&lt;time&gt;/log                    when the sweep removes the oldest lines of the log
 /// sweep                             the repository is registered in a schedule; exists whenever a due/ row does
 /// </code>
 /// Times and versions are 16 hexadecimal digits. The order of keys is the order in which tags are listed.
@@ -36,7 +38,6 @@ internal static class RepositoryRows
     public const string TagPrefix = "tag/";
     public const string ManifestPrefix = "man/";
     public const string LinkPrefix = "link/";
-    public const string HistoryPrefix = "his/";
     public const string OutPrefix = "out/";
 
     /// <summary>Stands for the registration in the catalog in an <c>out/</c> row and in denials, in place of a digest.</summary>
@@ -46,6 +47,7 @@ internal static class RepositoryRows
     public const int PieceSize = 48 * 1024;
 
     private const string SubjectMark = "subject/";
+    private const string LogMark = "log";
 
     private static readonly ReadOnlyMemory<byte> Present = new byte[] { 1 };
 
@@ -75,24 +77,27 @@ internal static class RepositoryRows
 
     public static string Bytes(Digest digest) => "bytes/" + digest.Value;
 
-    public static string History(long ticks, Tag tag) => $"his/{KeyTime.Text(ticks)}/{tag.Value}";
-
     public static string Out(long version, string what) => $"{OutPrefix}{KeyTime.Text(version)}/{what}";
 
     public static string Due(DateTimeOffset time, Digest digest) => $"due/{KeyTime.Text(time)}/{digest.Value}";
 
     public static string DueSubject(DateTimeOffset time, Digest subject) => $"due/{KeyTime.Text(time)}/{SubjectMark}{subject.Value}";
 
-    /// <summary>
-    /// Reads the key of a <c>due/</c> row: its time, its digest, and whether the digest is a deleted subject and not an unused blob.
-    /// </summary>
-    public static (DateTimeOffset Time, Digest Digest, bool IsSubject) ParseDue(string key)
+    public static string DueLog(DateTimeOffset time) => $"due/{KeyTime.Text(time)}/{LogMark}";
+
+    /// <summary>Reads the key of a <c>due/</c> row.</summary>
+    public static DueRow ParseDue(string key)
     {
         var time = KeyTime.Time(key.AsSpan(DuePrefix.Length, 16));
         var what = key[(DuePrefix.Length + 17)..];
+        if (what == LogMark)
+        {
+            return new DueRow(time, DueKind.Log, default);
+        }
+
         return what.StartsWith(SubjectMark, StringComparison.Ordinal)
-            ? (time, Protocol.Digest.Parse(what[SubjectMark.Length..]), true)
-            : (time, Protocol.Digest.Parse(what), false);
+            ? new DueRow(time, DueKind.Subject, Protocol.Digest.Parse(what[SubjectMark.Length..]))
+            : new DueRow(time, DueKind.Link, Protocol.Digest.Parse(what));
     }
 
     /// <summary>The value of a row whose key says everything.</summary>
@@ -112,35 +117,65 @@ internal static class RepositoryRows
     public static Digest LastDigest(string key) => Protocol.Digest.Parse(LastPart(key));
 }
 
+/// <summary>What is due.</summary>
+internal enum DueKind
+{
+    /// <summary>An unused blob, which a collection may unlink.</summary>
+    Link,
+
+    /// <summary>A deleted manifest, whose referrers a collection may remove.</summary>
+    Subject,
+
+    /// <summary>The oldest lines of the log.</summary>
+    Log,
+}
+
+/// <summary>A <c>due/</c> row of a repository.</summary>
+/// <param name="Time">When it is due.</param>
+/// <param name="Kind">What is due.</param>
+/// <param name="Digest">The blob or the manifest; default for the log.</param>
+internal readonly record struct DueRow(DateTimeOffset Time, DueKind Kind, Digest Digest);
+
 /// <summary>The row of a tag.</summary>
 /// <param name="Digest">The manifest.</param>
 /// <param name="Since">When the tag was moved to it.</param>
 /// <param name="RequestId">The request that moved it.</param>
-internal sealed record TagRow(Digest Digest, DateTimeOffset Since, Guid RequestId)
+/// <param name="Line">The last line about it in the log; null if the tag is older than the log.</param>
+internal sealed record TagRow(Digest Digest, DateTimeOffset Since, Guid RequestId, LogPosition? Line)
 {
-    public ReadOnlyMemory<byte> Encode() => new RowWriter(1).Text(Digest.Value).Time(Since).Id(RequestId).ToValue();
+    // Data format 3 has version 1 (HistoryUpgrade).
+    private const byte Version = 2;
+
+    public ReadOnlyMemory<byte> Encode() =>
+        new RowWriter(Version).Text(Digest.Value).Time(Since).Id(RequestId).Position(Line).ToValue();
 
     public static TagRow Decode(ReadOnlyMemory<byte> value)
     {
-        var reader = new RowReader(value, 1);
-        return new TagRow(Digest.Parse(reader.Text()!), reader.Time(), reader.Id());
+        var reader = new RowReader(value, Version);
+        var (digest, since, request) = (Digest.Parse(reader.Text()!), reader.Time(), reader.Id());
+        return new TagRow(digest, since, request, reader.Version > 1 ? reader.Position() : null);
     }
 
     public static TagRow? Find(RowView rows, Tag tag) => rows.Get(RepositoryRows.Tag(tag)) is { } value ? Decode(value) : null;
 }
 
-/// <summary>The row of a move of a tag.</summary>
-/// <param name="From">The manifest before the move; null if the tag was new.</param>
-/// <param name="To">The manifest after the move; null if the tag was removed.</param>
-internal sealed record HistoryRow(Digest? From, Digest? To)
+/// <summary>
+/// The row of a manifest and a tag. It stays when the tag moves away, with the time, so that the age of an untagged manifest counts from
+/// the loss of its last tag. It is removed with the manifest.
+/// </summary>
+internal static class TaggedRow
 {
-    public ReadOnlyMemory<byte> Encode() => new RowWriter(1).Text(From?.Value).Text(To?.Value).ToValue();
+    /// <summary>The value while the tag points at the manifest.</summary>
+    public static ReadOnlyMemory<byte> Current => RepositoryRows.Mark;
 
-    public static HistoryRow Decode(ReadOnlyMemory<byte> value)
+    /// <summary>Returns the value after the tag has moved away, or was removed.</summary>
+    public static ReadOnlyMemory<byte> Lost(DateTimeOffset time) => new RowWriter(2, 9).Time(time).ToValue();
+
+    /// <summary>Returns since when the tag no longer points at the manifest; null if it does.</summary>
+    public static DateTimeOffset? LostAt(ReadOnlyMemory<byte> value)
     {
-        var reader = new RowReader(value, 1);
-        var (from, to) = (reader.Text(), reader.Text());
-        return new HistoryRow(from is null ? null : Digest.Parse(from), to is null ? null : Digest.Parse(to));
+        var reader = new RowReader(value, 2);
+        return reader.Version == 1 ? null : reader.Time();
     }
 }
 

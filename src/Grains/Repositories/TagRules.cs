@@ -1,10 +1,11 @@
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Partitions;
+using Granary.Grains.Repositories.History;
 using Granary.Protocol;
 
 namespace Granary.Grains.Repositories;
 
-/// <summary>The rules about tags. Every move of a tag puts a row of history.</summary>
+/// <summary>The rules about tags. Each move of a tag writes a line of the log.</summary>
 internal static class TagRules
 {
     /// <summary>
@@ -18,52 +19,98 @@ internal static class TagRules
         }
 
         var row = TagRow.Find(rows, command.Tags[0]);
-        if (row is not null && row.RequestId == command.RequestId && row.Digest == command.Digest)
+        if (row is not null && row.RequestId == command.Origin.RequestId && row.Digest == command.Digest)
         {
             return null;
         }
 
-        var isMet = command.Condition switch
-        {
-            TagIsNoneOf { Digests: null } => row is null,
-            TagIsNoneOf { Digests: { } digests } => row is null || !digests.Contains(row.Digest),
-            TagIsOneOf { Digests: null } => row is not null,
-            TagIsOneOf { Digests: { } digests } => row is not null && digests.Contains(row.Digest),
-            var unknown => throw new InvalidOperationException($"No rule knows the condition {unknown}; this is a bug, please report it."),
-        };
-        return isMet ? null : new ConditionFailed(row?.Digest);
+        return Meets(row, command.Condition) ? null : new ConditionFailed(row?.Digest);
     }
 
-    /// <summary>Points a tag at a manifest. Changes no row if it points there already.</summary>
-    public static void Point(RowBatch rows, Tag tag, Digest digest, Guid requestId, DateTimeOffset timestamp)
+    /// <summary>Returns whether a tag meets a condition.</summary>
+    /// <param name="row">The row of the tag; null if there is no such tag.</param>
+    /// <param name="condition">The condition; null for none.</param>
+    public static bool Meets(TagRow? row, TagCondition? condition) => condition switch
+    {
+        null => true,
+        TagIsNoneOf { Digests: null } => row is null,
+        TagIsNoneOf { Digests: { } digests } => row is null || !digests.Contains(row.Digest),
+        TagIsOneOf { Digests: null } => row is not null,
+        TagIsOneOf { Digests: { } digests } => row is not null && digests.Contains(row.Digest),
+        var unknown => throw new InvalidOperationException($"No rule knows the condition {unknown}; this is a bug, please report it."),
+    };
+
+    /// <summary>Points a tag at a manifest. Returns false, and changes no row, if it points there already.</summary>
+    /// <param name="rows">The batch.</param>
+    /// <param name="tag">The tag.</param>
+    /// <param name="digest">The manifest.</param>
+    /// <param name="manifest">What the log says of the manifest.</param>
+    /// <param name="change">The change.</param>
+    /// <param name="kind">What the log says of the change.</param>
+    /// <param name="isNew">Whether the line says that the manifest is new.</param>
+    public static bool Point(
+        RowBatch rows,
+        Tag tag,
+        Digest digest,
+        LoggedManifest manifest,
+        Change change,
+        ChangeKind kind = ChangeKind.Tagged,
+        bool isNew = false)
     {
         var before = TagRow.Find(rows, tag);
         if (before?.Digest == digest)
         {
-            return;
+            return false;
         }
 
         if (before is not null)
         {
-            rows.Delete(RepositoryRows.Tagged(before.Digest, tag));
+            rows.Put(RepositoryRows.Tagged(before.Digest, tag), TaggedRow.Lost(change.Time));
         }
 
-        rows.Put(RepositoryRows.Tag(tag), new TagRow(digest, timestamp, requestId).Encode());
-        rows.Put(RepositoryRows.Tagged(digest, tag), RepositoryRows.Mark);
-        rows.Put(RepositoryRows.History(timestamp.UtcTicks, tag), new HistoryRow(before?.Digest, digest).Encode());
+        var last = before is null ? LogRules.TakeGone(rows, tag) : before.Line;
+        var line = LogRules.AppendMove(rows, change, kind, tag, before?.Digest, digest, last, manifest, isNew);
+        rows.Put(RepositoryRows.Tag(tag), new TagRow(digest, change.Time, change.Origin.RequestId, line).Encode());
+        rows.Put(RepositoryRows.Tagged(digest, tag), TaggedRow.Current);
+        return true;
     }
 
-    /// <summary>Removes a tag. Returns false if there is no such tag.</summary>
-    public static bool Remove(RowBatch rows, Tag tag, DateTimeOffset timestamp)
+    /// <summary>Removes a tag. Its manifest stays. Returns false if there is no such tag.</summary>
+    public static bool Remove(RowBatch rows, Tag tag, Change change)
     {
         if (TagRow.Find(rows, tag) is not { } row)
         {
             return false;
         }
 
-        rows.Delete(RepositoryRows.Tag(tag));
-        rows.Delete(RepositoryRows.Tagged(row.Digest, tag));
-        rows.Put(RepositoryRows.History(timestamp.UtcTicks, tag), new HistoryRow(row.Digest, To: null).Encode());
+        var manifest = ManifestRow.Find(rows, row.Digest) is { } found ? LoggedManifest.Of(found) : null;
+        Remove(rows, tag, row, manifest, change, ChangeKind.Untagged);
+        rows.Put(RepositoryRows.Tagged(row.Digest, tag), TaggedRow.Lost(change.Time));
         return true;
+    }
+
+    /// <summary>Removes the tags of a manifest that is removed. Returns false if it has none.</summary>
+    public static bool RemoveAll(RowBatch rows, Digest digest, LoggedManifest manifest, Change change)
+    {
+        var hasTags = false;
+        foreach (var (key, value) in rows.Scan(RepositoryRows.TaggedPrefix(digest)))
+        {
+            var tag = Tag.Parse(RepositoryRows.LastPart(key));
+            rows.Delete(key);
+            if (TaggedRow.LostAt(value) is null && TagRow.Find(rows, tag) is { } row)
+            {
+                Remove(rows, tag, row, manifest, change, ChangeKind.Deleted);
+                hasTags = true;
+            }
+        }
+
+        return hasTags;
+    }
+
+    private static void Remove(RowBatch rows, Tag tag, TagRow row, LoggedManifest? manifest, Change change, ChangeKind kind)
+    {
+        rows.Delete(RepositoryRows.Tag(tag));
+        var line = LogRules.AppendMove(rows, change, kind, tag, row.Digest, to: null, row.Line, manifest);
+        LogRules.PutGone(rows, tag, line);
     }
 }

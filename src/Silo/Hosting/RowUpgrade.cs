@@ -1,5 +1,6 @@
 using Granary.Grains.Interfaces;
 using Granary.Grains.Repositories;
+using Granary.Grains.Repositories.History;
 using Granary.Storage;
 using Granary.Storage.Data;
 
@@ -10,7 +11,11 @@ internal static partial class RowUpgrade
 {
     /// <summary>Upgrades the rows, if the data directory has old ones.</summary>
     /// <exception cref="DataDirectoryException">A row cannot be upgraded.</exception>
-    public static async Task RunAsync(DataDirectory data, ILogger logger, CancellationToken cancellationToken)
+    public static async Task RunAsync(
+        DataDirectory data,
+        HistoryOptions history,
+        ILogger logger,
+        CancellationToken cancellationToken)
     {
         if (!data.HasOldRows)
         {
@@ -20,7 +25,9 @@ internal static partial class RowUpgrade
         LogUpgrading(logger, data.Path);
         try
         {
-            LogUpgraded(logger, await RepositoryUpgrade.RunAsync(data.Partitions, cancellationToken));
+            var manifests = await RepositoryUpgrade.RunAsync(data.Partitions, cancellationToken);
+            var moves = await HistoryUpgrade.RunAsync(data.Partitions, history.Retention, cancellationToken);
+            LogUpgraded(logger, manifests, moves);
             data.MarkRowsUpgraded();
         }
         catch (Exception e) when (e is StorageException or PartitionUnavailableException or IOException)
@@ -34,6 +41,6 @@ internal static partial class RowUpgrade
     [LoggerMessage(3304, LogLevel.Information, "The rows in {Data} have an older format; the server upgrades them before it serves")]
     private static partial void LogUpgrading(ILogger logger, string data);
 
-    [LoggerMessage(3305, LogLevel.Information, "Upgraded {Manifests} manifests")]
-    private static partial void LogUpgraded(ILogger logger, long manifests);
+    [LoggerMessage(3305, LogLevel.Information, "Upgraded {Manifests} manifests and {Moves} moves of tags")]
+    private static partial void LogUpgraded(ILogger logger, long manifests, long moves);
 }

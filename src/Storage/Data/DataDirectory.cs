@@ -21,8 +21,9 @@ public sealed class DataDirectory : IDisposable
     /// <summary>
     /// The version of the layout that this program reads and writes. It upgrades older ones. Version 2 stores large values outside of the
     /// tree of rows. Version 3 stores a manifest, with what it names, in one row.
+    /// Version 4 has the log of repositories.
     /// </summary>
-    public const int FormatVersion = 3;
+    public const int FormatVersion = 4;
 
     internal const string MetadataFile = "metadata.db";
     internal const string BallastDirectory = "ballast";

@@ -1,5 +1,6 @@
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Partitions;
+using Granary.Grains.Repositories.History;
 using Granary.Protocol;
 
 namespace Granary.Grains.Repositories.Maintenance;
@@ -35,10 +36,10 @@ internal static class CollectionRules
     /// again, its referrers stay.
     /// </summary>
     /// <returns>How many manifests were removed.</returns>
-    public static int RemoveReferrers(RowBatch batch, DeletedSubject subject, DateTimeOffset timestamp, LifetimeOptions lifetimes)
+    public static int RemoveReferrers(RowBatch batch, DeletedSubject subject, Change change, LifetimeOptions lifetimes)
     {
         var isBack = batch.Has(RepositoryRows.Manifest(subject.Digest));
-        var removed = isBack ? 0 : RemoveUnnamed(batch, subject.Referrers, timestamp, lifetimes);
+        var removed = isBack ? 0 : RemoveUnnamed(batch, subject.Referrers, change, lifetimes);
         if ((isBack || !subject.More) && batch.Has(subject.Key))
         {
             batch.Delete(subject.Key);
@@ -48,6 +49,21 @@ internal static class CollectionRules
     }
 
     /// <summary>Removes the candidates that no tag and no manifest names. Returns how many were removed.</summary>
-    public static int RemoveUnnamed(RowBatch batch, IEnumerable<Digest> candidates, DateTimeOffset timestamp, LifetimeOptions lifetimes) =>
-        candidates.Count(digest => !ManifestRules.IsNamed(batch, digest) && ManifestRules.Delete(batch, digest, timestamp, lifetimes));
+    public static int RemoveUnnamed(RowBatch batch, IEnumerable<Digest> candidates, Change change, LifetimeOptions lifetimes) =>
+        candidates.Count(digest => !ManifestRules.IsNamed(batch, digest) && ManifestRules.Delete(batch, digest, change, lifetimes));
+
+    /// <summary>
+    /// Removes the candidates that no tag and no manifest names, and that lost their last tag before a time. Returns how many were removed.
+    /// </summary>
+    public static int RemoveUntagged(
+        RowBatch batch,
+        IEnumerable<Digest> candidates,
+        DateTimeOffset before,
+        Change change,
+        LifetimeOptions lifetimes)
+    {
+        var old = candidates.Where(digest =>
+            ManifestRow.Find(batch, digest) is { } row && ManifestRules.UntaggedSince(batch, digest, row) < before);
+        return RemoveUnnamed(batch, old, change, lifetimes);
+    }
 }

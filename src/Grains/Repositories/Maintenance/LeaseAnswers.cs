@@ -1,6 +1,7 @@
 using Granary.Grains.GarbageCollection;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Partitions;
+using Granary.Grains.Repositories.History;
 using Granary.Protocol;
 
 namespace Granary.Grains.Repositories.Maintenance;
@@ -10,6 +11,7 @@ internal sealed class LeaseAnswers(
     Partition partition,
     LinkGuard guard,
     CatalogRegistration catalog,
+    SweepSchedule schedule,
     ReleaseQueue releases,
     CollectionOptions options)
 {
@@ -32,22 +34,24 @@ internal sealed class LeaseAnswers(
     }
 
     /// <inheritdoc cref="IRepositoryMaintenanceGrain.Exists"/>
-    public async Task<bool> ExistsAsync(CancellationToken cancellationToken)
+    public async Task<bool> ExistsAsync(Change change, CancellationToken cancellationToken)
     {
-        var mayLeave = options.RemoveEmpty && await catalog.IsEmptyAsync(cancellationToken);
-        var exists = await partition.DecideAsync(
-            [RepositoryRows.Meta],
+        if (!options.RemoveEmpty || !await catalog.IsEmptyAsync(cancellationToken))
+        {
+            return await partition.DecideAsync([RepositoryRows.Meta], IsRegistered, cancellationToken);
+        }
+
+        var exists = await schedule.DecideAsync(
+            [RepositoryRows.Meta, LogRows.History],
             batch =>
             {
-                if (mayLeave)
-                {
-                    catalog.UnregisterIfEmpty(batch);
-                }
-
-                return batch.Has(RepositoryRows.Meta) || guard.Refuse(batch, RepositoryRows.CatalogEntry);
+                catalog.UnregisterIfEmpty(batch, change);
+                return IsRegistered(batch);
             },
             cancellationToken);
         await releases.DrainAsync();
         return exists;
     }
+
+    private bool IsRegistered(RowBatch batch) => batch.Has(RepositoryRows.Meta) || guard.Refuse(batch, RepositoryRows.CatalogEntry);
 }

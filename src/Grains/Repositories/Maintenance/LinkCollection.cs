@@ -1,6 +1,7 @@
 using Granary.Grains.GarbageCollection;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Partitions;
+using Granary.Grains.Repositories.History;
 using Granary.Protocol;
 
 namespace Granary.Grains.Repositories.Maintenance;
@@ -14,22 +15,25 @@ internal sealed class LinkCollection(
     CatalogRegistration catalog,
     SweepSchedule schedule,
     ReleaseQueue releases,
+    LogRetention retention,
     LifetimeOptions lifetimes,
-    CollectionOptions options,
-    TimeProvider time)
+    CollectionOptions options)
 {
     private readonly ManifestReach _reach = new(partition, new HashSet<Digest>());
 
     /// <inheritdoc cref="IRepositoryMaintenanceGrain.Collect"/>
-    public async Task<CollectAnswer> CollectAsync(CollectLinks command, DateTimeOffset timestamp, CancellationToken cancellationToken)
+    public async Task<CollectAnswer> CollectAsync(CollectLinks command, Change change, CancellationToken cancellationToken)
     {
         // :: Step 1: find what is due, and when the next entry is.
-        var now = time.GetUtcNow();
+        var now = change.Time;
         var due = await FindDueAsync(command, now, cancellationToken);
 
         // :: Step 2: remove in one commit what is still unused.
-        string[] needs = [.. due.Links.Select(RepositoryRows.Link)];
-        var answer = await partition.DecideAsync(needs, batch => Remove(batch, due, now, timestamp, command.Grace), cancellationToken);
+        string[] needs = [.. due.Links.Select(RepositoryRows.Link), .. due.Subjects.Count > 0 ? [LogRows.History] : Array.Empty<string>()];
+        var answer = await partition.DecideAsync(needs, batch => Remove(batch, due, change, command.Grace), cancellationToken);
+        while (due.HasLog && await retention.TrimAsync(now, cancellationToken))
+        {
+        }
 
         // :: Step 3: release the references, also those that are left from before: only then can the shard delete the bytes.
         await releases.DrainAsync();
@@ -42,7 +46,7 @@ internal sealed class LinkCollection(
         // collection with a grace period of its own looks at all repositories. It leaves their schedules alone, so that it commits nothing
         // in most of them.
         var isOver = command.Grace is not null && !(options.RemoveEmpty && await catalog.IsEmptyAsync(cancellationToken));
-        return isOver ? answer : answer with { Next = due.Next ?? await FinishAsync(cancellationToken) };
+        return isOver ? answer : answer with { Next = due.Next ?? await FinishAsync(change, cancellationToken) };
     }
 
     private async Task<DueEntries> FindDueAsync(CollectLinks command, DateTimeOffset now, CancellationToken cancellationToken)
@@ -51,18 +55,23 @@ internal sealed class LinkCollection(
         var seen = 0;
         await foreach (var row in partition.ScanAsync(RepositoryRows.DuePrefix, command.After, cancellationToken))
         {
-            var (due, digest, isSubject) = RepositoryRows.ParseDue(row.Key);
+            var (due, kind, digest) = RepositoryRows.ParseDue(row.Key);
 
             // The rows are ordered by the grace period of the settings, so with another one every link has to be looked at.
             if (due > now && command.Grace is null)
             {
-                found.Next = due;
+                found.Next = kind == DueKind.Log ? null : due;
                 break;
             }
 
-            if (!isSubject)
+            if (kind == DueKind.Link)
             {
                 found.Links.Add(digest);
+            }
+            else if (kind == DueKind.Log)
+            {
+                // A row that is due later than the newest line needs was made under a longer retention.
+                found.HasLog = due <= now || due > now + retention.Length;
             }
             else if (due <= now)
             {
@@ -109,52 +118,63 @@ internal sealed class LinkCollection(
         return new DeletedSubject(key, subject, referrers, More: false);
     }
 
-    private CollectAnswer Remove(RowBatch batch, DueEntries due, DateTimeOffset now, DateTimeOffset timestamp, TimeSpan? grace)
+    private CollectAnswer Remove(RowBatch batch, DueEntries due, Change change, TimeSpan? grace)
     {
-        var unlinked = CollectionRules.UnlinkUnused(batch, due.Links, now, grace);
+        var unlinked = CollectionRules.UnlinkUnused(batch, due.Links, change.Time, grace);
         foreach (var blob in unlinked)
         {
             guard.Deny(blob.Digest.Value, batch.Version);
         }
 
-        var manifests = due.Subjects.Sum(subject => CollectionRules.RemoveReferrers(batch, subject, timestamp, lifetimes));
+        var manifests = due.Subjects.Sum(subject => CollectionRules.RemoveReferrers(batch, subject, change, lifetimes));
         return new CollectAnswer([.. unlinked], manifests, More: false, After: null, Next: null);
     }
 
     /// <summary>
-    /// Returns when the next entry is due. If there is none, ends the schedule, and removes an empty repository from the catalog.
+    /// Returns when the next entry is due. If there is none, ends the schedule. Removes an empty repository from the catalog.
     /// </summary>
-    private async Task<DateTimeOffset?> FinishAsync(CancellationToken cancellationToken)
+    private async Task<DateTimeOffset?> FinishAsync(Change change, CancellationToken cancellationToken)
     {
-        var (first, _) = await partition.ListAsync(RepositoryRows.DuePrefix, after: null, limit: 1, key => key, cancellationToken);
-        if (first is [var key])
+        var (first, _) = await partition.ListAsync(
+            RepositoryRows.DuePrefix,
+            after: null,
+            limit: 1,
+            key => RepositoryRows.ParseDue(RepositoryRows.DuePrefix + key),
+            cancellationToken);
+        if (first is [{ Kind: not DueKind.Log, Time: var time }])
         {
-            return RepositoryRows.ParseDue(RepositoryRows.DuePrefix + key).Time;
+            return time;
         }
 
         var mayLeave = options.RemoveEmpty && await catalog.IsEmptyAsync(cancellationToken);
+        if (!mayLeave && first is [{ Time: var log }])
+        {
+            return log;
+        }
+
         var next = await partition.DecideAsync(
-            [RepositoryRows.Sweep, RepositoryRows.Meta],
-            batch => Finish(batch, mayLeave),
+            [RepositoryRows.Sweep, RepositoryRows.Meta, LogRows.History],
+            batch => Finish(batch, mayLeave, change),
             cancellationToken);
         await releases.DrainAsync();
         return next;
     }
 
-    private DateTimeOffset? Finish(RowBatch batch, bool mayLeave)
+    private DateTimeOffset? Finish(RowBatch batch, bool mayLeave, Change change)
     {
-        // The scan finds few rows: a moment ago there was none.
+        // The line that says so needs the registration in the schedule.
+        if (mayLeave && batch.Has(RepositoryRows.Sweep))
+        {
+            catalog.UnregisterIfEmpty(batch, change);
+        }
+
+        // The scan finds few rows: a moment ago there was none, or only that of the log.
         if (batch.Scan(RepositoryRows.DuePrefix) is [var due, ..])
         {
             return RepositoryRows.ParseDue(due.Key).Time;
         }
 
         schedule.Unregister(batch);
-        if (mayLeave)
-        {
-            catalog.UnregisterIfEmpty(batch);
-        }
-
         return null;
     }
 
@@ -165,13 +185,16 @@ internal sealed class LinkCollection(
 
         public List<DeletedSubject> Subjects { get; } = [];
 
+        /// <summary>Whether the log may have lines that are too old.</summary>
+        public bool HasLog { get; set; }
+
         /// <summary>Whether the step ends before the last due entry.</summary>
         public bool More { get; set; }
 
         /// <summary>The key after which the next step begins.</summary>
         public string? Last { get; set; }
 
-        /// <summary>When the first entry that is not due yet will be due; null if the step has not seen one.</summary>
+        /// <summary>When the first blob or subject that is not due yet will be due; null if the step has not seen one.</summary>
         public DateTimeOffset? Next { get; set; }
     }
 }

@@ -16,13 +16,17 @@ internal sealed class ManifestReach(Partition partition, IReadOnlySet<Digest> re
     // mistake.
     private const int MaxReferrerDepth = 8;
 
-    /// <summary>Returns whether a manifest was pushed before a time, is not reachable, and has no subject in the repository.</summary>
+    /// <summary>
+    /// Returns whether a manifest lost its last tag, or was pushed without one, before a time, is not reachable, and has no subject in the
+    /// repository.
+    /// </summary>
     public async ValueTask<bool> IsUnreachableAsync(
         Digest digest,
         ManifestRow manifest,
         DateTimeOffset pushedBefore,
         CancellationToken cancellationToken) =>
         manifest.Pushed < pushedBefore
+        && await IsUntaggedSinceAsync(digest, manifest, pushedBefore, cancellationToken)
         && !(manifest.Subject is { } subject && await ExistsAsync(subject, cancellationToken))
         && !await IsReachableAsync(digest, depth: 0, cancellationToken);
 
@@ -38,9 +42,18 @@ internal sealed class ManifestReach(Partition partition, IReadOnlySet<Digest> re
         [],
         rows => removed.Count == 0
             ? ManifestRules.IsNamed(rows, digest)
-            : rows.Scan(RepositoryRows.TaggedPrefix(digest)).Count > 0
+            : ManifestRules.IsTagged(rows, digest)
                 || rows.Scan(RepositoryRows.UsePrefix(digest)).Any(use => !removed.Contains(RepositoryRows.LastDigest(use.Key))),
         cancellationToken);
+
+    private ValueTask<bool> IsUntaggedSinceAsync(
+        Digest digest,
+        ManifestRow manifest,
+        DateTimeOffset before,
+        CancellationToken cancellationToken) => partition.ReadAsync(
+            [],
+            rows => ManifestRules.UntaggedSince(rows, digest, manifest) < before,
+            cancellationToken);
 
     private async Task<bool> IsReachableAsync(Digest digest, int depth, CancellationToken cancellationToken)
     {

@@ -1,11 +1,13 @@
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Partitions;
+using Granary.Grains.Repositories.History;
 using Granary.Protocol;
 
 namespace Granary.Grains.Repositories.Maintenance;
 
 /// <summary>
-/// Removes everything from a repository: first manifests with their tags, then links, then the history and the registration in the catalog.
+/// Removes everything from a repository: first manifests with their tags, then links, then the registration in the catalog. The log stays
+/// until its retention ends, since it says who removed the repository.
 /// </summary>
 internal sealed class RepositoryClearing(
     Partition partition,
@@ -16,13 +18,13 @@ internal sealed class RepositoryClearing(
     LifetimeOptions lifetimes)
 {
     /// <inheritdoc cref="IRepositoryMaintenanceGrain.Clear"/>
-    public async Task<int> ClearAsync(int limit, DateTimeOffset timestamp, CancellationToken cancellationToken)
+    public async Task<int> ClearAsync(int limit, Change change, CancellationToken cancellationToken)
     {
         var manifests = await FirstAsync(RepositoryRows.ManifestPrefix, limit, cancellationToken);
         if (manifests.Length > 0)
         {
             return await RemoveAsync(
-                batch => manifests.Count(digest => ManifestRules.Delete(batch, digest, timestamp, lifetimes)),
+                batch => manifests.Count(digest => ManifestRules.Delete(batch, digest, change, lifetimes)),
                 cancellationToken);
         }
 
@@ -32,8 +34,7 @@ internal sealed class RepositoryClearing(
             return await RemoveAsync(batch => links.Count(digest => Unlink(batch, digest)), cancellationToken);
         }
 
-        await RemoveHistoryAsync(limit, cancellationToken);
-        await LeaveCatalogAsync(cancellationToken);
+        await LeaveCatalogAsync(change, cancellationToken);
         return 0;
     }
 
@@ -61,37 +62,18 @@ internal sealed class RepositoryClearing(
         return true;
     }
 
-    private async Task RemoveHistoryAsync(int limit, CancellationToken cancellationToken)
-    {
-        const string Prefix = RepositoryRows.HistoryPrefix;
-        while (await partition.ListAsync(Prefix, after: null, limit, key => Prefix + key, cancellationToken) is { Items: [_, ..] keys })
-        {
-            await partition.DecideAsync(keys, batch => DeleteAll(batch, keys), cancellationToken);
-        }
-    }
-
-    private static bool DeleteAll(RowBatch batch, string[] keys)
-    {
-        foreach (var key in keys.Where(batch.Has))
-        {
-            batch.Delete(key);
-        }
-
-        return true;
-    }
-
-    private async Task LeaveCatalogAsync(CancellationToken cancellationToken)
+    private async Task LeaveCatalogAsync(Change change, CancellationToken cancellationToken)
     {
         if (!await catalog.IsEmptyAsync(cancellationToken))
         {
             return;
         }
 
-        await partition.DecideAsync(
-            [RepositoryRows.Meta],
+        await schedule.DecideAsync(
+            [RepositoryRows.Meta, LogRows.History],
             batch =>
             {
-                catalog.UnregisterIfEmpty(batch);
+                catalog.UnregisterIfEmpty(batch, change);
                 return true;
             },
             cancellationToken);

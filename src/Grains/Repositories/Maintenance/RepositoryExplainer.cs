@@ -16,7 +16,7 @@ internal sealed class RepositoryExplainer(Partition partition)
     /// <inheritdoc cref="IRepositoryMaintenanceGrain.Explain"/>
     public async Task<RepositoryExplanation> ExplainAsync(Digest digest, CancellationToken cancellationToken)
     {
-        var tags = await FirstAsync(RepositoryRows.TaggedPrefix(digest), Tag.Parse, cancellationToken);
+        var tags = await FindTagsAsync(digest, cancellationToken);
         var users = await FindUsersAsync(digest, MaxNamed, long.MaxValue, cancellationToken);
         var referrers = await FirstAsync(RepositoryRows.SubPrefix(digest), Digest.Parse, cancellationToken);
         return await partition.ReadAsync(
@@ -53,6 +53,26 @@ internal sealed class RepositoryExplainer(Partition partition)
         }
 
         return users;
+    }
+
+    private async Task<Tag[]> FindTagsAsync(Digest digest, CancellationToken cancellationToken)
+    {
+        var tags = new List<Tag>();
+        await foreach (var row in partition.ScanAsync(RepositoryRows.TaggedPrefix(digest), after: null, cancellationToken))
+        {
+            if (TaggedRow.LostAt(row.Value) is not null)
+            {
+                continue;
+            }
+
+            tags.Add(Tag.Parse(RepositoryRows.LastPart(row.Key)));
+            if (tags.Count == MaxNamed)
+            {
+                break;
+            }
+        }
+
+        return [.. tags];
     }
 
     private async Task<T[]> FirstAsync<T>(string prefix, Func<string, T> parse, CancellationToken cancellationToken) =>

@@ -69,13 +69,13 @@ internal sealed class RepositoryForecast(Partition partition, LifetimeOptions li
         // :: Step 2: blobs that are unused now.
         await foreach (var row in partition.ScanAsync(RepositoryRows.DuePrefix, after: null, cancellationToken))
         {
-            var (due, digest, isSubject) = RepositoryRows.ParseDue(row.Key);
+            var (due, kind, digest) = RepositoryRows.ParseDue(row.Key);
             if (due > now && grace is null)
             {
                 break;
             }
 
-            if (!isSubject && await FindAsync(digest, cancellationToken) is { } link && LinkRules.IsUnused(link, now, grace))
+            if (kind == DueKind.Link && await FindAsync(digest, cancellationToken) is { } link && LinkRules.IsUnused(link, now, grace))
             {
                 yield return new UnlinkedBlob(digest, link.Size);
             }
@@ -108,13 +108,13 @@ internal sealed class RepositoryForecast(Partition partition, LifetimeOptions li
         var (before, after) = (new ManifestReach(partition, _removed.ToHashSet()), new ManifestReach(partition, _removed));
         await foreach (var row in partition.ScanAsync(RepositoryRows.DuePrefix, after: null, cancellationToken))
         {
-            var (due, digest, isSubject) = RepositoryRows.ParseDue(row.Key);
+            var (due, kind, digest) = RepositoryRows.ParseDue(row.Key);
             if (due > now)
             {
                 break;
             }
 
-            if (isSubject)
+            if (kind == DueKind.Subject)
             {
                 await RemoveReferrersAsync(digest, before, after, subjects, cancellationToken);
             }

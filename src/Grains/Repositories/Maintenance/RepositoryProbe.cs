@@ -10,7 +10,7 @@ namespace Granary.Grains.Repositories.Maintenance;
 /// repository, and most have nothing to collect. Activating each of them would cost more than the rest of the collection, and would hold
 /// memory until the activations are idle. All that a repository has acknowledged is in the store.
 /// </summary>
-internal sealed class RepositoryProbe(IPartitionStore store)
+internal sealed class RepositoryProbe(IPartitionStore store, HistoryOptions history, TimeProvider time)
 {
     /// <summary>
     /// Returns, for each repository in the order given, whether a collection might find something in it: an unused blob, a deleted
@@ -37,10 +37,19 @@ internal sealed class RepositoryProbe(IPartitionStore store)
     }
 
     private async ValueTask<bool> IsCollectableAsync(PartitionKey partition, CancellationToken cancellationToken) =>
-        await HasAsync(partition, RepositoryRows.DuePrefix, cancellationToken)
+        await HasDueAsync(partition, cancellationToken)
         || await HasAsync(partition, RepositoryRows.OutPrefix, cancellationToken)
         || !(await HasAsync(partition, RepositoryRows.LinkPrefix, cancellationToken)
             || await HasAsync(partition, RepositoryRows.ManifestPrefix, cancellationToken));
+
+    /// <summary>Returns whether there is a <c>due/</c> row. That of the log counts only if lines have to be removed.</summary>
+    private async ValueTask<bool> HasDueAsync(PartitionKey partition, CancellationToken cancellationToken)
+    {
+        var page = await store.ScanAsync(partition, RepositoryRows.DuePrefix, after: null, limit: 2, cancellationToken);
+        var now = time.GetUtcNow();
+        return page.Rows.Select(row => RepositoryRows.ParseDue(row.Key))
+            .Any(due => due.Kind != DueKind.Log || due.Time <= now || due.Time > now + history.Retention);
+    }
 
     private async ValueTask<bool> HasAsync(PartitionKey partition, string prefix, CancellationToken cancellationToken) =>
         (await store.ScanAsync(partition, prefix, after: null, limit: 1, cancellationToken)).Rows.Count > 0;

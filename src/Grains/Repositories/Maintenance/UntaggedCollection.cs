@@ -1,5 +1,6 @@
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Partitions;
+using Granary.Grains.Repositories.History;
 using Granary.Protocol;
 
 namespace Granary.Grains.Repositories.Maintenance;
@@ -12,7 +13,7 @@ internal sealed class UntaggedCollection(Partition partition, SweepSchedule sche
     /// <inheritdoc cref="IRepositoryMaintenanceGrain.CollectUntagged"/>
     public async Task<CollectUntaggedAnswer> CollectAsync(
         CollectUntagged command,
-        DateTimeOffset timestamp,
+        Change change,
         CancellationToken cancellationToken)
     {
         // :: Step 1: find manifests that are old enough and not reachable.
@@ -35,10 +36,14 @@ internal sealed class UntaggedCollection(Partition partition, SweepSchedule sche
         }
 
         // :: Step 2: remove those that no tag and no manifest has named meanwhile.
-        return new CollectUntaggedAnswer(await RemoveAsync(untagged, timestamp, cancellationToken), seen == command.Limit ? last : null);
+        return new CollectUntaggedAnswer(await RemoveAsync(untagged, command.PushedBefore, change, cancellationToken), seen == command.Limit ? last : null);
     }
 
-    private async Task<int> RemoveAsync(List<Digest> untagged, DateTimeOffset timestamp, CancellationToken cancellationToken)
+    private async Task<int> RemoveAsync(
+        List<Digest> untagged,
+        DateTimeOffset before,
+        Change change,
+        CancellationToken cancellationToken)
     {
         if (untagged.Count == 0)
         {
@@ -46,8 +51,8 @@ internal sealed class UntaggedCollection(Partition partition, SweepSchedule sche
         }
 
         return await schedule.DecideAsync(
-            [.. untagged.Select(RepositoryRows.Manifest)],
-            batch => CollectionRules.RemoveUnnamed(batch, untagged, timestamp, lifetimes),
+            [LogRows.History, .. untagged.Select(RepositoryRows.Manifest)],
+            batch => CollectionRules.RemoveUntagged(batch, untagged, before, change, lifetimes),
             cancellationToken);
     }
 }
