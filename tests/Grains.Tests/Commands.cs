@@ -1,4 +1,5 @@
 using System.Text;
+using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Protocol;
 
@@ -27,7 +28,7 @@ internal static class Commands
             Body = body,
             Tags = [.. tags.Select(Tag.Parse)],
             Condition = condition,
-            RequestId = Guid.NewGuid(),
+            Origin = Origin(),
             Sparse = false,
             Blobs = blobs ?? [],
             ForeignBlobs = [],
@@ -51,6 +52,42 @@ internal static class Commands
             Children = children,
         };
     }
+
+    /// <summary>Returns the origin of a new request.</summary>
+    public static CommandOrigin Origin(ChangeCause cause = ChangeCause.Push) => new() { RequestId = Guid.NewGuid(), Cause = cause };
+
+    /// <summary>Removes a manifest.</summary>
+    public static Task<bool> DeleteManifest(this IRepositoryGrain repository, Digest digest, CancellationToken cancellationToken) =>
+        repository.DeleteManifest(new RemoveManifest(digest) { Origin = Origin(ChangeCause.Delete) }, cancellationToken);
+
+    /// <summary>Removes a tag.</summary>
+    public static Task<bool> Untag(this IRepositoryGrain repository, Tag tag, CancellationToken cancellationToken) =>
+        repository.Untag(new RemoveTag(tag) { Origin = Origin(ChangeCause.Delete) }, cancellationToken);
+
+    /// <summary>Removes a blob.</summary>
+    public static Task<DeleteBlobAnswer> DeleteBlob(
+        this IRepositoryGrain repository,
+        Digest digest,
+        bool evenIfUsed,
+        CancellationToken cancellationToken) =>
+        repository.DeleteBlob(new RemoveBlob(digest, evenIfUsed) { Origin = Origin(ChangeCause.Delete) }, cancellationToken);
+
+    /// <summary>Links a blob.</summary>
+    public static Task<LinkAnswer> LinkBlob(
+        this IRepositoryGrain repository,
+        Digest digest,
+        BlobContent content,
+        DateTimeOffset deadline,
+        CancellationToken cancellationToken) =>
+        repository.LinkBlob(new LinkBlob(digest, content, deadline) { Origin = Origin() }, cancellationToken);
+
+    /// <summary>Mounts a blob.</summary>
+    public static Task<LinkAnswer> MountBlob(this IRepositoryGrain repository, Digest digest, CancellationToken cancellationToken) =>
+        repository.MountBlob(new MountBlob(digest) { Origin = Origin() }, cancellationToken);
+
+    /// <summary>Makes a step of the removal of a repository.</summary>
+    public static Task<int> Clear(this IRepositoryMaintenanceGrain repository, int limit, CancellationToken cancellationToken) =>
+        repository.Clear(limit, Origin(ChangeCause.Delete), cancellationToken);
 
     /// <summary>Returns the digest of a text.</summary>
     public static Digest DigestOf(string content) => Digest.Compute(DigestAlgorithm.Sha256, Encoding.UTF8.GetBytes(content));

@@ -66,7 +66,7 @@ public sealed class StartTests : IDisposable
     }
 
     [Theory]
-    [InlineData("granary-data 4\ncluster 00000000000000000000000000000001\n", "newer release")]
+    [InlineData("granary-data 5\ncluster 00000000000000000000000000000001\n", "newer release")]
     [InlineData("nonsense", "is damaged")]
     public async Task A_data_directory_of_another_format_is_refused(string format, string reason)
     {

@@ -16,6 +16,7 @@ internal sealed class Clients(World world)
     private readonly Dictionary<(string Repository, Digest Manifest), Stored> _stored = [];
     private int _uploads;
     private int _manifests;
+    private int _requests;
 
     /// <summary>Acknowledged manifests that no client has begun to delete.</summary>
     public IEnumerable<(string Repository, Digest Manifest, string Tag)> Promised =>
@@ -80,7 +81,7 @@ internal sealed class Clients(World world)
 
         if (content.IsSmall)
         {
-            await repository.LinkBlob(content.Digest, new InlineContent(content.Bytes), deadline: default, default);
+            await repository.LinkBlob(new LinkBlob(content.Digest, new InlineContent(content.Bytes), default) { Origin = Origin() }, default);
             return;
         }
 
@@ -154,7 +155,7 @@ internal sealed class Clients(World world)
             return;
         }
 
-        if (await repository.LinkBlob(digest, content, deadline, default) != LinkAnswer.LinkedToOther)
+        if (await repository.LinkBlob(new LinkBlob(digest, content, deadline) { Origin = Origin() }, default) != LinkAnswer.LinkedToOther)
         {
             return;
         }
@@ -182,13 +183,13 @@ internal sealed class Clients(World world)
     }
 
     private Task<DeleteBlobAnswer> DeleteBlobAsync(string name, Digest digest) =>
-        world.Cluster.GetGrain<IRepositoryGrain>(name).DeleteBlob(digest, evenIfUsed: false, default);
+        world.Cluster.GetGrain<IRepositoryGrain>(name).DeleteBlob(new RemoveBlob(digest, EvenIfUsed: false) { Origin = Origin() }, default);
 
     private async Task MountAsync(string source, string target, Digest digest)
     {
         if (await world.Cluster.GetGrain<IRepositoryGrain>(source).FindBlobSize(digest, default) is not null)
         {
-            await world.Cluster.GetGrain<IRepositoryGrain>(target).MountBlob(digest, default);
+            await world.Cluster.GetGrain<IRepositoryGrain>(target).MountBlob(new MountBlob(digest) { Origin = Origin() }, default);
         }
     }
 
@@ -223,7 +224,7 @@ internal sealed class Clients(World world)
         var (key, stored) = known[world.Random.Next(known.Count)];
         stored.MayBeGone = true;
         stored.Deletions++;
-        await world.Cluster.GetGrain<IRepositoryGrain>(name).DeleteManifest(key.Manifest, default);
+        await world.Cluster.GetGrain<IRepositoryGrain>(name).DeleteManifest(new RemoveManifest(key.Manifest) { Origin = Origin() }, default);
     }
 
     private Task CollectUploadsAsync() => world.Collector.CollectUploadsAsync(Used("schedule/uploads/"), new CollectionCounts(), default);
@@ -243,7 +244,10 @@ internal sealed class Clients(World world)
             .Select(partition => partition.Key["schedule/".Length..]),
     ];
 
-    private static PutManifest Manifest(string content, string tag, Digest[] blobs)
+    /// <summary>Returns the origin of a new request. Its id is the same in each run of a seed.</summary>
+    private CommandOrigin Origin() => new() { RequestId = new Guid(++_requests, 0, 0, new byte[8]), Cause = ChangeCause.Push };
+
+    private PutManifest Manifest(string content, string tag, Digest[] blobs)
     {
         var layers = string.Join(',', blobs.Skip(1).Select(blob => $$"""{"mediaType":"a/b","digest":"{{blob}}","size":1}"""));
         var config = $$"""{"mediaType":"a/b","digest":"{{blobs[0]}}","size":1}""";
@@ -256,7 +260,7 @@ internal sealed class Clients(World world)
             MediaType = MediaTypes.OciManifest,
             Body = body,
             Tags = [Tag.Parse(tag)],
-            RequestId = Guid.Empty,
+            Origin = Origin(),
             Sparse = false,
             Blobs = blobs,
             ForeignBlobs = [],

@@ -53,6 +53,7 @@ internal sealed class SimulatedCluster : IGrainFactory
             .AddSingleton(store)
             .AddSingleton(Options.Create(lifetimes))
             .AddSingleton(Options.Create(collection))
+            .AddSingleton(Options.Create(new HistoryOptions()))
             .AddSingleton<ObjectIdSource>(new CountedIds())
             .AddSingleton(new PullCache(TimeProvider.System))
             .AddSingleton(typeof(ILogger<>), typeof(NullLogger<>))

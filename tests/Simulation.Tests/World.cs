@@ -52,7 +52,13 @@ internal sealed class World
         Store = new SimulatedStore(this, rows);
         Blobs = new SimulatedBlobs(this, blobs(Clock(TimeSpan.Zero)));
         Cluster = new SimulatedCluster(this, Store, Lifetimes, new CollectionOptions());
-        Collector = new GarbageCollector(Cluster, Store, Blobs, Clock(TimeSpan.Zero), new CollectionThrottle(Clock(TimeSpan.Zero)));
+        Collector = new GarbageCollector(
+            Cluster,
+            Store,
+            Blobs,
+            Clock(TimeSpan.Zero),
+            new CollectionThrottle(Clock(TimeSpan.Zero)),
+            Options.Create(new HistoryOptions()));
         _clients = new Clients(this);
         _invariants = new Invariants(this);
         FailedCommits = Draw(0, 0.01, 0.03);

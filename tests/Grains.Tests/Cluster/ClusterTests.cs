@@ -161,7 +161,7 @@ public sealed class ClusterTests
         var command = Commands.Put("x", ["v1"], new TagIsNoneOf(Digests: null));
 
         var answer = await GrainCluster.PersistAsync(() => repository.PutManifest(command, CancellationToken.None));
-        var another = await repository.PutManifest(command with { RequestId = Guid.NewGuid() }, CancellationToken.None);
+        var another = await repository.PutManifest(command with { Origin = Commands.Origin() }, CancellationToken.None);
 
         Assert.IsType<ManifestStored>(answer);
         Assert.IsType<ConditionFailed>(another);

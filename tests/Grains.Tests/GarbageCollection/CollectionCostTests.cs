@@ -137,7 +137,7 @@ public sealed class CollectionCostTests : CollectionTest
         Collector.CollectAllRepositoriesAsync([.. ScheduleKeys.Repositories], TimeSpan.Zero, new CollectionCounts(), default);
 
     private Task<bool[]> AreCollectableAsync(params string[] repositories) =>
-        new RepositoryProbe(Store).AreCollectableAsync(Array.ConvertAll(repositories, RepositoryName.Parse), default);
+        new RepositoryProbe(Store, History, Time).AreCollectableAsync(Array.ConvertAll(repositories, RepositoryName.Parse), default);
 
     /// <summary>A clock that only the test moves. Its timers end at once.</summary>
     private sealed class CountedTime : TimeProvider

@@ -1,5 +1,6 @@
 using Granary.Grains.GarbageCollection;
 using Granary.Grains.Interfaces.Schedules;
+using Granary.Grains.Repositories;
 using Granary.Grains.Tests.Cluster;
 using Granary.Storage.Blobs.FileSystem;
 using Granary.Testing;
@@ -16,6 +17,8 @@ public abstract class CollectionTest : GrainTest, IDisposable
     protected CollectionTest() => Blobs = FileSystemBlobStore.Open(_directory.Path);
 
     protected static LifetimeOptions Lifetimes { get; } = new();
+
+    protected static HistoryOptions History { get; } = new();
 
     protected FileSystemBlobStore Blobs { get; }
 
@@ -58,5 +61,5 @@ public abstract class CollectionTest : GrainTest, IDisposable
         return await Sweeper().SweepAsync(default);
     }
 
-    private GarbageCollector CollectorOf(GrainCluster cluster) => new(cluster.Grains, Store, Blobs, Time, new CollectionThrottle(Time));
+    private GarbageCollector CollectorOf(GrainCluster cluster) => new(cluster.Grains, Store, Blobs, Time, new CollectionThrottle(Time), Options.Create(History));
 }

@@ -36,7 +36,7 @@ public sealed class RepositoryGrainTests : GrainTest
         await Repository.PutManifest(command, default);
         var before = await VersionAsync(Partition);
 
-        await Repository.PutManifest(command with { RequestId = Guid.NewGuid() }, default);
+        await Repository.PutManifest(command with { Origin = Commands.Origin() }, default);
         await LinkAsync("blob");
 
         Assert.Equal(before, await VersionAsync(Partition));

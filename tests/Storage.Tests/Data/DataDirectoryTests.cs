@@ -32,7 +32,7 @@ public sealed class DataDirectoryTests : IDisposable
     }
 
     [Theory]
-    [InlineData("granary-data 4\ncluster 00000000000000000000000000000001\n", "newer release")]
+    [InlineData("granary-data 5\ncluster 00000000000000000000000000000001\n", "newer release")]
     [InlineData("granary-data 1\n", "damaged")]
     [InlineData("", "damaged")]
     public void An_unknown_format_is_refused(string format, string reason)
@@ -52,7 +52,7 @@ public sealed class DataDirectoryTests : IDisposable
             Assert.Equal(new Guid("00000000000000000000000000000001"), opened.ClusterId);
             Assert.True(opened.HasOldRows);
             Assert.Equal(
-                "granary-data 3\ncluster 00000000000000000000000000000001\nupgrading rows\n",
+                "granary-data 4\ncluster 00000000000000000000000000000001\nupgrading rows\n",
                 await File.ReadAllTextAsync(_directory.Combine("format")));
             await AssertHasRowsAsync(opened, old);
             await opened.Partitions.CommitAsync(
@@ -67,7 +67,7 @@ public sealed class DataDirectoryTests : IDisposable
             Assert.True(interrupted.HasOldRows);
             interrupted.MarkRowsUpgraded();
             Assert.Equal(
-                "granary-data 3\ncluster 00000000000000000000000000000001\n",
+                "granary-data 4\ncluster 00000000000000000000000000000001\n",
                 await File.ReadAllTextAsync(_directory.Combine("format")));
         }
 

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Partitions;
