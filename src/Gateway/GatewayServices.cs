@@ -31,6 +31,7 @@ public static class GatewayServices
         services.AddSingleton<RegistryRouter>();
         services.AddSingleton<RequestGate>();
         services.AddSingleton<EarlyAnswers>();
+        services.AddSingleton<RequestOrigin>();
         services.AddSingleton<AdminApi>();
         foreach (var endpoint in Routes.All.Select(route => route.Endpoint).Distinct())
         {
