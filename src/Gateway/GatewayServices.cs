@@ -32,6 +32,10 @@ public static class GatewayServices
         services.AddSingleton<RequestGate>();
         services.AddSingleton<EarlyAnswers>();
         services.AddSingleton<RequestOrigin>();
+        services.AddSingleton<AdminBody>();
+        services.AddSingleton<OperationsApi>();
+        services.AddSingleton<ExplainApi>();
+        services.AddSingleton<HistoryApi>();
         services.AddSingleton<AdminApi>();
         foreach (var endpoint in Routes.All.Select(route => route.Endpoint).Distinct())
         {
