@@ -59,11 +59,21 @@ public sealed record LimitOptions
     public int Requests { get; set; } = 2000;
 }
 
+/// <summary>Settings of the section <c>history</c> about the requests that change a repository.</summary>
+public sealed record OriginOptions
+{
+    /// <summary>
+    /// Whether the history of a repository keeps the address and the user agent of the client that made a change. If false, both are
+    /// left out of what is recorded from then on.
+    /// </summary>
+    public bool Address { get; set; } = true;
+}
+
 /// <summary>Settings of the section <c>admin</c>.</summary>
 public sealed record AdminOptions
 {
     /// <summary>
-    /// Whether the administration API (/granary/v1, for granary gc, scrub and backup) answers requests that come from the server's own
+    /// Whether the administration API (/granary/v1, for granary gc, scrub, backup and tag) answers requests that come from the server's own
     /// machine and carry the token from the data directory.
     /// </summary>
     public bool Enabled { get; set; } = true;

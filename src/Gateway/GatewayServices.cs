@@ -31,6 +31,11 @@ public static class GatewayServices
         services.AddSingleton<RegistryRouter>();
         services.AddSingleton<RequestGate>();
         services.AddSingleton<EarlyAnswers>();
+        services.AddSingleton<RequestOrigin>();
+        services.AddSingleton<AdminBody>();
+        services.AddSingleton<OperationsApi>();
+        services.AddSingleton<ExplainApi>();
+        services.AddSingleton<HistoryApi>();
         services.AddSingleton<AdminApi>();
         foreach (var endpoint in Routes.All.Select(route => route.Endpoint).Distinct())
         {

@@ -113,6 +113,22 @@ public sealed record RegistryError(string Code, int Status, string Message)
     public static readonly RegistryError OperationInTheWay = new("DENIED", 409,
         "An operation of this kind is running; watch it, cancel it or wait for its end.");
 
+    /// <summary>The history of a tag does not have the line or manifest that an undo names.</summary>
+    public static readonly RegistryError UndoTargetUnknown = new("MANIFEST_UNKNOWN", 404,
+        "The history of the tag has no such line or manifest.");
+
+    /// <summary>An undo would point the tag at no manifest.</summary>
+    public static readonly RegistryError UndoToNothing = new("DENIED", 409,
+        "The tag did not exist before that move, so there is no manifest to go back to. To delete the tag, use DELETE.");
+
+    /// <summary>The repository no longer has the manifest to which an undo would point the tag.</summary>
+    public static readonly RegistryError UndoManifestGone = new("MANIFEST_UNKNOWN", 409,
+        "The manifest is gone; push it again.");
+
+    /// <summary>The manifest to which an undo would point the tag names content that was deleted.</summary>
+    public static readonly RegistryError UndoContentMissing = new("MANIFEST_BLOB_UNKNOWN", 409,
+        "The manifest names content that was deleted; push it again.");
+
     /// <summary>The caller is not authenticated.</summary>
     public static readonly RegistryError Unauthorized = new("UNAUTHORIZED", 401, "Sign in first.");
 

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Options;
 namespace Granary.Gateway.Endpoints;
 
 /// <summary><c>DELETE /v2/&lt;name&gt;/blobs/&lt;digest&gt;</c>: unlinks a blob, unless manifests use it (end-10).</summary>
-internal sealed class DeleteBlob(IGrainFactory grains, IOptions<BlobOptions> options) : IRegistryEndpoint
+internal sealed class DeleteBlob(IGrainFactory grains, RequestOrigin origins, IOptions<BlobOptions> options) : IRegistryEndpoint
 {
     public async Task HandleAsync(RegistryRequest request)
     {
@@ -18,10 +18,11 @@ internal sealed class DeleteBlob(IGrainFactory grains, IOptions<BlobOptions> opt
         }
 
         var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
+        var command = new RemoveBlob(digest, options.Value.DeleteInUse) { Origin = origins.Of(request.Http, ChangeCause.Delete) };
         DeleteBlobAnswer? answer = null;
         var removed = await GrainCalls.RemoveAsync(async () =>
         {
-            answer = await repository.DeleteBlob(digest, options.Value.DeleteInUse, CancellationToken.None);
+            answer = await repository.DeleteBlob(command, CancellationToken.None);
             return answer is BlobDeleted;
         });
         if (answer is BlobInUse { Manifests: var manifests })

@@ -8,7 +8,7 @@ namespace Granary.Gateway.Endpoints;
 /// <summary>
 /// <c>DELETE /v2/&lt;name&gt;/manifests/&lt;reference&gt;</c>: deletes a tag alone, or the manifest of a digest with all its tags (end-9).
 /// </summary>
-internal sealed class DeleteManifest(IGrainFactory grains) : IRegistryEndpoint
+internal sealed class DeleteManifest(IGrainFactory grains, RequestOrigin origins) : IRegistryEndpoint
 {
     public async Task HandleAsync(RegistryRequest request)
     {
@@ -19,10 +19,12 @@ internal sealed class DeleteManifest(IGrainFactory grains) : IRegistryEndpoint
         }
 
         var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
+        var origin = origins.Of(request.Http, ChangeCause.Delete);
         var removed = await GrainCalls.RemoveAsync(() => reference switch
         {
-            Reference.ByTag { Tag: var tag } => repository.Untag(tag, CancellationToken.None),
-            Reference.ByDigest { Digest: var digest } => repository.DeleteManifest(digest, CancellationToken.None),
+            Reference.ByTag { Tag: var tag } => repository.Untag(new RemoveTag(tag) { Origin = origin }, CancellationToken.None),
+            Reference.ByDigest { Digest: var digest } =>
+                repository.DeleteManifest(new RemoveManifest(digest) { Origin = origin }, CancellationToken.None),
             _ => throw new InvalidOperationException($"{reference} is no reference."),
         });
         if (!removed)

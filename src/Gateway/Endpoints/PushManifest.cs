@@ -16,6 +16,7 @@ namespace Granary.Gateway.Endpoints;
 internal sealed class PushManifest(
     IGrainFactory grains,
     IFreeSpace freeSpace,
+    RequestOrigin origins,
     IOptions<ManifestOptions> manifestOptions,
     IOptions<UploadOptions> uploadOptions,
     TimeProvider time) : IRegistryEndpoint
@@ -48,7 +49,7 @@ internal sealed class PushManifest(
         }
 
         // :: Step 3: the repository grain checks the references and conditions in the decision that stores the manifest.
-        var command = Command(digest, bytes, manifest, tags, condition);
+        var command = Command(digest, bytes, manifest, tags, condition, origins.Of(request.Http, ChangeCause.Push));
         var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
         var answer = await GrainCalls.RetryOnceAsync(() => repository.PutManifest(command, CancellationToken.None));
         await AnswerAsync(request, reference, command, answer);
@@ -76,22 +77,31 @@ internal sealed class PushManifest(
         return (digest, bytes);
     }
 
-    private PutManifest Command(Digest digest, byte[] bytes, Manifest manifest, Tag[] tags, TagCondition? condition) => new()
+    private PutManifest Command(
+        Digest digest,
+        byte[] bytes,
+        Manifest manifest,
+        Tag[] tags,
+        TagCondition? condition,
+        CommandOrigin origin)
     {
-        Digest = digest,
-        MediaType = manifest.MediaType,
-        Body = bytes,
-        Tags = tags,
-        Condition = condition,
-        RequestId = Guid.NewGuid(),
-        Sparse = manifestOptions.Value.Sparse,
-        Blobs = [.. manifest.Blobs],
-        ForeignBlobs = [.. manifest.ForeignBlobs],
-        Children = [.. manifest.Children],
-        Subject = manifest.Subject?.Digest,
-        ArtifactType = manifest.ReferrerArtifactType,
-        Annotations = manifest.Annotations,
-    };
+        return new PutManifest
+        {
+            Origin = origin,
+            Digest = digest,
+            MediaType = manifest.MediaType,
+            Body = bytes,
+            Tags = tags,
+            Condition = condition,
+            Sparse = manifestOptions.Value.Sparse,
+            Blobs = [.. manifest.Blobs],
+            ForeignBlobs = [.. manifest.ForeignBlobs],
+            Children = [.. manifest.Children],
+            Subject = manifest.Subject?.Digest,
+            ArtifactType = manifest.ReferrerArtifactType,
+            Annotations = manifest.Annotations,
+        };
+    }
 
     private static async Task AnswerAsync(RegistryRequest request, Reference reference, PutManifest command, PutManifestAnswer answer)
     {

@@ -19,6 +19,7 @@ internal sealed class StartUpload(
     UploadSessions sessions,
     UploadWriters writers,
     UploadReceiver receiver,
+    RequestOrigin origins,
     IFreeSpace freeSpace) : IRegistryEndpoint
 {
     // How many repositories are asked for a blob that the client mounts without naming its source.
@@ -86,7 +87,8 @@ internal sealed class StartUpload(
 
         using var space = freeSpace.Allow(0);
         var target = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
-        return await GrainCalls.RetryOnceAsync(() => target.MountBlob(digest, CancellationToken.None)) == LinkAnswer.Linked;
+        var command = new MountBlob(digest) { Origin = origins.Of(request.Http, ChangeCause.Push) };
+        return await GrainCalls.RetryOnceAsync(() => target.MountBlob(command, CancellationToken.None)) == LinkAnswer.Linked;
     }
 
     /// <summary>

@@ -14,6 +14,7 @@ internal sealed class UploadCompletion(
     UploadWriters writers,
     IBlobStore store,
     RunningHashCache hashes,
+    RequestOrigin origins,
     IGrainFactory grains)
 {
     /// <summary>Links a small blob that came in one request. Its bytes become a row: it needs no object and no session.</summary>
@@ -109,7 +110,8 @@ internal sealed class UploadCompletion(
     private Task<LinkAnswer> LinkAsync(RegistryRequest request, Digest digest, BlobContent content, DateTimeOffset deadline)
     {
         var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
-        return GrainCalls.RetryOnceAsync(() => repository.LinkBlob(digest, content, deadline, CancellationToken.None));
+        var command = new LinkBlob(digest, content, deadline) { Origin = origins.Of(request.Http, ChangeCause.Push) };
+        return GrainCalls.RetryOnceAsync(() => repository.LinkBlob(command, CancellationToken.None));
     }
 
     private static Task AnswerAsync(RegistryRequest request, Digest digest, LinkAnswer answer) =>
