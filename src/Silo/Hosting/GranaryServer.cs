@@ -1,8 +1,10 @@
 using Granary.Gateway.Http;
+using Granary.Grains.Repositories;
 using Granary.Silo.Configuration;
 using Granary.Silo.Hosting.Composition;
 using Granary.Storage.Data;
 using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.Extensions.Options;
 
 namespace Granary.Silo.Hosting;
 
@@ -53,7 +55,8 @@ public sealed partial class GranaryServer : IAsyncDisposable
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
         _data.Space.Watch(new SpaceLog(_app.Services.GetRequiredService<ILogger<SpaceLog>>()).Write);
-        await RowUpgrade.RunAsync(_data, _logger, cancellationToken);
+        var history = _app.Services.GetRequiredService<IOptions<HistoryOptions>>().Value;
+        await RowUpgrade.RunAsync(_data, history, _logger, cancellationToken);
         try
         {
             await _app.StartAsync(cancellationToken);

@@ -2,6 +2,7 @@ using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Partitions;
 using Granary.Grains.Repositories;
+using Granary.Grains.Repositories.History;
 using Granary.Grains.Repositories.Maintenance;
 using Granary.Grains.Tests.Partitions;
 using Granary.Protocol;
@@ -112,7 +113,7 @@ public sealed class CollectionRulesTests
     private static Task<int> RemoveReferrersAsync(Partition repository, Digest subject, bool more, params Digest[] referrers)
     {
         var due = new DeletedSubject(RepositoryRows.DueSubject(Start, subject), subject, referrers, more);
-        return DecideAsync(repository, batch => CollectionRules.RemoveReferrers(batch, due, Start, Lifetimes));
+        return DecideAsync(repository, batch => CollectionRules.RemoveReferrers(batch, due, Change(), Lifetimes));
     }
 
     private static Task<bool> LinkAsync(Partition repository) => DecideAsync(
@@ -127,9 +128,11 @@ public sealed class CollectionRulesTests
         repository,
         batch =>
         {
-            ManifestRules.Store(batch, command, Start);
+            ManifestRules.Store(batch, command, Change());
             return true;
         });
+
+    private static Change Change() => new(Commands.Origin(), Start, new LogClock(), TimeSpan.FromDays(180));
 
     private static bool PutMark(RowBatch batch, string key)
     {
