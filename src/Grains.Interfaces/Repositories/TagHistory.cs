@@ -45,6 +45,10 @@ public sealed record UndoTag : RepositoryCommand
     /// <summary>The condition on the tag; null if there is none.</summary>
     [Id(3)]
     public TagCondition? Condition { get; init; }
+
+    /// <summary>Whether content that the manifest names may be absent (<c>manifests.sparse</c>).</summary>
+    [Id(4)]
+    public bool Sparse { get; init; }
 }
 
 /// <summary>The answer to an <see cref="UndoTag"/>.</summary>
@@ -89,7 +93,7 @@ public sealed record UndoConditionFailed([property: Id(0)] Digest? Current) : Un
 [GenerateSerializer, Immutable, Alias("granary.undo-manifest-gone")]
 public sealed record UndoManifestGone([property: Id(0)] Digest Digest, [property: Id(1)] LogLine? Deletion) : UndoTagAnswer;
 
-/// <summary>The manifest is there, but blobs that it names were deleted.</summary>
+/// <summary>The manifest is there, but content that it names was deleted. A push of it would be refused too.</summary>
 /// <param name="Digest">The manifest.</param>
 /// <param name="Missing">The missing content, in the manifest's order.</param>
 [GenerateSerializer, Immutable, Alias("granary.undo-content-missing")]

@@ -22,6 +22,6 @@ public sealed record CollectionOptions
     /// </summary>
     public bool Untagged { get; set; }
 
-    /// <summary>How long after its push an untagged manifest is deleted.</summary>
+    /// <summary>How long after the loss of its last tag an untagged manifest is deleted. Without a tag ever, its push counts.</summary>
     public TimeSpan UntaggedAge { get; set; } = TimeSpan.FromDays(7);
 }

@@ -41,7 +41,31 @@ internal static class ManifestRules
             return failed;
         }
 
-        return !command.Sparse && Missing(rows, command) is { Length: > 0 } missing ? new ReferencesMissing(missing) : null;
+        return !command.Sparse && FindMissing(rows, command.Blobs, command.Children) is { Length: > 0 } missing ? new ReferencesMissing(missing) : null;
+    }
+
+    /// <summary>Returns which blobs and children of a manifest the repository lacks, in the manifest's order.</summary>
+    public static Digest[] FindMissing(RowView rows, IEnumerable<Digest> blobs, IEnumerable<Digest> children)
+    {
+        var missing = new List<Digest>();
+        foreach (var blob in blobs)
+        {
+            if (!LinkRules.IsAvailable(rows, blob))
+            {
+                missing.Add(blob);
+            }
+        }
+
+        foreach (var child in children)
+        {
+            // A child may be a blob: older build caches list layers in an index.
+            if (!rows.Has(RepositoryRows.Manifest(child)) && !LinkRules.IsAvailable(rows, child))
+            {
+                missing.Add(child);
+            }
+        }
+
+        return [.. missing];
     }
 
     /// <summary>Stores a checked manifest, and points its tags at it.</summary>
@@ -196,29 +220,6 @@ internal static class ManifestRules
         }
 
         return content;
-    }
-
-    private static Digest[] Missing(RowView rows, PutManifest command)
-    {
-        var missing = new List<Digest>();
-        foreach (var blob in command.Blobs)
-        {
-            if (!LinkRules.IsAvailable(rows, blob))
-            {
-                missing.Add(blob);
-            }
-        }
-
-        foreach (var child in command.Children)
-        {
-            // A child may be a blob: older build caches list layers in an index.
-            if (!rows.Has(RepositoryRows.Manifest(child)) && !LinkRules.IsAvailable(rows, child))
-            {
-                missing.Add(child);
-            }
-        }
-
-        return [.. missing];
     }
 
     private static StoreOutcome StoreManifest(RowBatch rows, PutManifest command, DateTimeOffset timestamp)

@@ -40,31 +40,31 @@ internal static class UndoRules
         }
 
         return (target is null ? newest!.Previous : target.Digest) is { } digest
-            ? Restore(rows, command.Tag, row, digest, change)
+            ? Restore(rows, command, row, digest, change)
             : new UndoToNothing();
     }
 
-    private static UndoTagAnswer Restore(RowBatch rows, Tag tag, TagRow? row, Digest digest, Change change)
+    private static UndoTagAnswer Restore(RowBatch rows, UndoTag command, TagRow? row, Digest digest, Change change)
     {
         if (ManifestRow.Find(rows, digest) is not { } manifest)
         {
             return new UndoManifestGone(digest, Deletion: null);
         }
 
-        Digest[] missing = [.. ManifestRules.Names(rows, digest, manifest).All.Where(name => IsMissing(rows, name))];
+        var missing = command.Sparse ? [] : FindMissing(rows, digest, manifest);
         if (missing.Length > 0)
         {
             return new UndoContentMissing(digest, missing);
         }
 
-        var isMoved = TagRules.Point(rows, tag, digest, LoggedManifest.Of(manifest), change);
-        return new TagUndone(row?.Digest, digest, isMoved ? TagRow.Find(rows, tag)!.Line : null);
+        var isMoved = TagRules.Point(rows, command.Tag, digest, LoggedManifest.Of(manifest), change);
+        return new TagUndone(row?.Digest, digest, isMoved ? TagRow.Find(rows, command.Tag)!.Line : null);
     }
 
-    // The repository may keep a manifest without content that it names: sparse images, and foreign layers. Then the content has no link, but
-    // a count of uses, as content has that was deleted although it was used. An undo does not tell them apart, so only blobs in quarantine
-    // count as missing.
-    private static bool IsMissing(RowView rows, Digest name) => LinkRow.Find(rows, name) is { IsDamaged: true };
+    private static Digest[] FindMissing(RowView rows, Digest digest, ManifestRow row) =>
+        Manifest.TryParse(ManifestRules.Body(rows, digest, row), row.MediaType, out var manifest, out _)
+            ? ManifestRules.FindMissing(rows, manifest.Blobs, manifest.Children)
+            : [];
 
     private static LogLine? FindLine(RowView rows, LogPosition position) =>
         rows.Get(LogRows.Line(position)) is { } value ? LogRows.Decode(position, value) : null;
