@@ -1,6 +1,7 @@
 using Granary.Gateway;
 using Granary.Grains;
 using Granary.Grains.GarbageCollection;
+using Granary.Grains.Repositories;
 using Granary.Grains.Scrubbing;
 
 namespace Granary.Silo.Configuration;
@@ -11,9 +12,10 @@ public sealed class GranarySettings
     /// <summary>The prefix of every setting's environment variable.</summary>
     public const string EnvironmentPrefix = "GRANARY_";
 
-    private readonly Dictionary<string, object> _sections;
+    // By the type of the record: a section may have several.
+    private readonly Dictionary<Type, object> _sections;
 
-    private GranarySettings(Dictionary<string, object> sections) => _sections = sections;
+    private GranarySettings(Dictionary<Type, object> sections) => _sections = sections;
 
     /// <summary>Settings without a section.</summary>
     public ServerOptions Server => Section<ServerOptions>();
@@ -57,6 +59,12 @@ public sealed class GranarySettings
     /// <summary>The section <c>scrub</c>.</summary>
     public ScrubOptions Scrub => Section<ScrubOptions>();
 
+    /// <summary>The section <c>history</c>: how long lines are kept.</summary>
+    public HistoryOptions History => Section<HistoryOptions>();
+
+    /// <summary>The section <c>history</c>: what lines say about the client.</summary>
+    public OriginOptions Origins => Section<OriginOptions>();
+
     /// <summary>The section <c>admin</c>.</summary>
     public AdminOptions Admin => Section<AdminOptions>();
 
@@ -77,7 +85,7 @@ public sealed class GranarySettings
         Add(builder, commandLine);
         var configuration = builder.Build();
         var settings = new GranarySettings(
-            SettingCatalog.Sections.ToDictionary(section => section.Name, section => section.Create(), StringComparer.Ordinal));
+            SettingCatalog.Sections.Select(section => section.Create()).ToDictionary(options => options.GetType()));
         foreach (var setting in SettingCatalog.All)
         {
             if (configuration[setting.ConfigurationKey] is not { } text)
@@ -92,7 +100,7 @@ public sealed class GranarySettings
                     "configuration file.");
             }
 
-            setting.Property.SetValue(settings._sections[setting.Section], value);
+            setting.Property.SetValue(settings._sections[setting.Property.DeclaringType!], value);
         }
 
         settings.Lifetimes.UploadExpiry = settings.Uploads.Expiry;
@@ -181,7 +189,7 @@ public sealed class GranarySettings
         }
     }
 
-    private T Section<T>() => _sections.Values.OfType<T>().Single();
+    private T Section<T>() => (T)_sections[typeof(T)];
 }
 
 /// <summary>A setting is unknown or its value is wrong. The message tells the operator what to do.</summary>

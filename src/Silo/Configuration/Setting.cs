@@ -57,24 +57,29 @@ public sealed record Setting(string Section, PropertyInfo Property, object Defau
         return parsed is not null;
     }
 
+    private TimeSpan? Shortest => SettingCatalog.Shortest.TryGetValue(Name, out var shortest) ? shortest : null;
+
     private bool MayBeZero => SettingCatalog.MayBeZero.Contains(Name);
 
     private string Expectation => DefaultValue switch
     {
         bool => "is not true or false",
         int => "is not a number of 1 or more",
+        TimeSpan when Shortest is { } shortest => $"is not a duration of {Durations.Text(shortest)} or more, such as 30d or 180d",
         TimeSpan when MayBeZero => "is not a duration such as 0s, 30s, 15m, 24h or 7d",
         TimeSpan => "is not a duration of more than nothing, such as 30s, 15m, 24h or 7d",
         ByteSize => "is not a size such as 0B, 512MB or 2GiB, and not auto",
         _ => $"is not one of {ValueName.Replace("|", ", ", StringComparison.Ordinal)}",
     };
 
+    private bool IsLongEnough(TimeSpan duration) => Shortest is { } shortest ? duration >= shortest : duration > TimeSpan.Zero || MayBeZero;
+
     private object? Parse(string text) => DefaultValue switch
     {
         string => text,
         bool => bool.TryParse(text, out var flag) ? flag : null,
         int => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0 ? number : null,
-        TimeSpan => Durations.TryParse(text, out var duration) && (duration > TimeSpan.Zero || MayBeZero) ? duration : null,
+        TimeSpan => Durations.TryParse(text, out var duration) && IsLongEnough(duration) ? duration : null,
         ByteSize => ByteSize.TryParse(text, out var size) ? size : null,
 
         // Enum.TryParse takes a number for a member too.

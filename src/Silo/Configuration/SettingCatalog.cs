@@ -3,6 +3,7 @@ using System.Reflection;
 using Granary.Gateway;
 using Granary.Grains;
 using Granary.Grains.GarbageCollection;
+using Granary.Grains.Repositories;
 using Granary.Grains.Scrubbing;
 
 namespace Granary.Silo.Configuration;
@@ -10,7 +11,10 @@ namespace Granary.Silo.Configuration;
 /// <summary>The list of all settings, for the command line, the environment, the file, the help and the documentation.</summary>
 public static class SettingCatalog
 {
-    /// <summary>The sections, and the options record of each.</summary>
+    /// <summary>
+    /// The sections, and the options record of each. A section has several records if several assemblies read parts of it: the gateway
+    /// cannot see the records of the grains.
+    /// </summary>
     public static IReadOnlyList<(string Name, Func<object> Create)> Sections { get; } =
     [
         ("", () => new ServerOptions()),
@@ -27,6 +31,8 @@ public static class SettingCatalog
         ("lifetimes", () => new LifetimeOptions()),
         ("collection", () => new CollectionOptions()),
         ("scrub", () => new ScrubOptions()),
+        ("history", () => new HistoryOptions()),
+        ("history", () => new OriginOptions()),
         ("admin", () => new AdminOptions()),
     ];
 
@@ -37,6 +43,15 @@ public static class SettingCatalog
         "shutdown.timeout",
         "lifetimes.linkGrace",
         "lifetimes.blobGrace",
+    };
+
+    /// <summary>
+    /// The shortest values of durations that a short one makes useless. With a history of minutes an undo finds no line, and the sweep
+    /// would do nothing but remove lines.
+    /// </summary>
+    internal static IReadOnlyDictionary<string, TimeSpan> Shortest { get; } = new Dictionary<string, TimeSpan>(StringComparer.Ordinal)
+    {
+        ["history.retention"] = TimeSpan.FromDays(1),
     };
 
     /// <summary>Every setting, in the order of the documentation.</summary>

@@ -16,5 +16,7 @@ internal static class SettingServices
         .AddSingleton(Options.Create(settings.Lifetimes))
         .AddSingleton(Options.Create(settings.Collection))
         .AddSingleton(Options.Create(settings.Scrub))
+        .AddSingleton(Options.Create(settings.History))
+        .AddSingleton(Options.Create(settings.Origins))
         .AddSingleton(Options.Create(settings.Admin));
 }
