@@ -125,9 +125,9 @@ public sealed record RegistryError(string Code, int Status, string Message)
     public static readonly RegistryError UndoManifestGone = new("MANIFEST_UNKNOWN", 409,
         "The manifest is gone; push it again.");
 
-    /// <summary>The manifest to which an undo would point the tag names content that was deleted.</summary>
+    /// <summary>The manifest to which an undo would point the tag names content that is damaged or was deleted.</summary>
     public static readonly RegistryError UndoContentMissing = new("MANIFEST_BLOB_UNKNOWN", 409,
-        "The manifest names content that was deleted; push it again.");
+        "The manifest names content that the registry no longer has; push it again.");
 
     /// <summary>The caller is not authenticated.</summary>
     public static readonly RegistryError Unauthorized = new("UNAUTHORIZED", 401, "Sign in first.");

@@ -31,6 +31,16 @@ public sealed class SettingTests : IDisposable
     }
 
     [Fact]
+    public void A_section_whose_parts_belong_to_several_assemblies_is_one_section_in_a_file()
+    {
+        var settings = Load(Write("settings.yaml", "history:\n  retention: 24h\n  address: false\n"));
+
+        Assert.Equal(TimeSpan.FromDays(1), settings.History.Retention);
+        Assert.False(settings.Origins.Address);
+        Assert.True(Load().Origins.Address);
+    }
+
+    [Fact]
     public void The_command_line_overrides_the_file()
     {
         var settings = Load(Write("settings.yaml", "log:\n  level: debug\n  access: false\n"), ("log.level", "error"));
@@ -46,6 +56,9 @@ public sealed class SettingTests : IDisposable
     [InlineData("uploads.idleTimeout", "60", "is not a duration")]
     [InlineData("uploads.idleTimeout", "-1s", "is not a duration")]
     [InlineData("collection.interval", "0s", "is not a duration of more than nothing")]
+    [InlineData("history.retention", "23h", "is not a duration of 24h or more, such as 30d")]
+    [InlineData("history.retention", "0s", "is not a duration of 24h or more")]
+    [InlineData("history.address", "no", "is not true or false")]
     [InlineData("storage.reserve", "512", "is not a size such as 0B, 512MB or 2GiB")]
     [InlineData("storage.reserve", "5%", "is not a size")]
     [InlineData("log.level", "loud", "is not one of debug, info, warning, error")]

@@ -48,8 +48,8 @@ internal static class HistoryText
     public static string Missing(UndoContentMissing answer)
     {
         var listed = string.Join(", ", answer.Missing.Take(MaxListed)) + (answer.Missing.Length > MaxListed ? ", …" : "");
-        return $"The manifest {answer.Digest} names content that was deleted: {listed}. Push the image again, or push what is missing " +
-            "and repeat the undo.";
+        return $"The manifest {answer.Digest} names content that is damaged or was deleted: {listed}. Push the image again, or push what " +
+            "is missing and repeat the undo.";
     }
 
     /// <summary>Shortens what the client sent, so that an answer stays small.</summary>

@@ -1,8 +1,11 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Text;
 using System.Text.Json;
 using Granary.Gateway.Admin;
 using Granary.Grains.Interfaces.Operations;
+using Granary.Grains.Interfaces.Repositories;
+using Granary.Protocol;
 
 namespace Granary.Silo.Commands;
 
@@ -16,6 +19,9 @@ internal sealed class AdminClient : IDisposable
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(100);
 
     private static readonly MediaTypeHeaderValue Json = new("application/json");
+
+    private static readonly ProductInfoHeaderValue UserAgent =
+        new("granary", typeof(AdminClient).Assembly.GetName().Version?.ToString(fieldCount: 3));
 
     private readonly HttpClient _http;
     private readonly TokenFile _tokenFile;
@@ -36,6 +42,9 @@ internal sealed class AdminClient : IDisposable
         }
 
         _http = new HttpClient(CreateHandler(address)) { BaseAddress = new Uri(address, "/granary/v1/"), Timeout = AnswerTimeout };
+
+        // The history of a tag names the program that moved it.
+        _http.DefaultRequestHeaders.UserAgent.Add(UserAgent);
 
         // The token is for a server on this machine. No other server may learn it.
         if (address.IsLoopback && tokenFile.Read(out _tokenFault) is { } token)
@@ -75,6 +84,35 @@ internal sealed class AdminClient : IDisposable
         document => JsonElement.Parse(document.Span),
         cancellationToken);
 
+    /// <summary>Returns a page of the history of a tag, as the server's document and as it reads.</summary>
+    public Task<(string Document, TagHistory History)> ReadHistoryAsync(
+        TagName name,
+        LogPosition? before,
+        int limit,
+        CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Get,
+        $"repositories/{name.Repository}/-/history?tag={name.Tag}&limit={limit}" + (before is { } from ? $"&before={from}" : ""),
+        content: null,
+        document => (Encoding.UTF8.GetString(document.Span), HistoryJson.ReadHistory(document)),
+        cancellationToken);
+
+    /// <summary>Points a tag at a manifest that it pointed at before. Returns the server's document and what it says.</summary>
+    public async Task<(string Document, TagUndone Undone)> UndoAsync(
+        TagName name,
+        UndoTarget target,
+        Digest? expected,
+        CancellationToken cancellationToken)
+    {
+        using var content = new ReadOnlyMemoryContent(HistoryJson.Of(target)) { Headers = { ContentType = Json } };
+        return await SendAsync(
+            HttpMethod.Post,
+            $"repositories/{name.Repository}/-/tags/{name.Tag}/undo",
+            content,
+            document => (Encoding.UTF8.GetString(document.Span), HistoryJson.ReadUndone(document)),
+            cancellationToken,
+            expected is { } digest ? new EntityTagHeaderValue($"\"{digest}\"") : null);
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
 
@@ -110,11 +148,17 @@ internal sealed class AdminClient : IDisposable
         string path,
         HttpContent? content,
         Func<ReadOnlyMemory<byte>, T> read,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken,
+        EntityTagHeaderValue? ifMatch = null)
     {
         try
         {
             using var request = new HttpRequestMessage(method, path) { Content = content };
+            if (ifMatch is not null)
+            {
+                request.Headers.IfMatch.Add(ifMatch);
+            }
+
             using var response = await _http.SendAsync(request, cancellationToken);
             var document = await response.Content.ReadAsByteArrayAsync(cancellationToken);
             return response.IsSuccessStatusCode

@@ -26,6 +26,7 @@ public static class GranaryCommand
             OperationCommands.CreateScrub(),
             OperationCommands.CreateBackup(),
             RestoreCommand.Create(),
+            TagCommands.Create(),
             OperationCommands.CreateRepository(),
             OperationCommands.CreateOperation(),
         };
