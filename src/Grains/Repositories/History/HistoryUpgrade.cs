@@ -60,7 +60,7 @@ public static class HistoryUpgrade
             // :: Step 2: make lines of the rows.
             var number = await CountLinesAsync(partition, cancellationToken);
             upgraded += await partition.DecideAsync(
-                [LogRows.History, RepositoryRows.Sweep, .. moves.Select(move => move.Key), .. moves.Select(move => RepositoryRows.Tag(move.Tag))],
+                [LogRows.History, RepositoryRows.Sweep, .. moves.Select(move => RepositoryRows.Tag(move.Tag))],
                 batch => Upgrade(batch, moves, number, retention),
                 cancellationToken);
         }
