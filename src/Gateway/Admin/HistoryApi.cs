@@ -5,11 +5,16 @@ using Granary.Gateway.Transfer;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Protocol;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Options;
 
 namespace Granary.Gateway.Admin;
 
 /// <summary>The part of the administration's API that returns the history of a tag and undoes its moves.</summary>
-internal sealed class HistoryApi(IGrainFactory grains, RequestOrigin origins, AdminBody body)
+internal sealed class HistoryApi(
+    IGrainFactory grains,
+    RequestOrigin origins,
+    AdminBody body,
+    IOptions<ManifestOptions> manifestOptions)
 {
     private const int DefaultLimit = 50;
     private const int MaxLimit = 1000;
@@ -75,6 +80,7 @@ internal sealed class HistoryApi(IGrainFactory grains, RequestOrigin origins, Ad
             Digest = target.Digest,
             Line = target.Line,
             Condition = condition,
+            Sparse = manifestOptions.Value.Sparse,
         };
         var grain = grains.GetGrain<IRepositoryGrain>(repository.Value);
         var answer = await GrainCalls.RetryOnceAsync(() => grain.UndoTag(command, CancellationToken.None));

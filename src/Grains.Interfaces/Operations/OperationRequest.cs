@@ -33,7 +33,7 @@ public sealed record OperationRequest
     [Id(2)]
     public TimeSpan? Grace { get; init; }
 
-    /// <summary>A collection: also remove untagged manifests that were pushed longer ago than this.</summary>
+    /// <summary>A collection: also remove untagged manifests that were without a tag for longer than this.</summary>
     [Id(3)]
     public TimeSpan? UntaggedAge { get; init; }
 

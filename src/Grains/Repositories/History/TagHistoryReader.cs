@@ -25,6 +25,11 @@ internal sealed class TagHistoryReader(Partition partition, RepositoryLog log, C
             // The caller may name any line; one about another tag does not belong to the chain.
             if (await log.FindAsync(position, cancellationToken) is not { } line || line.Tag != tag)
             {
+                if (entries.Count == 0 && from is not null)
+                {
+                    return null;
+                }
+
                 return new TagHistory(await FindCurrentAsync(tag, cancellationToken), [.. entries], Next: null, IsCut: true);
             }
 

@@ -35,7 +35,7 @@ internal sealed class TagUndo(Partition partition, RepositoryLog log, SweepSched
         // :: Step 3: the answer is that of a cached read if nothing has changed; or the manifest is gone: find out since when.
         if (answer is UndoManifestGone { Deletion: null, Digest: var gone })
         {
-            return new UndoManifestGone(gone, await FindDeletionAsync(gone, cancellationToken));
+            return new UndoManifestGone(gone, await FindDeletionAsync(gone, target?.Position ?? last, cancellationToken));
         }
 
         if (answer is not TagUndone { Line: not null })
@@ -67,12 +67,14 @@ internal sealed class TagUndo(Partition partition, RepositoryLog log, SweepSched
         return null;
     }
 
-    private async Task<LogLine?> FindDeletionAsync(Digest digest, CancellationToken cancellationToken)
+    /// <summary>Finds the line that says when a manifest was removed. It is not before the line after which a tag pointed at it.</summary>
+    private async Task<LogLine?> FindDeletionAsync(Digest digest, LogPosition from, CancellationToken cancellationToken)
     {
-        var (searched, found) = (0, default(LogLine));
-        await foreach (var line in log.ReadAsync(after: null, cancellationToken))
+        var first = await log.FindAsync(from, cancellationToken);
+        var (searched, found) = (0, IsDeletion(first, digest) ? first : null);
+        await foreach (var line in log.ReadAsync(from, cancellationToken))
         {
-            if (line.Kind == ChangeKind.Deleted && line.Previous == digest)
+            if (IsDeletion(line, digest))
             {
                 found = line;
             }
@@ -85,4 +87,6 @@ internal sealed class TagUndo(Partition partition, RepositoryLog log, SweepSched
 
         return found;
     }
+
+    private static bool IsDeletion(LogLine? line, Digest digest) => line is { Kind: ChangeKind.Deleted } && line.Previous == digest;
 }
