@@ -131,27 +131,23 @@ internal sealed class LinkCollection(
     }
 
     /// <summary>
-    /// Returns when the next entry is due. If there is none, ends the schedule. Removes an empty repository from the catalog.
+    /// Returns when the next entry is due. If there is none but that of the log, ends the registration in the schedule. Removes an empty
+    /// repository from the catalog.
     /// </summary>
     private async Task<DateTimeOffset?> FinishAsync(Change change, CancellationToken cancellationToken)
     {
-        var (first, _) = await partition.ListAsync(
+        var (first, more) = await partition.ListAsync(
             RepositoryRows.DuePrefix,
             after: null,
             limit: 1,
             key => RepositoryRows.ParseDue(RepositoryRows.DuePrefix + key),
             cancellationToken);
-        if (first is [{ Kind: not DueKind.Log, Time: var time }])
+        if (first is [var due] && (more || due.Kind != DueKind.Log))
         {
-            return time;
+            return due.Time;
         }
 
         var mayLeave = options.RemoveEmpty && await catalog.IsEmptyAsync(cancellationToken);
-        if (!mayLeave && first is [{ Time: var log }])
-        {
-            return log;
-        }
-
         var next = await partition.DecideAsync(
             [RepositoryRows.Sweep, RepositoryRows.Meta, LogRows.History],
             batch => Finish(batch, mayLeave, change),
@@ -162,20 +158,21 @@ internal sealed class LinkCollection(
 
     private DateTimeOffset? Finish(RowBatch batch, bool mayLeave, Change change)
     {
-        // The line that says so needs the registration in the schedule.
-        if (mayLeave && batch.Has(RepositoryRows.Sweep))
+        // The line that says so may need the registration in the schedule.
+        if (mayLeave && (batch.Has(RepositoryRows.Sweep) || !LogRules.NeedsSchedule(batch, change)))
         {
             catalog.UnregisterIfEmpty(batch, change);
         }
 
         // The scan finds few rows: a moment ago there was none, or only that of the log.
-        if (batch.Scan(RepositoryRows.DuePrefix) is [var due, ..])
+        DueRow[] due = [.. batch.Scan(RepositoryRows.DuePrefix).Select(row => RepositoryRows.ParseDue(row.Key))];
+        if (due is [] or [{ Kind: DueKind.Log }])
         {
-            return RepositoryRows.ParseDue(due.Key).Time;
+            // The log is due in months. With the registration, no entry would be made for a blob that is due before that.
+            schedule.Unregister(batch);
         }
 
-        schedule.Unregister(batch);
-        return null;
+        return due is [var first, ..] ? first.Time : null;
     }
 
     /// <summary>The entries that one step looks at.</summary>
