@@ -31,15 +31,13 @@ internal sealed class LinkCollection(
         // :: Step 2: remove in one commit what is still unused.
         string[] needs = [.. due.Links.Select(RepositoryRows.Link), .. due.Subjects.Count > 0 ? [LogRows.History] : Array.Empty<string>()];
         var answer = await partition.DecideAsync(needs, batch => Remove(batch, due, change, command.Grace), cancellationToken);
-        while (due.HasLog && await retention.TrimAsync(now, cancellationToken))
-        {
-        }
+        var hasMoreLines = due.HasLog && await retention.TrimAsync(now, cancellationToken);
 
         // :: Step 3: release the references, also those that are left from before: only then can the shard delete the bytes.
         await releases.DrainAsync();
-        if (due.More)
+        if (due.More || hasMoreLines)
         {
-            return answer with { More = true, After = due.Last };
+            return answer with { More = true, After = hasMoreLines ? command.After : due.Last };
         }
 
         // :: Step 4: after the last step, end the schedule if nothing is due, and leave the catalog if the repository is empty. A
