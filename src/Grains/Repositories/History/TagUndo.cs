@@ -35,7 +35,7 @@ internal sealed class TagUndo(Partition partition, RepositoryLog log, SweepSched
         // :: Step 3: the answer is that of a cached read if nothing has changed; or the manifest is gone: find out since when.
         if (answer is UndoManifestGone { Deletion: null, Digest: var gone })
         {
-            return new UndoManifestGone(gone, await FindDeletionAsync(gone, cancellationToken));
+            return new UndoManifestGone(gone, await FindDeletionAsync(gone, target?.Position ?? last, cancellationToken));
         }
 
         if (answer is not TagUndone { Line: not null })
@@ -67,12 +67,17 @@ internal sealed class TagUndo(Partition partition, RepositoryLog log, SweepSched
         return null;
     }
 
-    private async Task<LogLine?> FindDeletionAsync(Digest digest, CancellationToken cancellationToken)
+    /// <summary>
+    /// Finds the line that says when a manifest was removed. The tag pointed at it until the line with which the search begins, or after it,
+    /// so it was not removed before.
+    /// </summary>
+    private async Task<LogLine?> FindDeletionAsync(Digest digest, LogPosition since, CancellationToken cancellationToken)
     {
-        var (searched, found) = (0, default(LogLine));
-        await foreach (var line in log.ReadAsync(after: null, cancellationToken))
+        var found = await log.FindAsync(since, cancellationToken) is { } first && IsDeletion(first, digest) ? first : null;
+        var searched = 0;
+        await foreach (var line in log.ReadAsync(since, cancellationToken))
         {
-            if (line.Kind == ChangeKind.Deleted && line.Previous == digest)
+            if (IsDeletion(line, digest))
             {
                 found = line;
             }
@@ -85,4 +90,6 @@ internal sealed class TagUndo(Partition partition, RepositoryLog log, SweepSched
 
         return found;
     }
+
+    private static bool IsDeletion(LogLine line, Digest digest) => line.Kind == ChangeKind.Deleted && line.Previous == digest;
 }
