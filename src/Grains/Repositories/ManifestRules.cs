@@ -41,7 +41,9 @@ internal static class ManifestRules
             return failed;
         }
 
-        return !command.Sparse && FindMissing(rows, command.Blobs, command.Children) is { Length: > 0 } missing ? new ReferencesMissing(missing) : null;
+        return !command.Sparse && FindMissing(rows, command.Blobs, command.Children) is { Length: > 0 } missing
+            ? new ReferencesMissing(missing)
+            : null;
     }
 
     /// <summary>Returns which blobs and children of a manifest the repository lacks, in the manifest's order.</summary>

@@ -68,7 +68,7 @@ internal sealed class TagUndo(Partition partition, RepositoryLog log, SweepSched
     }
 
     /// <summary>
-    /// Finds the line that says when a manifest was removed. The tag pointed at it until the line with which the search begins, or after it,
+    /// Finds the line that says when a manifest was removed. The tag pointed at it until the line with which the search begins, or longer,
     /// so it was not removed before.
     /// </summary>
     private async Task<LogLine?> FindDeletionAsync(Digest digest, LogPosition since, CancellationToken cancellationToken)

@@ -36,7 +36,8 @@ internal sealed class UntaggedCollection(Partition partition, SweepSchedule sche
         }
 
         // :: Step 2: remove those that no tag and no manifest has named meanwhile.
-        return new CollectUntaggedAnswer(await RemoveAsync(untagged, command.PushedBefore, change, cancellationToken), seen == command.Limit ? last : null);
+        var removed = await RemoveAsync(untagged, command.PushedBefore, change, cancellationToken);
+        return new CollectUntaggedAnswer(removed, seen == command.Limit ? last : null);
     }
 
     private async Task<int> RemoveAsync(
