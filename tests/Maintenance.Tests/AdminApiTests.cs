@@ -156,6 +156,12 @@ public sealed class AdminApiTests : IAsyncLifetime
         var (old, _, _) = await Client.PushLargeAsync("app", "latest");
         _time.Advance(TimeSpan.FromDays(3));
         await Client.PushLargeAsync("app", "latest");
+
+        // The age counts from the loss of the last tag, so that there is a way back.
+        var early = await Client.RunAsync("""{"kind":"collection","untaggedAge":"2d"}""");
+        Assert.Equal(0, early.Count("manifests"));
+        Assert.Equal(HttpStatusCode.OK, await Client.HeadAsync($"/v2/app/manifests/{old}"));
+        _time.Advance(TimeSpan.FromDays(3));
         var (young, _, _) = await Client.PushLargeAsync("app", "other");
         await Client.DeleteAsync("/v2/app/manifests/other");
 

@@ -115,7 +115,8 @@ public sealed class DuplicateTests : IAsyncLifetime
         var session = grains.GetGrain<IUploadSessionGrain>(id);
         var upload = await session.Seal(1, Layer, _layer.Length, default);
         await _registry.Services.GetRequiredService<IBlobStore>().SealAsync(upload!.Content.Object, Layer, default);
-        await grains.GetGrain<IRepositoryGrain>("app").LinkBlob(Layer, upload.Content, upload.Deadline, default);
+        var link = new LinkBlob(Layer, upload.Content, upload.Deadline) { Origin = CommandOrigin.OfRegistry(ChangeCause.Push) };
+        await grains.GetGrain<IRepositoryGrain>("app").LinkBlob(link, default);
         await SweepAsync();
         Assert.Equal(2, Files().Length);
 

@@ -83,6 +83,14 @@ public sealed class StartFaultTests : IDisposable
     }
 
     [Fact]
+    public async Task A_data_directory_that_is_a_file_is_one_line()
+    {
+        await File.WriteAllTextAsync(Data, "");
+
+        await FailsAsync($"The data directory '{Data}' is a file. Name a directory with --data.");
+    }
+
+    [Fact]
     public async Task A_data_directory_that_another_process_has_open_is_one_line()
     {
         using var held = DataDirectory.Open(Data);
@@ -158,6 +166,25 @@ public sealed class StartFaultTests : IDisposable
         await File.WriteAllTextAsync(file, content);
 
         await FailsAsync(message.Replace("FILE", file, StringComparison.Ordinal), "--config", file);
+    }
+
+    [Theory]
+    [InlineData(
+        "granary.yaml",
+        "log:\n  level: [\n",
+        "line 3, column 1: While parsing a node, did not find expected node content.")]
+    [InlineData(
+        "granary.json",
+        "{\n  \"log\": { \"level\": info }\n}\n",
+        "'i' is an invalid start of a value. LineNumber: 1 | BytePositionInLine: 20.")]
+    public async Task A_configuration_file_that_is_malformed_says_where(string name, string content, string reason)
+    {
+        var file = _directory.Combine(name);
+        await File.WriteAllTextAsync(file, content);
+
+        await FailsAsync(
+            $"config: the file '{file}' cannot be read: {reason} Correct it, or name another one with --config or GRANARY_CONFIG.",
+            "--config", file);
     }
 
     [Theory]

@@ -7,7 +7,7 @@ namespace Granary.Gateway.Admin;
 /// <param name="Kind">The kind of the operation; null if the request has none, which is an error.</param>
 /// <param name="DryRun">For a collection: forecast it, and delete nothing.</param>
 /// <param name="Grace">For a collection: the grace period of unused blobs; null for the settings.</param>
-/// <param name="UntaggedAge">For a collection: also delete untagged manifests that are older than this.</param>
+/// <param name="UntaggedAge">For a collection: also delete untagged manifests that lost their last tag longer ago than this.</param>
 /// <param name="Repository">For a deletion: the repository.</param>
 /// <param name="Directory">For a backup: the directory on the server's machine, as an absolute path.</param>
 /// <param name="BytesPerSecond">For a scrub: the most bytes that it reads in a second; null for the setting.</param>

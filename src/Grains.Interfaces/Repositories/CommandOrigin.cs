@@ -37,7 +37,7 @@ public sealed record CommandOrigin
     [Id(6)]
     public string? Host { get; init; }
 
-    /// <summary>The client's program, cut at <see cref="MaxUserAgent"/>; null if the setting <c>history.address</c> leaves it out.</summary>
+    /// <summary>The client's program, at most <see cref="MaxUserAgent"/>; null if <c>history.address</c> leaves it out.</summary>
     [Id(7)]
     public string? UserAgent { get; init; }
 

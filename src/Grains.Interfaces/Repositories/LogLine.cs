@@ -77,7 +77,7 @@ public sealed record LogLine
     [Id(2)]
     public required CommandOrigin Origin { get; init; }
 
-    /// <summary>When it changed. It is never before the time of an earlier line, unless the clock was set back by more than an hour.</summary>
+    /// <summary>When it changed: not before the line before, unless the clock was set back by more than an hour.</summary>
     [Id(3)]
     public required DateTimeOffset Time { get; init; }
 

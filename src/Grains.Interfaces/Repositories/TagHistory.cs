@@ -38,7 +38,7 @@ public sealed record UndoTag : RepositoryCommand
     [Id(1)]
     public Digest? Digest { get; init; }
 
-    /// <summary>The line after which the tag pointed at the manifest. Null with <see cref="Digest"/>; both null undo the last move.</summary>
+    /// <summary>The line after which the tag pointed at the manifest. If this and the digest are null, the last move.</summary>
     [Id(2)]
     public LogPosition? Line { get; init; }
 

@@ -234,9 +234,15 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<bool> Untag(RemoveTag command, CancellationToken cancellationToken)
     {
+        // Requests for tags that do not exist must not register the repository in a schedule.
+        var key = RepositoryRows.Tag(command.Tag);
+        if (!await Partition.ReadAsync([key], rows => rows.Has(key), cancellationToken))
+        {
+            return false;
+        }
+
         var change = await _log.BeginAsync(command.Origin, cancellationToken);
-        string[] needs = [RepositoryRows.Tag(command.Tag), LogRows.History];
-        return await _schedule.DecideAsync(needs, batch => TagRules.Remove(batch, command.Tag, change), cancellationToken);
+        return await _schedule.DecideAsync([key, LogRows.History], batch => TagRules.Remove(batch, command.Tag, change), cancellationToken);
     }
 
     /// <inheritdoc/>

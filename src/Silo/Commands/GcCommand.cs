@@ -32,7 +32,8 @@ internal static class GcCommand
             "Under 10m, clients that are pushing may have to push a layer again.");
         var untagged = AdminCommand.Duration(
             "--untagged-age",
-            "Also delete manifests that no tag leads to and that were pushed longer ago than this.");
+            "Also delete manifests that no tag leads to, and that lost their last tag longer ago than this (or were pushed, if they " +
+            "never had one).");
         return AdminCommand.Create(
             "run",
             "Collects garbage now, and waits for the end. Exit status 0: done; 1: failed or cancelled.",

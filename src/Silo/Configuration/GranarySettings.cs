@@ -3,6 +3,7 @@ using Granary.Grains;
 using Granary.Grains.GarbageCollection;
 using Granary.Grains.Repositories;
 using Granary.Grains.Scrubbing;
+using YamlDotNet.Core;
 
 namespace Granary.Silo.Configuration;
 
@@ -166,7 +167,10 @@ public sealed class GranarySettings
         }
         catch (Exception e) when (e is not SettingsException)
         {
-            var reason = (e.InnerException ?? e).Message.TrimEnd('.');
+            // The providers wrap the parser's failure, which alone says what is wrong and where.
+            var cause = e.GetBaseException();
+            var place = cause is YamlException yaml ? $"line {yaml.Start.Line}, column {yaml.Start.Column}: " : "";
+            var reason = place + cause.Message.TrimEnd('.');
             throw new SettingsException(
                 $"config: the file '{path}' cannot be read: {reason}. Correct it, or name another one with --config or " +
                 $"{EnvironmentSettings.ConfigVariable}.", e);

@@ -83,6 +83,7 @@ public sealed class DataDirectory : IDisposable
         try
         {
             Directory.CreateDirectory(path);
+            RefuseForeign(path);
             held = DirectoryLock.Acquire(path);
             var format = DataFormat.Read(path) ?? Create(path);
             space = new DiskSpace(path, reserve, time ?? TimeProvider.System);
@@ -136,13 +137,6 @@ public sealed class DataDirectory : IDisposable
                 $"A backup was being restored to the data directory '{path}', and that broke off. Run 'granary restore' again.");
         }
 
-        if (Directory.EnumerateFileSystemEntries(path).Select(System.IO.Path.GetFileName).FirstOrDefault(IsForeign) is { } stranger)
-        {
-            throw new DataDirectoryException(
-                $"The data directory '{path}' has no 'format' file but is not empty ('{stranger}'): it is not a data directory of this " +
-                "program. Name an empty or a new one with --data.");
-        }
-
         var format = new DataFormat(FormatVersion, Guid.NewGuid(), HasOldRows: false);
         format.Write(path);
         if (Directory.GetParent(path) is { } parent)
@@ -151,6 +145,20 @@ public sealed class DataDirectory : IDisposable
         }
 
         return format;
+    }
+
+    /// <summary>Refuses a directory with other content, before the program writes anything into it.</summary>
+    private static void RefuseForeign(string path)
+    {
+        // Another process may be creating a data directory here. Its format file comes before all files that count as foreign.
+        var stranger = Directory.EnumerateFileSystemEntries(path).Select(System.IO.Path.GetFileName).FirstOrDefault(IsForeign);
+        string[] known = [DataFormat.FileName, DataBackup.RestoreMarker];
+        if (stranger is not null && !known.Any(name => File.Exists(System.IO.Path.Combine(path, name))))
+        {
+            throw new DataDirectoryException(
+                $"The data directory '{path}' has no 'format' file but is not empty ('{stranger}'): it is not a data directory of this " +
+                "program. Name an empty or a new one with --data.");
+        }
     }
 
     /// <summary>Returns whether a directory with an entry of this name is no new data directory.</summary>

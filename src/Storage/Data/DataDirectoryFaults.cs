@@ -21,6 +21,9 @@ internal static class DataDirectoryFaults
             $"The data directory '{path}' is not writable for this user. Mend its permissions, or name another one with --data. " +
             $"({failure.Message})",
             failure),
+        IOException when File.Exists(path) => new DataDirectoryException(
+            $"The data directory '{path}' is a file. Name a directory with --data.",
+            failure),
         IOException => new DataDirectoryException(
             $"The data directory '{path}' cannot be used. Mend the cause, or name another one with --data. ({failure.Message})",
             failure),

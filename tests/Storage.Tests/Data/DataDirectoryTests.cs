@@ -112,7 +112,7 @@ public sealed class DataDirectoryTests : IDisposable
 
         Assert.Contains("thesis.txt", Assert.Throws<DataDirectoryException>(Open).Message, StringComparison.Ordinal);
         Assert.Equal(
-            ["lock", "thesis.txt"],
+            ["thesis.txt"],
             Directory.GetFileSystemEntries(_directory.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 

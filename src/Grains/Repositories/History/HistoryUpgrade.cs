@@ -60,7 +60,7 @@ public static class HistoryUpgrade
             // :: Step 2: make lines of the rows.
             var first = number;
             number += await partition.DecideAsync(
-                [LogRows.History, .. moves.Select(move => move.Key), .. moves.Select(move => RepositoryRows.Tag(move.Tag))],
+                [LogRows.History, .. moves.Select(move => RepositoryRows.Tag(move.Tag))],
                 batch => Upgrade(batch, moves, first, retention),
                 cancellationToken);
             upgraded += moves.Count;

@@ -13,7 +13,7 @@ namespace Granary.Grains.Repositories.History;
 /// history                  exists while there are lines: when the sweep removes the oldest, whether tags were removed
 /// due/&lt;time&gt;/log          when the sweep removes the oldest lines
 /// </code>
-/// The last line about a tag that exists is in its row <c>tag/&lt;tag&gt;</c>. Each line names the line before it about the same tag. So the
+/// The row <c>tag/&lt;tag&gt;</c> of a tag that exists names its last line. Each line names the line before it about the same tag. So the
 /// history of a tag is a chain of lines. Lines that an earlier release wrote have version 0.
 /// </summary>
 internal static class LogRows

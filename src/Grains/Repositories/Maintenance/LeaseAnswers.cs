@@ -36,7 +36,8 @@ internal sealed class LeaseAnswers(
     /// <inheritdoc cref="IRepositoryMaintenanceGrain.Exists"/>
     public async Task<bool> ExistsAsync(Change change, CancellationToken cancellationToken)
     {
-        if (!options.RemoveEmpty || !await catalog.IsEmptyAsync(cancellationToken))
+        var isRegistered = await partition.ReadAsync([RepositoryRows.Meta], rows => rows.Has(RepositoryRows.Meta), cancellationToken);
+        if (!isRegistered || !options.RemoveEmpty || !await catalog.IsEmptyAsync(cancellationToken))
         {
             return await partition.DecideAsync([RepositoryRows.Meta], IsRegistered, cancellationToken);
         }
