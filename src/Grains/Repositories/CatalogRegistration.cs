@@ -26,7 +26,7 @@ internal sealed class CatalogRegistration(Partition partition, RepositoryName na
 
     /// <summary>
     /// Records the registration, with a line of the log. Returns false if the repository has left the catalog since: the caller has to
-    /// prepare again. The line needs a <c>due/</c> row, so the caller registers the repository in a schedule first.
+    /// prepare again. If the line needs it (<see cref="LogRules.NeedsSchedule"/>), the caller registers the repository in a schedule first.
     /// </summary>
     public bool Register(RowBatch batch, PendingRegistration? pending, Change change)
     {

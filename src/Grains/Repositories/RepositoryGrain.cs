@@ -330,8 +330,7 @@ internal sealed class RepositoryGrain(
             return new PutAttempt.Refused(refusal);
         }
 
-        // The log of a repository has a due row.
-        if ((!batch.Has(LogRows.History) && !_schedule.Register(batch, registrations.Schedule))
+        if ((LogRules.NeedsSchedule(batch, change) && !_schedule.Register(batch, registrations.Schedule))
             || !_catalog.Register(batch, registrations.Catalog, change))
         {
             return new PutAttempt.NotRegistered();

@@ -2,6 +2,7 @@ using Granary.Grains.GarbageCollection;
 using Granary.Grains.Interfaces;
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Repositories;
+using Granary.Grains.Repositories;
 using Granary.Protocol;
 using Granary.Storage.Partitions;
 using Microsoft.Extensions.DependencyInjection;
@@ -28,7 +29,8 @@ internal sealed class GrainCluster : IAsyncDisposable
         short silos = 1,
         TimeProvider? time = null,
         LifetimeOptions? lifetimes = null,
-        CollectionOptions? collection = null)
+        CollectionOptions? collection = null,
+        HistoryOptions? history = null)
     {
         var builder = new InProcessTestClusterBuilder(silos);
         builder.ConfigureSilo((_, silo) =>
@@ -36,6 +38,7 @@ internal sealed class GrainCluster : IAsyncDisposable
             silo.Services.AddSingleton(store);
             silo.Services.AddSingleton(Options.Create(lifetimes ?? new LifetimeOptions()));
             silo.Services.AddSingleton(Options.Create(collection ?? new CollectionOptions()));
+            silo.Services.AddSingleton(Options.Create(history ?? new HistoryOptions()));
             if (time is not null)
             {
                 silo.Services.AddSingleton(time);

@@ -1,5 +1,6 @@
 using System.Text;
 using Granary.Grains.GarbageCollection;
+using Granary.Grains.Repositories;
 using Granary.Storage.Partitions;
 using Granary.Storage.Partitions.Memory;
 using Granary.Testing;
@@ -24,9 +25,16 @@ public abstract class GrainTest : IAsyncLifetime
     /// <summary>The settings of collections.</summary>
     protected CollectionOptions Collection { get; } = new();
 
-    public async Task InitializeAsync() => _cluster = await GrainCluster.StartAsync(Store, time: Time, collection: Collection);
+    /// <summary>The settings of the history.</summary>
+    protected HistoryOptions History { get; } = new();
+
+    public async Task InitializeAsync() => _cluster = await StartAsync();
 
     public async Task DisposeAsync() => await _cluster!.DisposeAsync();
+
+    /// <summary>Starts another silo over the same rows. Its activations are new.</summary>
+    private protected Task<GrainCluster> StartAsync() =>
+        GrainCluster.StartAsync(Store, time: Time, collection: Collection, history: History);
 
     /// <summary>Returns the keys of a partition that begin with a prefix.</summary>
     protected async Task<List<string>> KeysAsync(string partition, string prefix)

@@ -1,6 +1,5 @@
 using Granary.Grains.GarbageCollection;
 using Granary.Grains.Interfaces.Schedules;
-using Granary.Grains.Repositories;
 using Granary.Grains.Tests.Cluster;
 using Granary.Storage.Blobs.FileSystem;
 using Granary.Testing;
@@ -17,8 +16,6 @@ public abstract class CollectionTest : GrainTest, IDisposable
     protected CollectionTest() => Blobs = FileSystemBlobStore.Open(_directory.Path);
 
     protected static LifetimeOptions Lifetimes { get; } = new();
-
-    protected static HistoryOptions History { get; } = new();
 
     protected FileSystemBlobStore Blobs { get; }
 
@@ -61,5 +58,6 @@ public abstract class CollectionTest : GrainTest, IDisposable
         return await Sweeper().SweepAsync(default);
     }
 
-    private GarbageCollector CollectorOf(GrainCluster cluster) => new(cluster.Grains, Store, Blobs, Time, new CollectionThrottle(Time), Options.Create(History));
+    private GarbageCollector CollectorOf(GrainCluster cluster) =>
+        new(cluster.Grains, Store, Blobs, Time, new CollectionThrottle(Time), Options.Create(History));
 }

@@ -4,6 +4,7 @@ using Granary.Grains.Interfaces.Catalog;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Tests.Cluster;
+using Granary.Grains.Tests.Repositories.History;
 using Granary.Protocol;
 
 namespace Granary.Grains.Tests.GarbageCollection;
@@ -98,7 +99,7 @@ public sealed class GarbageTests : CollectionTest
         Assert.False(await ExistsAsync(timestamp));
         Assert.True(await ExistsAsync(tagged));
         await SweepAfterAsync(Lifetimes.LinkGrace + TimeSpan.FromMinutes(1));
-        Assert.Empty(await KeysAsync("repository/app", "due/"));
+        Assert.Single(await KeysAsync("repository/app", "due/"), Logs.IsDueRow);
     }
 
     [Fact]
@@ -176,18 +177,24 @@ public sealed class GarbageTests : CollectionTest
         }
 
         Assert.Empty(await CatalogAsync());
-        foreach (var prefix in new[] { "tag/", "tagged/", "man/", "body/", "use/", "link/", "bytes/", "his/", "out/", "meta" })
+        foreach (var prefix in new[] { "tag/", "tagged/", "man/", "body/", "use/", "link/", "bytes/", "out/", "meta" })
         {
             Assert.Empty(await KeysAsync("repository/app", prefix));
         }
 
         await SweepAfterAsync(Lifetimes.LinkGrace + Lifetimes.BlobGrace);
         await SweepAfterAsync(Lifetimes.LinkGrace + Lifetimes.BlobGrace);
-        Assert.Empty(await KeysAsync("repository/app", ""));
         for (var shard = 0; shard < 256; shard++)
         {
             Assert.Empty(await KeysAsync($"blobs/{shard:x2}", ""));
         }
+
+        // The log says who removed the repository, until its retention ends.
+        string[] kinds = [.. (await KeysAsync("repository/app", "")).Select(key => key.Split('/')[0]).Distinct()];
+        Assert.Equal(["due", "gone", "history", "log"], kinds);
+        Assert.Single(await KeysAsync("repository/app", "due/"), Logs.IsDueRow);
+        await SweepAfterAsync(History.Retention);
+        Assert.Empty(await KeysAsync("repository/app", ""));
     }
 
     [Fact]

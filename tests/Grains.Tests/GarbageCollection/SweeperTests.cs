@@ -3,6 +3,7 @@ using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Grains.Tests.Cluster;
+using Granary.Grains.Tests.Repositories.History;
 using Granary.Protocol;
 using Granary.Storage.Blobs;
 using Granary.Testing;
@@ -33,7 +34,7 @@ public sealed class SweeperTests : CollectionTest
         await SweepAfterAsync(Lifetimes.BlobGrace + TimeSpan.FromMinutes(1));
         Assert.False(await ExistsAsync(id, digest));
         Assert.Empty(await KeysAsync(Shard(digest), "blob/"));
-        Assert.Empty(await KeysAsync("repository/app", "due/"));
+        Assert.Single(await KeysAsync("repository/app", "due/"), Logs.IsDueRow);
         Assert.Empty(await KeysAsync("repository/app", "sweep"));
     }
 
@@ -47,11 +48,15 @@ public sealed class SweeperTests : CollectionTest
             await ReleasedAsync(digest);
         }
 
+        // The lines about the repository stay for the retention, with one entry in a schedule.
         Assert.Empty(await KeysAsync(Shard(digest), ""));
-        foreach (var schedule in ScheduleKeys.Uploads.Concat(ScheduleKeys.Repositories))
-        {
-            Assert.Empty(await KeysAsync("schedule/" + schedule, ""));
-        }
+        Assert.DoesNotContain(await KeysAsync("repository/app", ""), key => key.Split('/')[0] is not ("log" or "history" or "due"));
+        Assert.Single(await KeysAsync("repository/app", "due/"), Logs.IsDueRow);
+        Assert.Single(await ScheduledAsync());
+
+        await SweepAfterAsync(History.Retention);
+        Assert.Empty(await KeysAsync("repository/app", ""));
+        Assert.Empty(await ScheduledAsync());
     }
 
     [Fact]
@@ -356,6 +361,17 @@ public sealed class SweeperTests : CollectionTest
     private Task ReleasedAsync(Digest digest) => UntilAsync(async () =>
         (await KeysAsync("repository/app", "out/")).Count == 0
         && (await KeysAsync("repository/app", "link/" + digest.Value)).Count == (await KeysAsync(Shard(digest), "ref/")).Count);
+
+    private async Task<List<string>> ScheduledAsync()
+    {
+        var entries = new List<string>();
+        foreach (var schedule in ScheduleKeys.Uploads.Concat(ScheduleKeys.Repositories))
+        {
+            entries.AddRange(await KeysAsync("schedule/" + schedule, ""));
+        }
+
+        return entries;
+    }
 
     private static string Shard(Digest digest) => $"blobs/{digest.FirstByte:x2}";
 }

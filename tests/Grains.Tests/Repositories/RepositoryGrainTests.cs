@@ -1,6 +1,7 @@
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Tests.Cluster;
+using Granary.Grains.Tests.Repositories.History;
 using Granary.Protocol;
 using Granary.Storage.Partitions;
 using Granary.Testing;
@@ -46,15 +47,15 @@ public sealed class RepositoryGrainTests : GrainTest
     public async Task The_link_of_an_unused_blob_is_due_and_that_of_a_used_blob_is_not()
     {
         await LinkAsync("blob");
-        Assert.Single(await KeysAsync(Partition, "due/"));
+        Assert.Single(await DueAsync());
 
         var command = Commands.Put("x", ["a"], blobs: [Blob]);
         await Repository.PutManifest(command, default);
-        Assert.Empty(await KeysAsync(Partition, "due/"));
+        Assert.Empty(await DueAsync());
 
         await Repository.DeleteManifest(command.Digest, default);
         Assert.Single(
-            await KeysAsync(Partition, "due/"),
+            await DueAsync(),
             key => key.EndsWith("/" + Blob, StringComparison.Ordinal) && !key.Contains("/subject/", StringComparison.Ordinal));
     }
 
@@ -62,7 +63,7 @@ public sealed class RepositoryGrainTests : GrainTest
     public async Task A_link_that_a_client_asks_for_is_renewed_before_the_answer_but_not_every_time()
     {
         await LinkAsync("blob");
-        var (version, due) = (await VersionAsync(Partition), Assert.Single(await KeysAsync(Partition, "due/")));
+        var (version, due) = (await VersionAsync(Partition), Assert.Single(await DueAsync()));
 
         await Repository.FindBlobSize(Blob, default);
         Assert.Equal(version, await VersionAsync(Partition));
@@ -70,7 +71,7 @@ public sealed class RepositoryGrainTests : GrainTest
         Time.Advance(TimeSpan.FromMinutes(6));
         await Repository.FindBlob(Blob, default);
         Assert.Equal(version + 1, await VersionAsync(Partition));
-        Assert.True(string.CompareOrdinal(Assert.Single(await KeysAsync(Partition, "due/")), due) > 0);
+        Assert.True(string.CompareOrdinal(Assert.Single(await DueAsync()), due) > 0);
     }
 
     [Fact]
@@ -148,19 +149,19 @@ public sealed class RepositoryGrainTests : GrainTest
     }
 
     [Fact]
-    public async Task Every_move_of_a_tag_puts_a_row_of_history()
+    public async Task Every_move_of_a_tag_writes_a_line_of_the_log()
     {
         await LinkAsync("blob");
         await Repository.PutManifest(Commands.Put("x", ["a"], blobs: [Blob]), default);
         await Repository.PutManifest(Commands.Put("y", ["a", "b"], blobs: [Blob]), default);
         await Repository.Untag(Tag.Parse("b"), default);
 
-        var tags = (await KeysAsync(Partition, "his/")).Select(key => key[(key.LastIndexOf('/') + 1)..]);
-        Assert.Equal(["a", "a", "b", "b"], tags.Order(StringComparer.Ordinal));
+        var tags = (await Logs.ReadAsync(Rows)).Select(line => line.Tag?.Value).Where(tag => tag is not null);
+        Assert.Equal(["a", "a", "b", "b"], tags);
     }
 
     [Fact]
-    public async Task A_deleted_manifest_leaves_only_rows_of_history_and_due_rows()
+    public async Task A_deleted_manifest_leaves_only_rows_of_the_log_and_due_rows()
     {
         await LinkAsync("blob");
         var before = await KeysAsync(Partition, "");
@@ -169,10 +170,11 @@ public sealed class RepositoryGrainTests : GrainTest
 
         Assert.True(await Repository.DeleteManifest(command.Digest, default));
 
-        var after = (await KeysAsync(Partition, "")).Where(key => !key.StartsWith("his/", StringComparison.Ordinal));
-        Assert.Equal(
-            before.Where(key => !key.StartsWith("due/", StringComparison.Ordinal)),
-            after.Where(key => !key.StartsWith("due/", StringComparison.Ordinal)));
+        var after = await KeysAsync(Partition, "");
+        Assert.Equal(Others(before), Others(after));
+        Assert.Equal(["gone/a", "gone/b"], await KeysAsync(Partition, "gone/"));
+
+        static IEnumerable<string> Others(List<string> keys) => keys.Where(key => key.Split('/')[0] is not ("due" or "log" or "gone"));
     }
 
     [Fact]
@@ -272,6 +274,14 @@ public sealed class RepositoryGrainTests : GrainTest
 
     private static IEnumerable<string> Ordered(params Digest[] digests) =>
         digests.Select(digest => digest.Value).Order(StringComparer.Ordinal);
+
+    /// <summary>Returns the due rows without that of the log.</summary>
+    private async Task<List<string>> DueAsync()
+    {
+        var keys = await KeysAsync(Partition, "due/");
+        Assert.Single(keys, Logs.IsDueRow);
+        return [.. keys.Where(key => !Logs.IsDueRow(key))];
+    }
 
     private Task<LinkAnswer> LinkAsync(string content) => GrainCluster.LinkAsync(Repository, Bytes(content));
 }

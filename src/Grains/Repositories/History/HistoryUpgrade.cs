@@ -48,21 +48,22 @@ public static class HistoryUpgrade
         TimeSpan retention,
         CancellationToken cancellationToken)
     {
-        var upgraded = 0;
+        var (upgraded, number) = (0, await CountLinesAsync(partition, cancellationToken));
         while (await FirstMovesAsync(partition, cancellationToken) is { Count: > 0 } moves)
         {
-            // :: Step 1: a due row needs a registration in a schedule, committed before it. Only the first step of a repository needs one.
-            if (!await partition.ReadAsync([RepositoryRows.Sweep], rows => rows.Has(RepositoryRows.Sweep), cancellationToken))
+            // :: Step 1: the due row of the log needs an entry in a schedule, committed before it. The first step makes both.
+            if (!await partition.ReadAsync([LogRows.History], rows => rows.Has(LogRows.History), cancellationToken))
             {
                 await ScheduleAsync(store, name, moves[0].Time + retention, cancellationToken);
             }
 
             // :: Step 2: make lines of the rows.
-            var number = await CountLinesAsync(partition, cancellationToken);
-            upgraded += await partition.DecideAsync(
-                [LogRows.History, RepositoryRows.Sweep, .. moves.Select(move => RepositoryRows.Tag(move.Tag))],
-                batch => Upgrade(batch, moves, number, retention),
+            var first = number;
+            number += await partition.DecideAsync(
+                [LogRows.History, .. moves.Select(move => RepositoryRows.Tag(move.Tag))],
+                batch => Upgrade(batch, moves, first, retention),
                 cancellationToken);
+            upgraded += moves.Count;
         }
 
         return upgraded;
@@ -110,7 +111,6 @@ public static class HistoryUpgrade
 
     private static int Upgrade(RowBatch rows, List<OldMove> moves, int number, TimeSpan retention)
     {
-        rows.Put(RepositoryRows.Sweep, RepositoryRows.Mark);
         if (HistoryRow.Find(rows) is null)
         {
             HistoryRow.Store(rows, before: null, new HistoryRow(moves[0].Time + retention, HasRemovedTags: false));

@@ -15,34 +15,43 @@ internal sealed class LogRetention(Partition partition, HistoryOptions options)
     /// <summary>Makes one step. Returns whether more lines are due.</summary>
     public async Task<bool> TrimAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
-        // :: Step 1: read the oldest lines.
-        var lines = new List<LogLine>();
-        LogLine? following = null;
+        // :: Step 1: find the lines that are too old. A line whose clock was ahead goes with the first one after it that is too old.
+        var (lines, seen, old) = (new List<LogLine>(), 0, 0);
+        LogLine? next = null;
         await foreach (var row in partition.ScanAsync(LogRows.Prefix, after: null, cancellationToken))
         {
             var line = LogRows.Decode(LogRows.ParseLine(row.Key), row.Value);
-            if (lines.Count == StepSize)
+            if (seen++ < StepSize)
             {
-                following = line;
-                break;
+                lines.Add(line);
             }
 
-            lines.Add(line);
+            if (line.Time < now - options.Retention)
+            {
+                old = seen;
+            }
+
+            // The first line that stays and whose clock was not ahead says when the next ones go. A line after it whose clock was behind
+            // must not take it away.
+            if (old > StepSize || (old < seen && line.Time <= now))
+            {
+                next = line;
+                break;
+            }
         }
 
-        // :: Step 2: find out how many are too old. Lines before one that is too old are too, even if their clock was ahead.
-        var cut = lines.FindLastIndex(line => line.Time < now - options.Retention) + 1;
-        var oldest = cut < lines.Count ? lines[cut] : following;
-
-        // :: Step 3: remove them.
+        // :: Step 2: remove them.
+        var due = (next?.Time ?? now) + options.Retention;
+        var cut = Math.Min(old, StepSize);
+        var isLast = cut == seen;
         await partition.DecideAsync(
-            oldest is null ? [LogRows.History, LogRows.Prefix] : [LogRows.History],
-            batch => Trim(batch, lines.GetRange(0, cut), oldest, now),
+            isLast ? [LogRows.History, LogRows.Prefix] : [LogRows.History],
+            batch => Trim(batch, lines.GetRange(0, cut), isLast, due, now),
             cancellationToken);
-        return cut == StepSize && following is not null;
+        return old > StepSize;
     }
 
-    private bool Trim(RowBatch rows, List<LogLine> old, LogLine? oldest, DateTimeOffset now)
+    private bool Trim(RowBatch rows, List<LogLine> old, bool isLast, DateTimeOffset due, DateTimeOffset now)
     {
         foreach (var line in old.Where(line => rows.Has(LogRows.Line(line.Position))))
         {
@@ -53,18 +62,12 @@ internal sealed class LogRetention(Partition partition, HistoryOptions options)
             }
         }
 
+        // A command may have written a line since they were read.
         var history = HistoryRow.Find(rows);
-        if (oldest is null && rows.Scan(LogRows.Prefix) is [var first, ..])
-        {
-            // Written since the lines were read.
-            oldest = LogRows.Decode(LogRows.ParseLine(first.Key), first.Value);
-        }
-
-        // A line whose clock was ahead must not keep others longer than the retention.
-        var due = oldest is null ? default : Min(oldest.Time, now) + options.Retention;
-        HistoryRow.Store(rows, history, oldest is null ? null : new HistoryRow(due, history?.HasRemovedTags ?? false));
+        var after = isLast && rows.Scan(LogRows.Prefix) is []
+            ? null
+            : new HistoryRow(isLast ? now + options.Retention : due, history?.HasRemovedTags ?? false);
+        HistoryRow.Store(rows, history, after);
         return true;
     }
-
-    private static DateTimeOffset Min(DateTimeOffset one, DateTimeOffset other) => one < other ? one : other;
 }

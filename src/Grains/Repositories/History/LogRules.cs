@@ -98,6 +98,13 @@ internal static class LogRules
         return position;
     }
 
+    /// <summary>
+    /// Returns whether the next line puts a <c>due/</c> row that is due before the entry of the log in a schedule: the repository has to be
+    /// registered first, or the sweep would find the row too late.
+    /// </summary>
+    public static bool NeedsSchedule(RowView rows, Change change) =>
+        HistoryRow.Find(rows) is not { } history || history.Due > change.Time + change.Retention;
+
     private static LogPosition Append(RowBatch rows, Change change, LogLine line)
     {
         var position = new LogPosition(rows.Version, rows.NextNumber());

@@ -62,8 +62,10 @@ internal sealed class RepositoryLog(Partition partition, HistoryOptions options,
         // A new repository has no rows, and no other activation can have written some that this one may build on.
         if (partition.NextVersion > 1
             && await partition.ReadAsync([LogRows.History], rows => rows.Has(LogRows.History), cancellationToken)
-            && await FindLastAsync(cancellationToken) is { } last)
+            && await FindLastAsync(cancellationToken) is { } last
+            && !_isPrepared)
         {
+            // Another command may have prepared the clock during this read, and written lines that are newer.
             _clock.Continue(last.Time);
         }
 
@@ -73,7 +75,8 @@ internal sealed class RepositoryLog(Partition partition, HistoryOptions options,
     /// <summary>Finds the last line: goes back from the newest version in steps that double, and then bisects.</summary>
     private async Task<LogLine?> FindLastAsync(CancellationToken cancellationToken)
     {
-        // There is a line after version low, and found is the first of those. There is none after high.
+        // :: Step 1: find the first line of the last version. There is a line after version low, and found is the first of those. There is
+        // none after high.
         LogLine? found = null;
         var (low, high) = (partition.NextVersion - 1, partition.NextVersion - 1);
         for (var step = 1L; found is null && low >= 0; step *= 2)
@@ -92,6 +95,15 @@ internal sealed class RepositoryLog(Partition partition, HistoryOptions options,
             else
             {
                 high = middle;
+            }
+        }
+
+        // :: Step 2: the last line of that version. Commands that share a commit have times of their own.
+        if (found is { Position: var first })
+        {
+            await foreach (var line in ReadAsync(first, cancellationToken))
+            {
+                found = line;
             }
         }
 

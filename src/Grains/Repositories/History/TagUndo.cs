@@ -67,12 +67,15 @@ internal sealed class TagUndo(Partition partition, RepositoryLog log, SweepSched
         return null;
     }
 
-    /// <summary>Finds the line that says when a manifest was removed. It is not before the line after which a tag pointed at it.</summary>
-    private async Task<LogLine?> FindDeletionAsync(Digest digest, LogPosition from, CancellationToken cancellationToken)
+    /// <summary>
+    /// Finds the line that says when a manifest was removed. The tag pointed at it until the line with which the search begins, or longer,
+    /// so it was not removed before.
+    /// </summary>
+    private async Task<LogLine?> FindDeletionAsync(Digest digest, LogPosition since, CancellationToken cancellationToken)
     {
-        var first = await log.FindAsync(from, cancellationToken);
-        var (searched, found) = (0, IsDeletion(first, digest) ? first : null);
-        await foreach (var line in log.ReadAsync(from, cancellationToken))
+        var found = await log.FindAsync(since, cancellationToken) is { } first && IsDeletion(first, digest) ? first : null;
+        var searched = 0;
+        await foreach (var line in log.ReadAsync(since, cancellationToken))
         {
             if (IsDeletion(line, digest))
             {
@@ -88,5 +91,5 @@ internal sealed class TagUndo(Partition partition, RepositoryLog log, SweepSched
         return found;
     }
 
-    private static bool IsDeletion(LogLine? line, Digest digest) => line is { Kind: ChangeKind.Deleted } && line.Previous == digest;
+    private static bool IsDeletion(LogLine line, Digest digest) => line.Kind == ChangeKind.Deleted && line.Previous == digest;
 }

@@ -37,21 +37,18 @@ internal sealed class LeaseAnswers(
     public async Task<bool> ExistsAsync(Change change, CancellationToken cancellationToken)
     {
         var isRegistered = await partition.ReadAsync([RepositoryRows.Meta], rows => rows.Has(RepositoryRows.Meta), cancellationToken);
-        if (!isRegistered || !options.RemoveEmpty || !await catalog.IsEmptyAsync(cancellationToken))
-        {
-            return await partition.DecideAsync([RepositoryRows.Meta], IsRegistered, cancellationToken);
-        }
-
-        var exists = await schedule.DecideAsync(
-            [RepositoryRows.Meta, LogRows.History],
-            batch =>
-            {
-                catalog.UnregisterIfEmpty(batch, change);
-                return IsRegistered(batch);
-            },
-            cancellationToken);
+        var mayLeave = isRegistered && options.RemoveEmpty && await catalog.IsEmptyAsync(cancellationToken);
+        var exists = mayLeave
+            ? await schedule.DecideAsync([RepositoryRows.Meta, LogRows.History], LeaveIfEmpty, cancellationToken)
+            : await partition.DecideAsync([RepositoryRows.Meta], IsRegistered, cancellationToken);
         await releases.DrainAsync();
         return exists;
+
+        bool LeaveIfEmpty(RowBatch batch)
+        {
+            catalog.UnregisterIfEmpty(batch, change);
+            return IsRegistered(batch);
+        }
     }
 
     private bool IsRegistered(RowBatch batch) => batch.Has(RepositoryRows.Meta) || guard.Refuse(batch, RepositoryRows.CatalogEntry);

@@ -31,15 +31,13 @@ internal sealed class LinkCollection(
         // :: Step 2: remove in one commit what is still unused.
         string[] needs = [.. due.Links.Select(RepositoryRows.Link), .. due.Subjects.Count > 0 ? [LogRows.History] : Array.Empty<string>()];
         var answer = await partition.DecideAsync(needs, batch => Remove(batch, due, change, command.Grace), cancellationToken);
-        while (due.HasLog && await retention.TrimAsync(now, cancellationToken))
-        {
-        }
+        var hasMoreLines = due.HasLog && await retention.TrimAsync(now, cancellationToken);
 
         // :: Step 3: release the references, also those that are left from before: only then can the shard delete the bytes.
         await releases.DrainAsync();
-        if (due.More)
+        if (due.More || hasMoreLines)
         {
-            return answer with { More = true, After = due.Last };
+            return answer with { More = true, After = hasMoreLines ? command.After : due.Last };
         }
 
         // :: Step 4: after the last step, end the schedule if nothing is due, and leave the catalog if the repository is empty. A
@@ -131,27 +129,23 @@ internal sealed class LinkCollection(
     }
 
     /// <summary>
-    /// Returns when the next entry is due. If there is none, ends the schedule. Removes an empty repository from the catalog.
+    /// Returns when the next entry is due. If there is none but that of the log, ends the registration in the schedule. Removes an empty
+    /// repository from the catalog.
     /// </summary>
     private async Task<DateTimeOffset?> FinishAsync(Change change, CancellationToken cancellationToken)
     {
-        var (first, _) = await partition.ListAsync(
+        var (first, more) = await partition.ListAsync(
             RepositoryRows.DuePrefix,
             after: null,
             limit: 1,
             key => RepositoryRows.ParseDue(RepositoryRows.DuePrefix + key),
             cancellationToken);
-        if (first is [{ Kind: not DueKind.Log, Time: var time }])
+        if (first is [var due] && (more || due.Kind != DueKind.Log))
         {
-            return time;
+            return due.Time;
         }
 
         var mayLeave = options.RemoveEmpty && await catalog.IsEmptyAsync(cancellationToken);
-        if (!mayLeave && first is [{ Time: var log }])
-        {
-            return log;
-        }
-
         var next = await partition.DecideAsync(
             [RepositoryRows.Sweep, RepositoryRows.Meta, LogRows.History],
             batch => Finish(batch, mayLeave, change),
@@ -162,20 +156,21 @@ internal sealed class LinkCollection(
 
     private DateTimeOffset? Finish(RowBatch batch, bool mayLeave, Change change)
     {
-        // The line that says so needs the registration in the schedule.
-        if (mayLeave && batch.Has(RepositoryRows.Sweep))
+        // The line that says so may need the registration in the schedule.
+        if (mayLeave && (batch.Has(RepositoryRows.Sweep) || !LogRules.NeedsSchedule(batch, change)))
         {
             catalog.UnregisterIfEmpty(batch, change);
         }
 
         // The scan finds few rows: a moment ago there was none, or only that of the log.
-        if (batch.Scan(RepositoryRows.DuePrefix) is [var due, ..])
+        DueRow[] due = [.. batch.Scan(RepositoryRows.DuePrefix).Select(row => RepositoryRows.ParseDue(row.Key))];
+        if (due is [] or [{ Kind: DueKind.Log }])
         {
-            return RepositoryRows.ParseDue(due.Key).Time;
+            // The log is due in months. With the registration, no entry would be made for a blob that is due before that.
+            schedule.Unregister(batch);
         }
 
-        schedule.Unregister(batch);
-        return null;
+        return due is [var first, ..] ? first.Time : null;
     }
 
     /// <summary>The entries that one step looks at.</summary>

@@ -1,4 +1,5 @@
 using Granary.Grains.Partitions;
+using Granary.Grains.Repositories.History;
 using Granary.Protocol;
 using Granary.Storage;
 using Granary.Storage.Partitions;
@@ -40,7 +41,8 @@ internal sealed class RepositoryProbe(IPartitionStore store, HistoryOptions hist
         await HasDueAsync(partition, cancellationToken)
         || await HasAsync(partition, RepositoryRows.OutPrefix, cancellationToken)
         || !(await HasAsync(partition, RepositoryRows.LinkPrefix, cancellationToken)
-            || await HasAsync(partition, RepositoryRows.ManifestPrefix, cancellationToken));
+            || await HasAsync(partition, RepositoryRows.ManifestPrefix, cancellationToken)
+            || await HasLeftAsync(partition, cancellationToken));
 
     /// <summary>Returns whether there is a <c>due/</c> row. That of the log counts only if lines have to be removed.</summary>
     private async ValueTask<bool> HasDueAsync(PartitionKey partition, CancellationToken cancellationToken)
@@ -50,6 +52,10 @@ internal sealed class RepositoryProbe(IPartitionStore store, HistoryOptions hist
         return page.Rows.Select(row => RepositoryRows.ParseDue(row.Key))
             .Any(due => due.Kind != DueKind.Log || due.Time <= now || due.Time > now + history.Retention);
     }
+
+    /// <summary>Returns whether a repository has left the catalog, and has only lines of its log.</summary>
+    private async ValueTask<bool> HasLeftAsync(PartitionKey partition, CancellationToken cancellationToken) =>
+        await store.GetAsync(partition, [RepositoryRows.Meta, LogRows.History], cancellationToken) is [null, not null];
 
     private async ValueTask<bool> HasAsync(PartitionKey partition, string prefix, CancellationToken cancellationToken) =>
         (await store.ScanAsync(partition, prefix, after: null, limit: 1, cancellationToken)).Rows.Count > 0;
