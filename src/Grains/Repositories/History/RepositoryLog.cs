@@ -95,7 +95,19 @@ internal sealed class RepositoryLog(Partition partition, HistoryOptions options,
             }
         }
 
-        return found;
+        return found is null ? null : await LastOfCommitAsync(found, cancellationToken);
+    }
+
+    // The lines of one commit may be of commands that came one after the other, so their times differ.
+    private async Task<LogLine> LastOfCommitAsync(LogLine first, CancellationToken cancellationToken)
+    {
+        var last = first;
+        await foreach (var line in ReadAsync(first.Position, cancellationToken))
+        {
+            last = line;
+        }
+
+        return last;
     }
 
     private async ValueTask<LogLine?> FirstAfterAsync(long version, CancellationToken cancellationToken)
