@@ -25,7 +25,7 @@ namespace Granary.Grains.Repositories;
 /// due/&lt;time&gt;/&lt;digest&gt;               when a collection may unlink an unused blob
 /// due/&lt;time&gt;/subject/&lt;digest&gt;       when a collection may remove the referrers of a deleted manifest
 /// due/&lt;time&gt;/log                    when the sweep removes the oldest lines of the log
-/// sweep                             the repository is registered in a schedule; exists whenever a due/ row does
+/// sweep                             the repository is registered in a schedule; exists whenever a due/ row does but that of the log
 /// </code>
 /// Times and versions are 16 hexadecimal digits. The order of keys is the order in which tags are listed.
 /// </summary>

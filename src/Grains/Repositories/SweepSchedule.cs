@@ -7,7 +7,8 @@ namespace Granary.Grains.Repositories;
 
 /// <summary>
 /// Registers a repository in a schedule before the repository has <c>due/</c> rows, so that a crash between the two leaves no due row that
-/// the sweep does not find. The row <c>sweep</c> records the registration.
+/// the sweep does not find. The row <c>sweep</c> records the registration. While only the log is due, the schedule has an entry for that
+/// time, and there is no row <c>sweep</c>: due rows of blobs and subjects need an earlier entry.
 /// </summary>
 internal sealed class SweepSchedule(
     Partition partition,
@@ -41,8 +42,8 @@ internal sealed class SweepSchedule(
         guard.Register(batch, RepositoryRows.Sweep, RepositoryRows.Sweep, pending);
 
     /// <summary>
-    /// Removes the registration: nothing is due. This is a commit even if no row changes (<c>fence</c>), and it refuses registrations that
-    /// were prepared before it (<c>guard</c>).
+    /// Removes the registration: nothing is due, or only the log. This is a commit even if no row changes (<c>fence</c>), and it refuses
+    /// registrations that were prepared before it (<c>guard</c>).
     /// </summary>
     public void Unregister(RowBatch batch)
     {

@@ -51,8 +51,8 @@ public static class HistoryUpgrade
         var upgraded = 0;
         while (await FirstMovesAsync(partition, cancellationToken) is { Count: > 0 } moves)
         {
-            // :: Step 1: a due row needs a registration in a schedule, committed before it. Only the first step of a repository needs one.
-            if (!await partition.ReadAsync([RepositoryRows.Sweep], rows => rows.Has(RepositoryRows.Sweep), cancellationToken))
+            // :: Step 1: a due row needs an entry in a schedule, committed before it. Only the first step of a repository needs one.
+            if (!await partition.ReadAsync([LogRows.History], rows => rows.Has(LogRows.History), cancellationToken))
             {
                 await ScheduleAsync(store, name, moves[0].Time + retention, cancellationToken);
             }
@@ -60,7 +60,7 @@ public static class HistoryUpgrade
             // :: Step 2: make lines of the rows.
             var number = await CountLinesAsync(partition, cancellationToken);
             upgraded += await partition.DecideAsync(
-                [LogRows.History, RepositoryRows.Sweep, .. moves.Select(move => RepositoryRows.Tag(move.Tag))],
+                [LogRows.History, .. moves.Select(move => RepositoryRows.Tag(move.Tag))],
                 batch => Upgrade(batch, moves, number, retention),
                 cancellationToken);
         }
@@ -110,7 +110,6 @@ public static class HistoryUpgrade
 
     private static int Upgrade(RowBatch rows, List<OldMove> moves, int number, TimeSpan retention)
     {
-        rows.Put(RepositoryRows.Sweep, RepositoryRows.Mark);
         if (HistoryRow.Find(rows) is null)
         {
             HistoryRow.Store(rows, before: null, new HistoryRow(moves[0].Time + retention, HasRemovedTags: false));

@@ -131,51 +131,48 @@ internal sealed class LinkCollection(
     }
 
     /// <summary>
-    /// Returns when the next entry is due. If there is none, ends the schedule. Removes an empty repository from the catalog.
+    /// Returns when the next entry is due. If there is none, or only that of the log, ends the schedule. The entry of the log may be due in
+    /// months: what clients push or delete before then needs an earlier look, and registers the repository again. Removes an empty
+    /// repository from the catalog.
     /// </summary>
     private async Task<DateTimeOffset?> FinishAsync(Change change, CancellationToken cancellationToken)
     {
         var (first, _) = await partition.ListAsync(
             RepositoryRows.DuePrefix,
             after: null,
-            limit: 1,
+            limit: 2,
             key => RepositoryRows.ParseDue(RepositoryRows.DuePrefix + key),
             cancellationToken);
-        if (first is [{ Kind: not DueKind.Log, Time: var time }])
+        if (first is [var next, ..] && (next.Kind != DueKind.Log || first.Length > 1))
         {
-            return time;
+            return next.Time;
         }
 
         var mayLeave = options.RemoveEmpty && await catalog.IsEmptyAsync(cancellationToken);
-        if (!mayLeave && first is [{ Time: var log }])
-        {
-            return log;
-        }
-
-        var next = await partition.DecideAsync(
+        var due = await partition.DecideAsync(
             [RepositoryRows.Sweep, RepositoryRows.Meta, LogRows.History],
             batch => Finish(batch, mayLeave, change),
             cancellationToken);
         await releases.DrainAsync();
-        return next;
+        return due;
     }
 
     private DateTimeOffset? Finish(RowBatch batch, bool mayLeave, Change change)
     {
-        // The line that says so needs the registration in the schedule.
-        if (mayLeave && batch.Has(RepositoryRows.Sweep))
+        // The line that says so needs an entry in the schedule. A repository that has lines has one.
+        if (mayLeave && (batch.Has(RepositoryRows.Sweep) || batch.Has(LogRows.History)))
         {
             catalog.UnregisterIfEmpty(batch, change);
         }
 
         // The scan finds few rows: a moment ago there was none, or only that of the log.
-        if (batch.Scan(RepositoryRows.DuePrefix) is [var due, ..])
+        DueRow[] due = [.. batch.Scan(RepositoryRows.DuePrefix).Select(row => RepositoryRows.ParseDue(row.Key))];
+        if (due is [] or [{ Kind: DueKind.Log }])
         {
-            return RepositoryRows.ParseDue(due.Key).Time;
+            schedule.Unregister(batch);
         }
 
-        schedule.Unregister(batch);
-        return null;
+        return due is [var first, ..] ? first.Time : null;
     }
 
     /// <summary>The entries that one step looks at.</summary>
