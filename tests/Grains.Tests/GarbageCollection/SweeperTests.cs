@@ -2,6 +2,7 @@ using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Interfaces.Uploads;
+using Granary.Grains.Repositories;
 using Granary.Grains.Tests.Cluster;
 using Granary.Grains.Tests.Repositories.History;
 using Granary.Protocol;
@@ -36,6 +37,18 @@ public sealed class SweeperTests : CollectionTest
         Assert.Empty(await KeysAsync(Shard(digest), "blob/"));
         Assert.Single(await KeysAsync("repository/app", "due/"), Logs.IsDueRow);
         Assert.Empty(await KeysAsync("repository/app", "sweep"));
+    }
+
+    [Fact]
+    public async Task A_blob_that_is_pushed_while_only_the_log_is_due_does_not_wait_for_the_log()
+    {
+        await PushAsync("app", "first");
+        await SweepAfterAsync(Lifetimes.LinkGrace + TimeSpan.FromMinutes(1));
+        Assert.Equal(["log"], (await KeysAsync("repository/app", "due/")).Select(RepositoryRows.LastPart));
+
+        var (second, _) = await PushAsync("app", "second");
+        await SweepAfterAsync(Lifetimes.LinkGrace + TimeSpan.FromMinutes(1));
+        Assert.Empty(await KeysAsync("repository/app", RepositoryRows.Link(second)));
     }
 
     [Fact]
