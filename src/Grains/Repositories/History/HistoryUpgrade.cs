@@ -165,14 +165,27 @@ public static class HistoryUpgrade
         public static OldMove Decode(Row row)
         {
             var rest = row.Key.AsSpan(OldPrefix.Length);
-            var reader = new RowReader(row.Value, 1);
-            var (from, to) = (reader.Text(), reader.Text());
+            var (from, to) = ReadDigests(row.Value);
             return new OldMove(
                 row.Key,
                 KeyTime.Time(rest[..16]),
                 Tag.Parse(rest[17..].ToString()),
                 from is null ? null : Digest.Parse(from),
                 to is null ? null : Digest.Parse(to));
+        }
+
+        // A row that cannot be read becomes a line that names no manifest: it must not keep the server from starting.
+        private static (string? From, string? To) ReadDigests(ReadOnlyMemory<byte> value)
+        {
+            try
+            {
+                var reader = new RowReader(value, 1);
+                return (reader.Text(), reader.Text());
+            }
+            catch (FormatException)
+            {
+                return (null, null);
+            }
         }
     }
 }
