@@ -125,8 +125,8 @@ public sealed class HistoryJsonTests
     [InlineData("null")]
     [InlineData("<html>")]
     [InlineData("""{"tag":"v1","lines":[{}],"isCut":false}""")]
-    [InlineData("""{"tag":"v","lines":[{"position":"1.0","time":"2026-11-26","kind":"lost","cause":"push","isHere":true}],"isCut":false}""")]
-    [InlineData("""{"tag":"v","lines":[{"position":"x","time":"2026-11-26","kind":"pushed","cause":"push","isHere":true}],"isCut":false}""")]
+    [InlineData("""{"tag":"v","lines":[{"position":"1.0","time":"2026-11-26","kind":"lost","cause":"push"}],"isCut":false}""")]
+    [InlineData("""{"tag":"v","lines":[{"position":"x","time":"2026-11-26","kind":"pushed","cause":"push"}],"isCut":false}""")]
     public void A_document_that_is_not_a_history_is_refused(string document)
     {
         Assert.ThrowsAny<JsonException>(() => HistoryJson.ReadHistory(Encoding.UTF8.GetBytes(document)));
