@@ -19,6 +19,7 @@ internal sealed class Ablation(World world, string rule)
     public static IReadOnlyList<string> Rules { get; } =
     [
         "cas", "fence", "guard", "seq", "settle", "seal", "tomb", "own", "late", "ren", "hint", "rest", "catalog-seq", "catalog-guard",
+        "log",
     ];
 
     /// <summary><c>cas</c>: the store accepts the commit of a stale activation.</summary>
@@ -38,6 +39,9 @@ internal sealed class Ablation(World world, string rule)
     /// sweep that ends an open session does not find the object, and no other step deletes it.
     /// </summary>
     public bool IsSeenByLoss => rule != "seal";
+
+    /// <summary><c>log</c>: the store commits the lines of the log apart from the change, and fails to commit some of them.</summary>
+    public bool LosesLines => rule == "log";
 
     /// <summary><c>own</c>: a client that pushed existing content deletes its own object.</summary>
     public bool DeletesOwnDuplicate => rule == "own";

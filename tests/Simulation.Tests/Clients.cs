@@ -13,6 +13,9 @@ namespace Granary.Simulation.Tests;
 /// <summary>The callers of the grains: the gateway on behalf of clients, collections, and administrators.</summary>
 internal sealed class Clients(World world)
 {
+    /// <summary>A tag that many manifests share. Clients move it, remove it, and undo that.</summary>
+    private static readonly Tag Shared = Tag.Parse("moving");
+
     private readonly Dictionary<(string Repository, Digest Manifest), Stored> _stored = [];
     private int _uploads;
     private int _manifests;
@@ -35,7 +38,7 @@ internal sealed class Clients(World world)
         var number = random.Next(2);
         var (repository, other) = (World.Repositories[number], World.Repositories[1 - number]);
         var content = World.Contents[random.Next(world.Ablation?.NeedsLateCalls == true ? 1 : World.Contents.Count)];
-        return random.Next(100) switch
+        return random.Next(106) switch
         {
             < 30 => world.Spawn("push", () => PushAsync(repository, content)),
             < 42 => world.Spawn("mount", () => MountAsync(other, repository, content.Digest)),
@@ -45,7 +48,9 @@ internal sealed class Clients(World world)
             < 78 => world.Spawn("links", () => CollectRepositoriesAsync(AnyGrace())),
             < 92 => world.Spawn("shards", () => CollectShardAsync(random.Next(2), AnyGrace())),
             < 95 => world.Spawn("catalog", () => world.Collector.CollectCatalogAsync(default)),
-            _ => world.Spawn("uploads", CollectUploadsAsync),
+            < 100 => world.Spawn("uploads", CollectUploadsAsync),
+            < 103 => world.Spawn("untag", () => UntagAsync(repository)),
+            _ => world.Spawn("undo", () => UndoAsync(repository)),
         };
     }
 
@@ -81,7 +86,8 @@ internal sealed class Clients(World world)
 
         if (content.IsSmall)
         {
-            await repository.LinkBlob(new LinkBlob(content.Digest, new InlineContent(content.Bytes), default) { Origin = Origin() }, default);
+            var command = new LinkBlob(content.Digest, new InlineContent(content.Bytes), default) { Origin = Origin() };
+            await repository.LinkBlob(command, default);
             return;
         }
 
@@ -199,17 +205,40 @@ internal sealed class Clients(World world)
         Digest[] blobs = [.. World.Contents.Select(content => content.Digest).OrderBy(_ => random.Next()).Take(random.Next(1, 3))];
         var content = random.Next(3) == 0 ? $"same{random.Next(2)}" : $"new{++_manifests}";
         var tag = "t-" + content;
-        var command = Manifest(content, tag, blobs);
+        var command = Manifest(content, random.Next(3) == 0 ? [Tag.Parse(tag), Shared] : [Tag.Parse(tag)], blobs);
         var key = (name, command.Digest);
 
         // If another client deletes it at the same time, either may win.
         var deletions = _stored.GetValueOrDefault(key)?.Deletions ?? 0;
+        ObservedTag[] tags = [.. command.Tags.Select(moved => world.Log.Observe(name, moved))];
         if (await world.Cluster.GetGrain<IRepositoryGrain>(name).PutManifest(command, default) is ManifestStored)
         {
             Acknowledged++;
             var known = _stored.GetValueOrDefault(key) ?? new Stored(tag);
             _stored[key] = known;
             known.MayBeGone = content.StartsWith("same", StringComparison.Ordinal) || known.Deletions != deletions;
+            Array.ForEach(tags, moved => world.Log.AcknowledgePush(moved, command.Origin.RequestId, command.Digest));
+        }
+    }
+
+    private async Task UntagAsync(string name)
+    {
+        var tag = world.Log.Observe(name, Shared);
+        var command = new RemoveTag(Shared) { Origin = Origin(ChangeCause.Delete) };
+        if (await world.Cluster.GetGrain<IRepositoryGrain>(name).Untag(command, default))
+        {
+            world.Log.AcknowledgeUntag(tag, command.Origin.RequestId);
+        }
+    }
+
+    /// <summary>Undoes the last move of the shared tag, or its removal.</summary>
+    private async Task UndoAsync(string name)
+    {
+        var tag = world.Log.Observe(name, Shared);
+        var command = new UndoTag { Tag = Shared, Origin = Origin(ChangeCause.Undo) };
+        if (await world.Cluster.GetGrain<IRepositoryGrain>(name).UndoTag(command, default) is TagUndone undone)
+        {
+            world.Log.AcknowledgeUndo(tag, command.Origin.RequestId, undone);
         }
     }
 
@@ -224,7 +253,8 @@ internal sealed class Clients(World world)
         var (key, stored) = known[world.Random.Next(known.Count)];
         stored.MayBeGone = true;
         stored.Deletions++;
-        await world.Cluster.GetGrain<IRepositoryGrain>(name).DeleteManifest(new RemoveManifest(key.Manifest) { Origin = Origin() }, default);
+        var command = new RemoveManifest(key.Manifest) { Origin = Origin() };
+        await world.Cluster.GetGrain<IRepositoryGrain>(name).DeleteManifest(command, default);
     }
 
     private Task CollectUploadsAsync() => world.Collector.CollectUploadsAsync(Used("schedule/uploads/"), new CollectionCounts(), default);
@@ -245,9 +275,10 @@ internal sealed class Clients(World world)
     ];
 
     /// <summary>Returns the origin of a new request. Its id is the same in each run of a seed.</summary>
-    private CommandOrigin Origin() => new() { RequestId = new Guid(++_requests, 0, 0, new byte[8]), Cause = ChangeCause.Push };
+    private CommandOrigin Origin(ChangeCause cause = ChangeCause.Push) =>
+        new() { RequestId = new Guid(++_requests, 0, 0, new byte[8]), Cause = cause };
 
-    private PutManifest Manifest(string content, string tag, Digest[] blobs)
+    private PutManifest Manifest(string content, Tag[] tags, Digest[] blobs)
     {
         var layers = string.Join(',', blobs.Skip(1).Select(blob => $$"""{"mediaType":"a/b","digest":"{{blob}}","size":1}"""));
         var config = $$"""{"mediaType":"a/b","digest":"{{blobs[0]}}","size":1}""";
@@ -259,7 +290,7 @@ internal sealed class Clients(World world)
             Digest = Digest.Compute(DigestAlgorithm.Sha256, body),
             MediaType = MediaTypes.OciManifest,
             Body = body,
-            Tags = [Tag.Parse(tag)],
+            Tags = tags,
             Origin = Origin(),
             Sparse = false,
             Blobs = blobs,

@@ -17,6 +17,7 @@ internal sealed class Invariants(World world)
     /// <exception cref="ViolationException">An invariant is violated.</exception>
     public void Check(string where)
     {
+        world.Log.Check(where);
         var missing = world.Store.DeletedMissingRow;
         Require(missing is null, where, $"a commit deleted a row that does not exist: {missing}");
         foreach (var name in World.Repositories)
@@ -30,7 +31,10 @@ internal sealed class Invariants(World world)
         }
     }
 
-    /// <summary>Checks, after the last collection, that only the content of manifests is left, and no row of anything else.</summary>
+    /// <summary>
+    /// Checks, after the last collection and the retention of the logs, that only the content of manifests is left, and no row of anything
+    /// else.
+    /// </summary>
     public void CheckNothingIsLeft()
     {
         var used = new HashSet<ObjectId>();
@@ -49,6 +53,7 @@ internal sealed class Invariants(World world)
 
             Require(!world.Store.Find(partition, RepositoryRows.OutPrefix).Any(), Peace, $"{name} still has references to release");
             Require(!world.Store.Find(partition, RepositoryRows.DuePrefix).Any(), Peace, $"{name} still has due rows");
+            world.Log.CheckNothingIsLeft(Peace, name);
             var exists = world.Store.Get(partition, RepositoryRows.Meta) is not null;
             var isListed = world.Store.Get("catalog", CatalogRows.Repository(RepositoryName.Parse(name))) is not null;
             var hasManifests = world.Store.Find(partition, RepositoryRows.ManifestPrefix).Any();
@@ -116,7 +121,7 @@ internal sealed class Invariants(World world)
                     Require(false, where, $"{name} has {key}, although its manifests name only linked blobs");
                     break;
 
-                case "due":
+                case "due" when RepositoryRows.ParseDue(key).Kind != DueKind.Log:
                     Require(rows.ContainsKey(RepositoryRows.Sweep), where, $"{name} has due rows, and is in no schedule");
                     break;
             }

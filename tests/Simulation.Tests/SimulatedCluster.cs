@@ -53,7 +53,7 @@ internal sealed class SimulatedCluster : IGrainFactory
             .AddSingleton(store)
             .AddSingleton(Options.Create(lifetimes))
             .AddSingleton(Options.Create(collection))
-            .AddSingleton(Options.Create(new HistoryOptions()))
+            .AddSingleton(Options.Create(World.History))
             .AddSingleton<ObjectIdSource>(new CountedIds())
             .AddSingleton(new PullCache(TimeProvider.System))
             .AddSingleton(typeof(ILogger<>), typeof(NullLogger<>))
@@ -122,6 +122,7 @@ internal sealed class SimulatedCluster : IGrainFactory
     /// <summary>Delivers a call without delays of the network.</summary>
     public async Task<object?> DeliverPlainAsync(Call call)
     {
+        _world.Log.NoteDelivery(call);
         var activation = Choose(call);
         RenouncedEarly += call.Method.Name == nameof(IUploadSessionGrain.RecordRenounced) ? 1 : 0;
         if (_world.Trace is not null)

@@ -1,3 +1,4 @@
+using Granary.Grains.Repositories.History;
 using Granary.Storage;
 using Granary.Storage.Partitions;
 
@@ -208,6 +209,11 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
             expected = Scheduler.Outside(() => inner.OpenAsync(partition, CancellationToken.None));
         }
 
+        if (world.Ablation?.LosesLines == true && world.Random.Next(20) == 0)
+        {
+            batch = [.. batch.Where(row => row.Value is null || !row.Key.StartsWith(LogRows.Prefix, StringComparison.Ordinal))];
+        }
+
         try
         {
             var head = Scheduler.Outside(() => inner.CommitAsync(partition, expected, batch, CancellationToken.None));
@@ -261,6 +267,8 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
                 DeletedMissingRow ??= $"{partition}: {mutation.Key}";
             }
         }
+
+        world.Log.NoteCommit(partition.Value, batch, rows);
     }
 
     private sealed record Waiting(

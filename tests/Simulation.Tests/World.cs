@@ -1,9 +1,11 @@
 using System.Text;
 using Granary.Grains;
 using Granary.Grains.GarbageCollection;
+using Granary.Grains.Repositories;
 using Granary.Protocol;
 using Granary.Storage.Blobs;
 using Granary.Storage.Partitions;
+using Microsoft.Extensions.Options;
 
 namespace Granary.Simulation.Tests;
 
@@ -16,9 +18,9 @@ public sealed class ViolationException(string message, bool isLoss) : Exception(
 }
 
 /// <summary>
-/// One run. Clients push, mount, tag and delete, and collections run. Activations die, are doubled, and have clocks that differ. Commits
-/// fail before and after they take effect. Calls are late, and answers are lost. After every step that changed rows or objects, the
-/// invariants are checked. At the end nothing fails any more, and all garbage has to go.
+/// One run. Clients push, mount, delete, move tags and undo that, and collections run. Activations die, are doubled, and have clocks that
+/// differ. Commits fail before and after they take effect. Calls are late, and answers are lost. After every step that changed rows or
+/// objects, the invariants are checked. At the end nothing fails any more, and all garbage has to go.
 /// </summary>
 internal sealed class World
 {
@@ -58,7 +60,8 @@ internal sealed class World
             Blobs,
             Clock(TimeSpan.Zero),
             new CollectionThrottle(Clock(TimeSpan.Zero)),
-            Options.Create(new HistoryOptions()));
+            Options.Create(History));
+        Log = new LogInvariants(this);
         _clients = new Clients(this);
         _invariants = new Invariants(this);
         FailedCommits = Draw(0, 0.01, 0.03);
@@ -66,6 +69,9 @@ internal sealed class World
         LostAnswers = Draw(0, 0.01);
         DuplicateActivations = Draw(0, 0.02, 0.2);
     }
+
+    /// <summary>How long repositories keep their logs: the default.</summary>
+    public static HistoryOptions History { get; } = new();
 
     public Random Random { get; }
 
@@ -84,6 +90,9 @@ internal sealed class World
 
     /// <summary>The clients, whose acknowledged manifests the checks need.</summary>
     public Clients Clients => _clients;
+
+    /// <summary>The invariants of the logs. The store tells them of each commit, and clients of each acknowledgment.</summary>
+    public LogInvariants Log { get; }
 
     /// <summary>Whether calls, commits and activations may fail.</summary>
     public bool IsWild { get; private set; } = true;
@@ -210,10 +219,12 @@ internal sealed class World
         IsWild = false;
         for (var round = 0; round < 12; round++)
         {
-            _now += TimeSpan.FromHours(round < 8 ? 9 : 24 * 60);
+            // The logs are kept for the first ten rounds, of four months. After the last one their retention is over.
+            _now += round < 8 ? TimeSpan.FromHours(9) : TimeSpan.FromDays(round < 10 ? 60 : 100);
             Cluster.KillAll();
             Spawn("peace", async () => await _clients.CollectEverythingAsync());
             Finish("peace " + round);
+            Log.CheckIsScheduled("peace " + round);
         }
 
         _invariants.CheckNothingIsLeft();
