@@ -16,6 +16,9 @@ namespace Granary.Simulation.Tests;
 /// </summary>
 internal sealed class Ablation(World world, string rule)
 {
+    // Between the read and the answer without the rule. With one pause, one schedule in tens of thousands shows the loss.
+    private const int RenouncePauses = 20;
+
     public static IReadOnlyList<string> Rules { get; } =
     [
         "cas", "fence", "guard", "seq", "settle", "seal", "tomb", "own", "late", "ren", "hint", "rest", "catalog-seq", "catalog-guard",
@@ -32,7 +35,10 @@ internal sealed class Ablation(World world, string rule)
     public bool SkipsSeal => rule == "seal";
 
     /// <summary>Whether a violation is rare unless calls of Acquire come late, are for the same content, and find it collected.</summary>
-    public bool NeedsLateCalls => rule is "own" or "tomb" or "hint";
+    public bool NeedsLateCalls => rule is "own" or "tomb" or "hint" or "ren";
+
+    /// <summary>Whether most calls come late.</summary>
+    public bool HasManyLateCalls => NeedsLateCalls || rule == "late";
 
     /// <summary>
     /// Whether the violation is a loss. Without <c>seal</c> it is garbage that stays: the name of a sealed object has its digest, so the
@@ -88,7 +94,11 @@ internal sealed class Ablation(World world, string rule)
             case ("ren", "Renounce"):
                 var (renounced, id) = ((Digest)call.Arguments[0]!, (ObjectId)call.Arguments[1]!);
                 var row = world.Store.Get($"blobs/{renounced.FirstByte:x2}", BlobRows.Blob(renounced));
-                await world.Scheduler.PauseAsync();
+                for (var pause = 0; pause < RenouncePauses; pause++)
+                {
+                    await world.Scheduler.PauseAsync();
+                }
+
                 return row is { } value && BlobRow.Decode(value).Object == id ? RenounceAnswer.Adopted : RenounceAnswer.Renounced;
 
             // The sweep takes the note in the session for the answer of the shard.

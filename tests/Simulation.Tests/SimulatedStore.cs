@@ -211,7 +211,7 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
 
         if (world.Ablation?.LosesLines == true && world.Random.Next(20) == 0)
         {
-            batch = [.. batch.Where(mutation => !mutation.Key.StartsWith(LogRows.Prefix, StringComparison.Ordinal))];
+            batch = [.. batch.Where(row => row.Value is null || !row.Key.StartsWith(LogRows.Prefix, StringComparison.Ordinal))];
         }
 
         try

@@ -65,7 +65,7 @@ internal sealed class World
         _clients = new Clients(this);
         _invariants = new Invariants(this);
         FailedCommits = Draw(0, 0.01, 0.03);
-        LateCalls = Ablation?.NeedsLateCalls == true ? 0.7 : Draw(0, 0.01, 0.04);
+        LateCalls = Ablation?.HasManyLateCalls == true ? 0.7 : Draw(0, 0.01, 0.04);
         LostAnswers = Draw(0, 0.01);
         DuplicateActivations = Draw(0, 0.02, 0.2);
     }
