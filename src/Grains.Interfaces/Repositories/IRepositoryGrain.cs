@@ -66,7 +66,7 @@ public interface IRepositoryGrain : IGrainWithStringKey
     [AlwaysInterleave, Alias("untag")]
     Task<bool> Untag(RemoveTag command, CancellationToken cancellationToken);
 
-    /// <summary>Returns lines about a tag, the newest first; null if the repository has no line about it.</summary>
+    /// <summary>Returns lines about a tag, the newest first; null if there is none, or <paramref name="from"/> is not about it.</summary>
     /// <param name="tag">The tag. It need not exist now.</param>
     /// <param name="from">The line with which the page begins; null for the newest.</param>
     /// <param name="limit">How many lines at most.</param>

@@ -22,15 +22,12 @@ internal sealed class TagHistoryReader(Partition partition, RepositoryLog log, C
         LogPosition? next = from ?? last;
         while (next is { } position && entries.Count < Math.Min(limit, MaxLimit))
         {
-            // The caller may name any line; one about another tag does not belong to the chain.
             if (await log.FindAsync(position, cancellationToken) is not { } line || line.Tag != tag)
             {
-                if (entries.Count == 0 && from is not null)
-                {
-                    return null;
-                }
-
-                return new TagHistory(await FindCurrentAsync(tag, cancellationToken), [.. entries], Next: null, IsCut: true);
+                // The caller may name any line. One in the chain is missing only after the retention.
+                return entries.Count == 0 && from is not null
+                    ? null
+                    : new TagHistory(await FindCurrentAsync(tag, cancellationToken), [.. entries], Next: null, IsCut: true);
             }
 
             entries.Add(await DescribeAsync(line, cancellationToken));

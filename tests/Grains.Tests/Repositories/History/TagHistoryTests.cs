@@ -48,7 +48,7 @@ public sealed class TagHistoryTests : HistoryTest
     }
 
     [Fact]
-    public async Task A_page_that_begins_at_a_line_about_another_tag_is_empty()
+    public async Task There_is_no_page_that_begins_at_a_line_about_another_tag()
     {
         await PushAsync("one", "v1");
         await PushAsync("one", "v2");
@@ -56,7 +56,7 @@ public sealed class TagHistoryTests : HistoryTest
 
         foreach (var from in (LogPosition[])[other.Position, new LogPosition(1_000_000, 0), default])
         {
-            Assert.Empty((await Repository.ReadTagHistory(V1, from, limit: 10, default))!.Entries);
+            Assert.Null(await Repository.ReadTagHistory(V1, from, limit: 10, default));
         }
     }
 
