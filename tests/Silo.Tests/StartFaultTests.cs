@@ -79,7 +79,7 @@ public sealed class StartFaultTests : IDisposable
 
         await FailsAsync(
             $"The data directory '{Data}' is not writable for this user. Mend its permissions, or name another one with --data. (Access " +
-            $"to the path '{Data}/lock' is denied.)");
+            $"to the path '{Data}' is denied.)");
     }
 
     [Fact]
