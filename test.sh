@@ -40,28 +40,11 @@ for project in tests/*.Tests; do
     done
 done
 
-logs=$(mktemp -d)
-trap 'rm -rf "$logs"' EXIT
-run() {
-    dotnet test "$1" -c Release --no-build --logger "console;verbosity=minimal" 2>&1 || touch "$logs/broken"
-}
-
-# The fast tests wait more than they compute, so they run side by side, and print when they have ended.
-if [ -n "$fast" ]; then
-    for project in "${projects[@]}"; do
-        run "$project" >"$logs/${project##*/}" &
-    done
-    wait
-fi
-
-passed=0 failed=0
+passed=0 failed=0 broken=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 for project in "${projects[@]}"; do
-    log="$logs/${project##*/}"
-    if [ -n "$fast" ]; then
-        cat "$log"
-    else
-        run "$project" | tee "$log"
-    fi
+    dotnet test "$project" -c Release --no-build --logger "console;verbosity=minimal" 2>&1 | tee "$log" || broken=1
     summary=$(grep -E '(Passed|Failed)! +- Failed:' "$log" | tail -1 || true)
     if [ -z "$summary" ]; then
         echo "$project ran no test"
@@ -73,4 +56,4 @@ for project in "${projects[@]}"; do
 done
 
 echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ ! -e "$logs/broken" ]
+[ "$failed" -eq 0 ] && [ "$broken" -eq 0 ]
