@@ -17,7 +17,6 @@ internal sealed class HistoryApi(
     IOptions<ManifestOptions> manifestOptions)
 {
     private const int DefaultLimit = 50;
-    private const int MaxLimit = 1000;
 
     /// <summary><c>GET …/-/history?tag=&amp;before=&amp;limit=</c></summary>
     public async Task ReadAsync(HttpContext http, string name)
@@ -97,21 +96,11 @@ internal sealed class HistoryApi(
             UndoTargetUnknown =>
                 ErrorResponse.WriteAsync(http, RegistryError.UndoTargetUnknown, HistoryText.UnknownTarget(repository, command)),
             UndoToNothing => ErrorResponse.WriteAsync(http, RegistryError.UndoToNothing, HistoryText.ToNothing(repository, command)),
-            UndoConditionFailed { Current: var current } => RefuseConditionAsync(http, current),
+            UndoConditionFailed { Current: var current } => ErrorResponse.RefuseConditionAsync(http, current),
             UndoManifestGone gone => RefuseGoneAsync(http, tag, gone),
             UndoContentMissing missing => RefuseMissingAsync(http, missing),
             _ => throw new InvalidOperationException($"{answer} is not an answer to an undo."),
         };
-    }
-
-    private static Task RefuseConditionAsync(HttpContext http, Digest? current)
-    {
-        if (current is { } now)
-        {
-            ContentHeaders.SetDigest(http, now);
-        }
-
-        return ErrorResponse.WriteAsync(http, RegistryError.ConditionFailed, detail: json => json.WriteString("current", current?.Value));
     }
 
     private static Task RefuseGoneAsync(HttpContext http, Tag tag, UndoManifestGone gone) => ErrorResponse.WriteAsync(
@@ -191,9 +180,10 @@ internal sealed class HistoryApi(
         }
 
         if (limit.Length > 0
-            && (!int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out count) || count is < 1 or > MaxLimit))
+            && (!int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out count)
+                || count is < 1 or > TagHistory.MaxLimit))
         {
-            wrong = $"limit: '{HistoryText.Shorten(limit)}' is not a number of lines from 1 to {MaxLimit}, such as {DefaultLimit}.";
+            wrong = $"limit: '{HistoryText.Shorten(limit)}' is not a number of lines from 1 to {TagHistory.MaxLimit}, such as {DefaultLimit}.";
             return false;
         }
 

@@ -17,7 +17,7 @@ public static class HistoryJson
         json.WriteStartObject();
         json.WriteString("repository", repository.Value);
         json.WriteString("tag", tag.Value);
-        WriteText(json, "current", history.Current?.Value);
+        AdminJson.WriteText(json, "current", history.Current?.Value);
         json.WriteStartArray("lines");
         foreach (var entry in history.Entries)
         {
@@ -25,7 +25,7 @@ public static class HistoryJson
         }
 
         json.WriteEndArray();
-        WriteText(json, "next", history.Next?.ToString());
+        AdminJson.WriteText(json, "next", history.Next?.ToString());
         json.WriteBoolean("isCut", history.IsCut);
         json.WriteEndObject();
     });
@@ -36,15 +36,15 @@ public static class HistoryJson
         json.WriteStartObject();
         json.WriteString("repository", repository.Value);
         json.WriteString("tag", tag.Value);
-        WriteText(json, "from", undone.From?.Value);
+        AdminJson.WriteText(json, "from", undone.From?.Value);
         json.WriteString("to", undone.To.Value);
-        WriteText(json, "position", undone.Line?.ToString());
+        AdminJson.WriteText(json, "position", undone.Line?.ToString());
         json.WriteEndObject();
     });
 
     /// <summary>Returns the page of a history that a document holds.</summary>
     /// <exception cref="JsonException">The document is not such a page.</exception>
-    public static TagHistory ReadHistory(ReadOnlyMemory<byte> document) => Read(document, json => new TagHistory(
+    public static TagHistory ReadHistory(ReadOnlyMemory<byte> document) => AdminJson.Read(document, json => new TagHistory(
         Digest(json, "current"),
         [.. json.GetProperty("lines").EnumerateArray().Select(line => Entry(line, Tag.Parse(json.GetProperty("tag").GetString()!)))],
         Position(json, "next"),
@@ -52,7 +52,7 @@ public static class HistoryJson
 
     /// <summary>Returns the result of an undo that a document holds.</summary>
     /// <exception cref="JsonException">The document is not such a result.</exception>
-    public static TagUndone ReadUndone(ReadOnlyMemory<byte> document) => Read(document, json => new TagUndone(
+    public static TagUndone ReadUndone(ReadOnlyMemory<byte> document) => AdminJson.Read(document, json => new TagUndone(
         Digest(json, "from"),
         Digest(json, "to") ?? throw new JsonException("It has no member to."),
         Position(json, "position")));
@@ -61,7 +61,7 @@ public static class HistoryJson
     public static ReadOnlyMemory<byte> Of(UndoTarget target) => JsonResponse.Document(json =>
     {
         json.WriteStartObject();
-        WriteText(json, "to", target == default ? null : target.ToString());
+        AdminJson.WriteText(json, "to", target == default ? null : target.ToString());
         json.WriteEndObject();
     });
 
@@ -103,8 +103,8 @@ public static class HistoryJson
         json.WriteString("time", line.Time);
         json.WriteString("kind", Name(line.Kind));
         json.WriteString("cause", Name(line.Origin.Cause));
-        WriteText(json, "from", line.Previous?.Value);
-        WriteText(json, "to", line.Digest?.Value);
+        AdminJson.WriteText(json, "from", line.Previous?.Value);
+        AdminJson.WriteText(json, "to", line.Digest?.Value);
         if (line.MediaType is { } mediaType)
         {
             json.WriteString("mediaType", mediaType);
@@ -129,19 +129,11 @@ public static class HistoryJson
             json.WriteString("request", origin.RequestId);
         }
 
-        WriteText(json, "actor", origin.Actor);
-        WriteText(json, "peer", origin.Peer);
-        WriteText(json, "address", origin.Address);
-        WriteText(json, "host", origin.Host);
-        WriteText(json, "userAgent", origin.UserAgent);
-    }
-
-    private static void WriteText(Utf8JsonWriter json, string name, string? text)
-    {
-        if (text is not null)
-        {
-            json.WriteString(name, text);
-        }
+        AdminJson.WriteText(json, "actor", origin.Actor);
+        AdminJson.WriteText(json, "peer", origin.Peer);
+        AdminJson.WriteText(json, "address", origin.Address);
+        AdminJson.WriteText(json, "host", origin.Host);
+        AdminJson.WriteText(json, "userAgent", origin.UserAgent);
     }
 
     private static TagHistoryEntry Entry(JsonElement json, Tag tag)
@@ -155,7 +147,7 @@ public static class HistoryJson
             Tag = tag,
             Previous = Digest(json, "from"),
             Digest = Digest(json, "to"),
-            MediaType = Text(json, "mediaType"),
+            MediaType = AdminJson.Text(json, "mediaType"),
             Size = json.TryGetProperty("size", out var size) ? size.GetInt64() : 0,
         };
         DateTimeOffset? keptUntil = json.TryGetProperty("keptUntil", out var time) ? time.GetDateTimeOffset() : null;
@@ -166,32 +158,17 @@ public static class HistoryJson
     {
         RequestId = json.TryGetProperty("request", out var request) ? request.GetGuid() : Guid.Empty,
         Cause = Value<ChangeCause>(json, "cause"),
-        Actor = Text(json, "actor"),
-        Peer = Text(json, "peer"),
-        Address = Text(json, "address"),
-        Host = Text(json, "host"),
-        UserAgent = Text(json, "userAgent"),
+        Actor = AdminJson.Text(json, "actor"),
+        Peer = AdminJson.Text(json, "peer"),
+        Address = AdminJson.Text(json, "address"),
+        Host = AdminJson.Text(json, "host"),
+        UserAgent = AdminJson.Text(json, "userAgent"),
     };
 
-    private static T Read<T>(ReadOnlyMemory<byte> document, Func<JsonElement, T> read)
-    {
-        using var json = JsonDocument.Parse(document);
-        try
-        {
-            return read(json.RootElement);
-        }
-        catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or FormatException)
-        {
-            throw new JsonException(e.Message, e);
-        }
-    }
-
-    private static string? Text(JsonElement json, string name) => json.TryGetProperty(name, out var value) ? value.GetString() : null;
-
     private static Digest? Digest(JsonElement json, string name) =>
-        Text(json, name) is { } text ? Protocol.Digest.Parse(text) : null;
+        AdminJson.Text(json, name) is { } text ? Protocol.Digest.Parse(text) : null;
 
-    private static LogPosition? Position(JsonElement json, string name) => Text(json, name) switch
+    private static LogPosition? Position(JsonElement json, string name) => AdminJson.Text(json, name) switch
     {
         null => null,
         var text when LogPosition.TryParse(text, out var position) => position,

@@ -70,11 +70,11 @@ public static class OperationJson
 
     /// <summary>Returns the operation that a document holds.</summary>
     /// <exception cref="JsonException">The document is not an operation.</exception>
-    public static OperationStatus ReadOperation(ReadOnlyMemory<byte> document) => Read(document, Operation);
+    public static OperationStatus ReadOperation(ReadOnlyMemory<byte> document) => AdminJson.Read(document, Operation);
 
     /// <summary>Returns the operations that a document holds.</summary>
     /// <exception cref="JsonException">The document is not a list of operations.</exception>
-    public static IReadOnlyList<OperationStatus> ReadOperations(ReadOnlyMemory<byte> document) => Read(document, json =>
+    public static IReadOnlyList<OperationStatus> ReadOperations(ReadOnlyMemory<byte> document) => AdminJson.Read(document, json =>
     {
         var operations = new List<OperationStatus>();
         foreach (var operation in json.GetProperty("operations").EnumerateArray())
@@ -117,7 +117,7 @@ public static class OperationJson
             json.WriteString("ended", ended);
         }
 
-        WriteText(json, "error", operation.Error);
+        AdminJson.WriteText(json, "error", operation.Error);
         json.WriteBoolean("isOver", operation.IsOver);
         json.WriteEndObject();
     }
@@ -129,8 +129,8 @@ public static class OperationJson
         json.WriteBoolean("dryRun", request.DryRun);
         WriteDuration(json, "grace", request.Grace);
         WriteDuration(json, "untaggedAge", request.UntaggedAge);
-        WriteText(json, "repository", request.Repository);
-        WriteText(json, "directory", request.Directory);
+        AdminJson.WriteText(json, "repository", request.Repository);
+        AdminJson.WriteText(json, "directory", request.Directory);
         if (request.BytesPerSecond is { } number)
         {
             json.WriteNumber("bytesPerSecond", number);
@@ -148,36 +148,15 @@ public static class OperationJson
         }
     }
 
-    private static void WriteText(Utf8JsonWriter json, string name, string? text)
-    {
-        if (text is not null)
-        {
-            json.WriteString(name, text);
-        }
-    }
-
-    private static T Read<T>(ReadOnlyMemory<byte> document, Func<JsonElement, T> read)
-    {
-        using var json = JsonDocument.Parse(document);
-        try
-        {
-            return read(json.RootElement);
-        }
-        catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or FormatException)
-        {
-            throw new JsonException(e.Message, e);
-        }
-    }
-
     private static OperationStatus Operation(JsonElement json) => new()
     {
-        Id = Text(json, "id") ?? throw new JsonException("It has no id."),
+        Id = AdminJson.Text(json, "id") ?? throw new JsonException("It has no id."),
         Request = Request(json.GetProperty("request")),
         State = State(json.GetProperty("state")),
         Progress = Progress(json.GetProperty("progress")),
         Created = json.GetProperty("created").GetDateTimeOffset(),
         Ended = json.TryGetProperty("ended", out var ended) ? ended.GetDateTimeOffset() : null,
-        Error = Text(json, "error"),
+        Error = AdminJson.Text(json, "error"),
     };
 
     private static OperationRequest Request(JsonElement json) => new()
@@ -186,8 +165,8 @@ public static class OperationJson
         DryRun = json.GetProperty("dryRun").GetBoolean(),
         Grace = Duration(json, "grace"),
         UntaggedAge = Duration(json, "untaggedAge"),
-        Repository = Text(json, "repository"),
-        Directory = Text(json, "directory"),
+        Repository = AdminJson.Text(json, "repository"),
+        Directory = AdminJson.Text(json, "directory"),
         BytesPerSecond = json.TryGetProperty("bytesPerSecond", out var number) ? number.GetInt64() : null,
         AtMostEvery = Duration(json, "atMostEvery"),
     };
@@ -208,8 +187,6 @@ public static class OperationJson
         var (done, total) = (json.GetProperty("done").GetInt64(), json.GetProperty("total").GetInt64());
         return new OperationProgress { Done = done, Total = total, Counts = counts, Findings = [.. findings] };
     }
-
-    private static string? Text(JsonElement json, string name) => json.TryGetProperty(name, out var value) ? value.GetString() : null;
 
     private static TimeSpan? Duration(JsonElement json, string name) => json.TryGetProperty(name, out var value) ? Duration(value) : null;
 

@@ -116,7 +116,7 @@ internal sealed class PushManifest(
                 break;
 
             case ConditionFailed { Current: var current }:
-                await RefuseConditionAsync(request, current);
+                await ErrorResponse.RefuseConditionAsync(request.Http, current);
                 break;
 
             default:
@@ -130,16 +130,6 @@ internal sealed class PushManifest(
         missing.Select(absent => new ErrorEntry(
             $"{absent} is not in this repository; push it first.",
             json => json.WriteString("digest", absent.Value))));
-
-    private static Task RefuseConditionAsync(RegistryRequest request, Digest? current)
-    {
-        if (current is { } now)
-        {
-            ContentHeaders.SetDigest(request.Http, now);
-        }
-
-        return request.RefuseAsync(RegistryError.ConditionFailed, detail: json => json.WriteString("current", current?.Value));
-    }
 
     private static void AnswerCreated(RegistryRequest request, Reference reference, PutManifest command)
     {

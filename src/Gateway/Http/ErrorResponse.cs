@@ -50,6 +50,19 @@ public static class ErrorResponse
         return WriteAsync(http, RegistryError.MethodNotAllowed);
     }
 
+    /// <summary>Answers that a tag does not meet the condition of the request.</summary>
+    /// <param name="http">The exchange.</param>
+    /// <param name="current">The manifest that the tag points at; null if there is no such tag.</param>
+    internal static Task RefuseConditionAsync(HttpContext http, Digest? current)
+    {
+        if (current is { } now)
+        {
+            ContentHeaders.SetDigest(http, now);
+        }
+
+        return WriteAsync(http, RegistryError.ConditionFailed, detail: json => json.WriteString("current", current?.Value));
+    }
+
     private static void Write(Utf8JsonWriter json, string code, IEnumerable<ErrorEntry> entries)
     {
         json.WriteStartObject();

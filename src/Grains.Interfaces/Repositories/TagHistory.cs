@@ -12,7 +12,11 @@ public sealed record TagHistory(
     [property: Id(0)] Digest? Current,
     [property: Id(1)] TagHistoryEntry[] Entries,
     [property: Id(2)] LogPosition? Next,
-    [property: Id(3)] bool IsCut);
+    [property: Id(3)] bool IsCut)
+{
+    /// <summary>How many lines a page has at most.</summary>
+    public const int MaxLimit = 1000;
+}
 
 /// <summary>A line of the history of a tag.</summary>
 /// <param name="Line">The line.</param>

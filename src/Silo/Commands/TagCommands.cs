@@ -9,7 +9,6 @@ namespace Granary.Silo.Commands;
 internal static class TagCommands
 {
     private const int DefaultLimit = 50;
-    private const int MaxLimit = 1000;
 
     public static Command Create() => new("tag", "Says who moved a tag and when, and undoes moves and deletions.")
     {
@@ -22,7 +21,7 @@ internal static class TagCommands
         var (server, json, name) = (new Connection(), Json(), Name());
         var limit = new Option<int>("--limit")
         {
-            Description = $"How many moves to list, from 1 to {MaxLimit}.",
+            Description = $"How many moves to list, from 1 to {TagHistory.MaxLimit}.",
             HelpName = "N",
             DefaultValueFactory = _ => DefaultLimit,
         };
@@ -39,9 +38,9 @@ internal static class TagCommands
             async (result, cancellationToken) =>
             {
                 var (tag, from, count) = (ReadName(result.GetValue(name)!), ReadPosition(result.GetValue(before)), result.GetValue(limit));
-                if (count is < 1 or > MaxLimit)
+                if (count is < 1 or > TagHistory.MaxLimit)
                 {
-                    throw new CommandException($"--limit: {count} is not a number from 1 to {MaxLimit}.");
+                    throw new CommandException($"--limit: {count} is not a number from 1 to {TagHistory.MaxLimit}.");
                 }
 
                 using var client = server.Open(result);

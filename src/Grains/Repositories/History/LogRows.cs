@@ -24,11 +24,8 @@ internal static class LogRows
     private const byte LineVersion = 1;
     private const int VersionLength = 16;
 
-    public static string Line(LogPosition position) => Prefix + LineKey(position);
-
-    /// <summary>Returns what follows <see cref="Prefix"/> in the key of a line.</summary>
-    public static string LineKey(LogPosition position) =>
-        string.Create(CultureInfo.InvariantCulture, $"{position.Version:x16}/{position.Number:x8}");
+    public static string Line(LogPosition position) =>
+        string.Create(CultureInfo.InvariantCulture, $"{Prefix}{position.Version:x16}/{position.Number:x8}");
 
     public static string Gone(Tag tag) => "gone/" + tag.Value;
 

@@ -29,22 +29,7 @@ internal static class LogRules
         Digest? to,
         LogPosition? before,
         LoggedManifest? manifest,
-        bool isNew = false) => Append(rows, change, new LogLine
-        {
-            Position = default,
-            Origin = change.Origin,
-            Time = change.Clock.Next(change.Time),
-            Kind = kind,
-            Tag = tag,
-            Previous = from,
-            Digest = to,
-            Before = before,
-            MediaType = manifest?.MediaType,
-            Size = manifest?.Size ?? 0,
-            Subject = manifest?.Subject,
-            ArtifactType = manifest?.ArtifactType,
-            IsNew = isNew,
-        });
+        bool isNew = false) => Append(rows, change, kind, tag, from, to, before, manifest, isNew);
 
     /// <summary>Writes a line about a manifest that was pushed or removed without a tag.</summary>
     public static void AppendManifest(
@@ -53,29 +38,16 @@ internal static class LogRules
         ChangeKind kind,
         Digest digest,
         LoggedManifest manifest,
-        bool isNew = false) => Append(rows, change, new LogLine
-        {
-            Position = default,
-            Origin = change.Origin,
-            Time = change.Clock.Next(change.Time),
-            Kind = kind,
-            Digest = kind == ChangeKind.Deleted ? null : digest,
-            Previous = kind == ChangeKind.Deleted ? digest : null,
-            MediaType = manifest.MediaType,
-            Size = manifest.Size,
-            Subject = manifest.Subject,
-            ArtifactType = manifest.ArtifactType,
-            IsNew = isNew,
-        });
+        bool isNew = false)
+    {
+        Digest? from = kind == ChangeKind.Deleted ? digest : null;
+        Digest? to = kind == ChangeKind.Deleted ? null : digest;
+        Append(rows, change, kind, tag: null, from, to, before: null, manifest, isNew);
+    }
 
     /// <summary>Writes a line about the repository.</summary>
-    public static void AppendRepository(RowBatch rows, Change change, ChangeKind kind) => Append(rows, change, new LogLine
-    {
-        Position = default,
-        Origin = change.Origin,
-        Time = change.Clock.Next(change.Time),
-        Kind = kind,
-    });
+    public static void AppendRepository(RowBatch rows, Change change, ChangeKind kind) =>
+        Append(rows, change, kind, tag: null, from: null, to: null, before: null, manifest: null, isNew: false);
 
     /// <summary>Records that a tag was removed, so that its history is found without it.</summary>
     public static void PutGone(RowBatch rows, Tag tag, LogPosition last)
@@ -105,9 +77,40 @@ internal static class LogRules
     public static bool NeedsSchedule(RowView rows, Change change) =>
         HistoryRow.Find(rows) is not { } history || history.Due > change.Time + change.Retention;
 
-    private static LogPosition Append(RowBatch rows, Change change, LogLine line)
+    /// <summary>
+    /// Returns whether a collection looks at the log: lines are too old, or its due row is later than the newest line needs, since it was
+    /// made under a longer retention.
+    /// </summary>
+    public static bool IsDue(DateTimeOffset due, DateTimeOffset now, TimeSpan retention) => due <= now || due > now + retention;
+
+    private static LogPosition Append(
+        RowBatch rows,
+        Change change,
+        ChangeKind kind,
+        Tag? tag,
+        Digest? from,
+        Digest? to,
+        LogPosition? before,
+        LoggedManifest? manifest,
+        bool isNew)
     {
         var position = new LogPosition(rows.Version, rows.NextNumber());
+        var line = new LogLine
+        {
+            Position = position,
+            Kind = kind,
+            Origin = change.Origin,
+            Time = change.Clock.Next(change.Time),
+            Tag = tag,
+            Digest = to,
+            Previous = from,
+            Before = before,
+            MediaType = manifest?.MediaType,
+            Size = manifest?.Size ?? 0,
+            Subject = manifest?.Subject,
+            ArtifactType = manifest?.ArtifactType,
+            IsNew = isNew,
+        };
         rows.Put(LogRows.Line(position), LogRows.Encode(line));
         var history = HistoryRow.Find(rows);
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Partitions;
 using Granary.Protocol;
@@ -42,7 +43,7 @@ internal sealed class RepositoryLog(Partition partition, HistoryOptions options,
     /// <param name="cancellationToken">Ends the read.</param>
     public async IAsyncEnumerable<LogLine> ReadAsync(
         LogPosition? after,
-        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var start = after is { } position ? LogRows.Line(position) : null;
         await foreach (var row in partition.ScanAsync(LogRows.Prefix, start, cancellationToken))

@@ -8,8 +8,6 @@ namespace Granary.Grains.Repositories.History;
 /// <summary>Reads the history of a tag: the chain of its lines, the newest first.</summary>
 internal sealed class TagHistoryReader(Partition partition, RepositoryLog log, CollectionOptions collection)
 {
-    private const int MaxLimit = 1000;
-
     /// <inheritdoc cref="IRepositoryGrain.ReadTagHistory"/>
     public async Task<TagHistory?> ReadAsync(Tag tag, LogPosition? from, int limit, CancellationToken cancellationToken)
     {
@@ -20,7 +18,7 @@ internal sealed class TagHistoryReader(Partition partition, RepositoryLog log, C
 
         var entries = new List<TagHistoryEntry>();
         LogPosition? next = from ?? last;
-        while (next is { } position && entries.Count < Math.Min(limit, MaxLimit))
+        while (next is { } position && entries.Count < Math.Min(limit, TagHistory.MaxLimit))
         {
             if (await log.FindAsync(position, cancellationToken) is not { } line || line.Tag != tag)
             {

@@ -68,8 +68,7 @@ internal sealed class LinkCollection(
             }
             else if (kind == DueKind.Log)
             {
-                // A row that is due later than the newest line needs was made under a longer retention.
-                found.HasLog = due <= now || due > now + retention.Length;
+                found.HasLog = LogRules.IsDue(due, now, retention.Length);
             }
             else if (due <= now)
             {

@@ -50,7 +50,7 @@ internal sealed class RepositoryProbe(IPartitionStore store, HistoryOptions hist
         var page = await store.ScanAsync(partition, RepositoryRows.DuePrefix, after: null, limit: 2, cancellationToken);
         var now = time.GetUtcNow();
         return page.Rows.Select(row => RepositoryRows.ParseDue(row.Key))
-            .Any(due => due.Kind != DueKind.Log || due.Time <= now || due.Time > now + history.Retention);
+            .Any(due => due.Kind != DueKind.Log || LogRules.IsDue(due.Time, now, history.Retention));
     }
 
     /// <summary>Returns whether a repository has left the catalog, and has only lines of its log.</summary>
