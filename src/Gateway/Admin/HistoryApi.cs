@@ -183,7 +183,8 @@ internal sealed class HistoryApi(
             && (!int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out count)
                 || count is < 1 or > TagHistory.MaxLimit))
         {
-            wrong = $"limit: '{HistoryText.Shorten(limit)}' is not a number of lines from 1 to {TagHistory.MaxLimit}, such as {DefaultLimit}.";
+            wrong = $"limit: '{HistoryText.Shorten(limit)}' is not a number of lines from 1 to {TagHistory.MaxLimit}, such as " +
+                $"{DefaultLimit}.";
             return false;
         }
 
