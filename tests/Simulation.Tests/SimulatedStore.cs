@@ -30,13 +30,17 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
     /// <summary>The number of commits that are on their way to the store.</summary>
     public int Committing { get; private set; }
 
+    public TimeSpan? ProofLifetime => inner.ProofLifetime;
+
+    public BatchLimit BatchLimit => inner.BatchLimit;
+
     public async ValueTask<Head> OpenAsync(PartitionKey partition, CancellationToken cancellationToken)
     {
         await world.Scheduler.PauseAsync();
         return Scheduler.Outside(() => inner.OpenAsync(partition, cancellationToken));
     }
 
-    public async ValueTask<IReadOnlyList<ReadOnlyMemory<byte>?>> GetAsync(
+    public async ValueTask<RowValues> GetAsync(
         PartitionKey partition,
         IReadOnlyList<string> keys,
         CancellationToken cancellationToken)

@@ -25,10 +25,14 @@ public sealed class FaultyPartitionStore(IPartitionStore inner) : IPartitionStor
     /// <summary>Runs before each commit, which waits for it.</summary>
     public Func<PartitionKey, Task> BeforeCommit { get; set; } = _ => Task.CompletedTask;
 
+    public TimeSpan? ProofLifetime => inner.ProofLifetime;
+
+    public BatchLimit BatchLimit => inner.BatchLimit;
+
     public ValueTask<Head> OpenAsync(PartitionKey partition, CancellationToken cancellationToken) =>
         inner.OpenAsync(partition, cancellationToken);
 
-    public ValueTask<IReadOnlyList<ReadOnlyMemory<byte>?>> GetAsync(
+    public ValueTask<RowValues> GetAsync(
         PartitionKey partition,
         IReadOnlyList<string> keys,
         CancellationToken cancellationToken) =>

@@ -43,7 +43,7 @@ public sealed class RequestOrigin(IOptions<OriginOptions> options)
             return null;
         }
 
-        if (text.Any(IsInvisible))
+        if (text.AsSpan().ContainsAnyExceptInRange(' ', '~') && text.Any(IsInvisible))
         {
             text = string.Concat(text.Where(character => !IsInvisible(character)));
         }

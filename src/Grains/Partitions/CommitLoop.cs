@@ -20,10 +20,6 @@ internal sealed class CommitLoop(
     ValidityTracker validity,
     Action<Exception> onLost)
 {
-    // A batch takes no more decisions from here on. A commit of 1 MiB takes a few milliseconds; the first caller should not wait longer for
-    // others.
-    private const int MaxBatchBytes = 1024 * 1024;
-
     private readonly Queue<QueuedDecision> _queue = new();
     private Task _work = Task.CompletedTask;
     private bool _isDeferred;
@@ -119,7 +115,7 @@ internal sealed class CommitLoop(
     private async Task CommitBatchAsync()
     {
         var loaded = new LoadedRows(cache);
-        var batch = new RowBatch(loaded, Head.Version + 1);
+        var batch = new RowBatch(loaded, Head.NextVersion, store.BatchLimit);
         var members = new List<QueuedDecision>();
         try
         {
@@ -132,14 +128,22 @@ internal sealed class CommitLoop(
             await loaded.LoadMissingAsync(store, key, CancellationToken.None);
 
             // :: Step 2: decide.
-            while (_queue.Count > 0 && batch.Bytes < MaxBatchBytes)
+            while (_queue.Count > 0 && !batch.IsFull)
             {
-                var decision = _queue.Dequeue();
-                members.Add(decision);
-                while (!decision.Decide(batch, loaded))
+                var decision = _queue.Peek();
+                var outcome = decision.Decide(batch, loaded);
+                if (outcome == DecisionOutcome.DoesNotFit)
+                {
+                    break;
+                }
+
+                if (outcome == DecisionOutcome.NeedsRows)
                 {
                     await loaded.LoadMissingAsync(store, key, CancellationToken.None);
+                    continue;
                 }
+
+                members.Add(_queue.Dequeue());
             }
 
             // :: Step 3: commit.
@@ -173,7 +177,7 @@ internal sealed class CommitLoop(
         var isEarly = members.TrueForAll(decision => decision.IsEarly);
         var commit = store.Queue(
             key,
-            new Head(batch.Version - 1),
+            Head,
             batch.ToMutations(),
             batch.DependsOn,
             isDeferrable: isEarly && _queue.Count == 0);

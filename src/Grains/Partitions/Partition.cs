@@ -31,7 +31,7 @@ internal sealed class Partition
     }
 
     /// <summary>The lowest version that the next commit can have.</summary>
-    public long NextVersion => _loop.Head.Version + 1;
+    public long NextVersion => _loop.Head.NextVersion;
 
     /// <summary>The validity of what is read from now on.</summary>
     public ReadValidity Validity => _validity.Current;

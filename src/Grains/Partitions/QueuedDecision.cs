@@ -12,8 +12,8 @@ internal abstract class QueuedDecision(IReadOnlyList<string> needs)
     /// <summary>Whether its answer may leave before the commit is durable.</summary>
     public abstract bool IsEarly { get; }
 
-    /// <summary>Runs the decision over the batch. Returns false if rows have to be loaded first.</summary>
-    public abstract bool Decide(RowBatch batch, LoadedRows loaded);
+    /// <summary>Runs the decision over the batch.</summary>
+    public abstract DecisionOutcome Decide(RowBatch batch, LoadedRows loaded);
 
     /// <summary>Answers before the commit is durable. What depends on the ticket fails if the commit does.</summary>
     public abstract void AnswerEarly(CommitTicket ticket);
@@ -48,14 +48,20 @@ internal sealed class QueuedDecision<T>(
 
     public override bool IsEarly => isEarly is not null && _failure is null && isEarly(_decided);
 
-    public override bool Decide(RowBatch batch, LoadedRows loaded)
+    public override DecisionOutcome Decide(RowBatch batch, LoadedRows loaded)
     {
         batch.DropCurrent();
         try
         {
             if (!loaded.TryRun(decide, batch, out _decided))
             {
-                return false;
+                return DecisionOutcome.NeedsRows;
+            }
+
+            if (!batch.FitsCurrent)
+            {
+                batch.DropCurrent();
+                return DecisionOutcome.DoesNotFit;
             }
 
             batch.AcceptCurrent(dependencies);
@@ -67,7 +73,7 @@ internal sealed class QueuedDecision<T>(
             _failure = e;
         }
 
-        return true;
+        return DecisionOutcome.Accepted;
     }
 
     public override void AnswerEarly(CommitTicket ticket)
@@ -89,4 +95,17 @@ internal sealed class QueuedDecision<T>(
     }
 
     public override void Fail(Exception reason) => _answer.TrySetException(reason);
+}
+
+/// <summary>What became of a decision that ran over a batch.</summary>
+internal enum DecisionOutcome
+{
+    /// <summary>Its changes are part of the batch, or it has failed.</summary>
+    Accepted,
+
+    /// <summary>Rows have to be loaded; then it runs again.</summary>
+    NeedsRows,
+
+    /// <summary>The store would no longer commit the batch at once; the decision begins the next one.</summary>
+    DoesNotFit,
 }

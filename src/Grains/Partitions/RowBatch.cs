@@ -7,7 +7,7 @@ namespace Granary.Grains.Partitions;
 /// The rows that a decision reads and writes: the committed rows, the changes of earlier decisions in the same batch, and its own changes.
 /// Its own changes count only if it returns.
 /// </summary>
-internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
+internal sealed class RowBatch(LoadedRows loaded, long version, BatchLimit limit) : RowView
 {
     private readonly Dictionary<string, ReadOnlyMemory<byte>?> _accepted = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ReadOnlyMemory<byte>?> _current = new(StringComparer.Ordinal);
@@ -17,6 +17,8 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
     private bool _isCurrentFence;
     private int _numbers;
     private int _currentNumbers;
+    private int _bytes;
+    private int _currentBytes;
 
     /// <summary>The version that the partition will have when this batch is committed.</summary>
     public long Version => version;
@@ -30,8 +32,14 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
     /// <summary>The commits that this commit depends on.</summary>
     public IReadOnlyCollection<CommitNumber> DependsOn => _dependsOn;
 
-    /// <summary>The size of the accepted changes, in bytes.</summary>
-    public int Bytes { get; private set; }
+    /// <summary>Whether the batch takes no more changes.</summary>
+    public bool IsFull => _bytes >= limit.Bytes || _accepted.Count >= limit.Rows;
+
+    /// <summary>
+    /// Whether the store commits the changes of the running decision at once together with those before it. A decision alone always fits.
+    /// </summary>
+    public bool FitsCurrent =>
+        _accepted.Count == 0 || (_accepted.Count + _current.Count <= limit.Rows && _bytes + _currentBytes <= limit.Bytes);
 
     public override ReadOnlyMemory<byte>? Get(string key) =>
         _current.TryGetValue(key, out var value) || _accepted.TryGetValue(key, out value) ? value : loaded.Get(key);
@@ -56,7 +64,11 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
     }
 
     /// <summary>Puts a row.</summary>
-    public void Put(string key, ReadOnlyMemory<byte> value) => _current[key] = value;
+    public void Put(string key, ReadOnlyMemory<byte> value)
+    {
+        _current[key] = value;
+        _currentBytes += key.Length + value.Length;
+    }
 
     /// <summary>Deletes a row. The row must exist; a rule may know that from another row.</summary>
     public void Delete(string key)
@@ -69,6 +81,7 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
         }
 
         _current[key] = null;
+        _currentBytes += key.Length;
     }
 
     /// <summary>
@@ -98,7 +111,6 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
 
         foreach (var (key, value) in _current)
         {
-            Bytes += key.Length + (value?.Length ?? 0);
             _accepted[key] = value;
         }
 
@@ -108,6 +120,7 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
         }
 
         _numbers += _currentNumbers;
+        _bytes += _currentBytes;
         IsDue |= _isCurrentFence || _current.Count > 0;
         DropCurrent();
     }
@@ -128,6 +141,7 @@ internal sealed class RowBatch(LoadedRows loaded, long version) : RowView
         _current.Clear();
         _currentDeleted.Clear();
         _currentNumbers = 0;
+        _currentBytes = 0;
         _isCurrentFence = false;
     }
 

@@ -18,6 +18,15 @@ namespace Granary.Storage.Partitions;
 /// </remarks>
 public interface IPartitionStore
 {
+    /// <summary>
+    /// How long an activation may answer from memory after it has proved that it owns its partition: by a commit, or by reading the head
+    /// that it has. Null if no other process can write to the store while this one runs: then a proof lasts as long as the activation.
+    /// </summary>
+    TimeSpan? ProofLifetime => null;
+
+    /// <summary>What a batch holds at most if it is to be committed at once. A larger batch is committed too, but takes longer.</summary>
+    BatchLimit BatchLimit => BatchLimit.Default;
+
     /// <summary>Reads the head of a partition. Returns <see cref="Head.None"/> if the partition does not exist. Creates nothing.</summary>
     ValueTask<Head> OpenAsync(PartitionKey partition, CancellationToken cancellationToken);
 
@@ -25,7 +34,7 @@ public interface IPartitionStore
     /// Reads rows by their keys. Returns one value for each key, in the order of <paramref name="keys"/>, and null for a row that does not
     /// exist. All values belong to one version of the partition. The caller never writes to the returned bytes.
     /// </summary>
-    ValueTask<IReadOnlyList<ReadOnlyMemory<byte>?>> GetAsync(
+    ValueTask<RowValues> GetAsync(
         PartitionKey partition,
         IReadOnlyList<string> keys,
         CancellationToken cancellationToken);
@@ -51,7 +60,7 @@ public interface IPartitionStore
     /// <param name="expected">The head that the batch was made for.</param>
     /// <param name="batch">The changes. The caller does not change the list or its bytes before the call completes.</param>
     /// <param name="cancellationToken">Cancels the call. A cancelled commit may or may not have taken effect.</param>
-    /// <returns>The new head, <see cref="Head.Next"/> of <paramref name="expected"/>.</returns>
+    /// <returns>The new head. Its version is <see cref="Head.NextVersion"/> of <paramref name="expected"/>.</returns>
     /// <exception cref="HeadMovedException">Another writer has committed. The batch changed nothing.</exception>
     /// <exception cref="StorageException">
     /// The batch may or may not be committed. A caller that needs to know reads the head again.

@@ -41,6 +41,23 @@ public sealed class PartitionTests
     }
 
     [Fact]
+    public async Task A_decision_that_the_store_would_not_commit_at_once_with_those_before_it_begins_the_next_batch()
+    {
+        _store.BatchLimit = new BatchLimit(Rows: 5, Bytes: 1000);
+        var partition = await OpenAsync();
+        var gate = HoldNextCommit();
+        var first = PutAsync(partition, "first", "1");
+        var pairs = Enumerable.Range(0, 4).Select(i => PutManyAsync(partition, $"pair{i}", rows: 2, bytes: 1)).ToArray();
+        var large = PutManyAsync(partition, "large", rows: 7, bytes: 300);
+        var last = PutAsync(partition, "last", "1");
+
+        gate.SetResult();
+        await Task.WhenAll([first, .. pairs, large, last]);
+
+        Assert.Equal([1, 4, 4, 7, 1], _store.Commits.Select(commit => commit.Count));
+    }
+
+    [Fact]
     public async Task Of_many_decisions_in_one_batch_that_require_a_row_to_be_new_exactly_one_succeeds()
     {
         var partition = await OpenAsync();
@@ -515,6 +532,19 @@ public sealed class PartitionTests
         rows =>
         {
             rows.Delete(key);
+            return true;
+        },
+        CancellationToken.None);
+
+    private static Task<bool> PutManyAsync(Partition partition, string name, int rows, int bytes) => partition.DecideAsync(
+        [],
+        batch =>
+        {
+            for (var i = 0; i < rows; i++)
+            {
+                batch.Put($"{name}/{i}", new byte[bytes]);
+            }
+
             return true;
         },
         CancellationToken.None);

@@ -23,10 +23,14 @@ internal sealed class ScriptedStore : IPartitionStore
 
     public Func<Task>? AfterRead { get; set; }
 
+    public TimeSpan? ProofLifetime { get; set; }
+
+    public BatchLimit BatchLimit { get; set; } = BatchLimit.Default;
+
     public ValueTask<Head> OpenAsync(PartitionKey partition, CancellationToken cancellationToken) =>
         _inner.OpenAsync(partition, cancellationToken);
 
-    public async ValueTask<IReadOnlyList<ReadOnlyMemory<byte>?>> GetAsync(
+    public async ValueTask<RowValues> GetAsync(
         PartitionKey partition,
         IReadOnlyList<string> keys,
         CancellationToken cancellationToken)

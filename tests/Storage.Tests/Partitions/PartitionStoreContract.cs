@@ -303,7 +303,7 @@ public abstract class PartitionStoreContract
 
             Assert.Equal(value, (await Store.GetAsync(One, ["row/changed"], default))[0]!.Value.ToArray());
             var both = await Store.GetAsync(One, ["row/changed", $"row/{size}"], default);
-            Assert.Equal([size, size], both.Select(found => found!.Value.Length));
+            Assert.Equal([size, size], both.Values.Select(found => found!.Value.Length));
             Assert.Equal(value, (await ScanAsync(One, "row/changed")).Single().Value.ToArray());
         }
 
@@ -333,7 +333,7 @@ public abstract class PartitionStoreContract
 
     /// <summary>Returns the values with bars between them, and a dash for a missing row.</summary>
     protected async Task<string> GetAsync(PartitionKey partition, params string[] keys) =>
-        string.Join('|', (await Store.GetAsync(partition, keys, default)).Select(Text));
+        string.Join('|', (await Store.GetAsync(partition, keys, default)).Values.Select(Text));
 
     private static string Text(ReadOnlyMemory<byte>? value) => value is { } bytes ? Encoding.UTF8.GetString(bytes.Span) : "-";
 

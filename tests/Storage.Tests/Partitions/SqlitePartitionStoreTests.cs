@@ -266,7 +266,7 @@ public sealed class SqlitePartitionStoreTests : PartitionStoreContract, IDisposa
         await CommitAsync(Key, head, Mutation.Delete("a"), Put("b", "small"), Mutation.Put("c", RegistryClient.RandomBytes(2000)));
         Assert.Equal(2L, await CountAsync("large_values"));
 
-        await _store.DropAsync(Key, head.Next, default);
+        await _store.DropAsync(Key, new Head(head.NextVersion), default);
         Assert.Equal(0L, await CountAsync("large_values"));
     }
 

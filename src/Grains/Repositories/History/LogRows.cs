@@ -39,17 +39,17 @@ internal static class LogRows
     public static ReadOnlyMemory<byte> Encode(LogLine line)
     {
         var origin = line.Origin;
-        return new RowWriter(LineVersion, capacity: 448)
+        return new RowWriter(LineVersion, capacity: 320)
             .Number((byte)line.Kind | ((long)origin.Cause << 8) | ((line.IsNew ? 1L : 0L) << 16))
             .Time(line.Time)
             .Id(origin.RequestId)
             .Text(line.Tag?.Value)
-            .Text(line.Digest?.Value)
-            .Text(line.Previous?.Value)
+            .Digest(line.Digest)
+            .Digest(line.Previous)
             .Position(line.Before)
             .Text(line.MediaType)
             .Number(line.Size)
-            .Text(line.Subject?.Value)
+            .Digest(line.Subject)
             .Text(line.ArtifactType)
             .Text(origin.Actor)
             .Text(origin.Credential)
@@ -67,19 +67,19 @@ internal static class LogRows
     {
         var reader = new RowReader(value, LineVersion);
         var (what, time, request) = (reader.Number(), reader.Time(), reader.Id());
-        var (tag, digest, previous, before) = (reader.Text(), reader.Text(), reader.Text(), reader.Position());
+        var (tag, digest, previous, before) = (reader.Text(), reader.Digest(), reader.Digest(), reader.Position());
         return new LogLine
         {
             Position = position,
             Kind = (ChangeKind)(what & 0xff),
             Time = time,
             Tag = tag is null ? null : Tag.Parse(tag),
-            Digest = ParseDigest(digest),
-            Previous = ParseDigest(previous),
+            Digest = digest,
+            Previous = previous,
             Before = before,
             MediaType = reader.Text(),
             Size = reader.Number(),
-            Subject = ParseDigest(reader.Text()),
+            Subject = reader.Digest(),
             ArtifactType = reader.Text(),
             IsNew = (what >> 16) != 0,
             Origin = new CommandOrigin
@@ -119,8 +119,6 @@ internal static class LogRows
     /// <summary>Reads a position, or null.</summary>
     public static LogPosition? Position(this ref RowReader reader) =>
         reader.Number() is >= 0 and var version ? new LogPosition(version, (int)reader.Number()) : null;
-
-    private static Digest? ParseDigest(string? text) => text is null ? null : Digest.Parse(text);
 }
 
 /// <summary>The row <c>history</c>.</summary>

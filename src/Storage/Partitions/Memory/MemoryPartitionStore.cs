@@ -20,7 +20,7 @@ public sealed class MemoryPartitionStore : IPartitionStore
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<ReadOnlyMemory<byte>?>> GetAsync(
+    public ValueTask<RowValues> GetAsync(
         PartitionKey partition,
         IReadOnlyList<string> keys,
         CancellationToken cancellationToken)
@@ -37,7 +37,7 @@ public sealed class MemoryPartitionStore : IPartitionStore
             }
         }
 
-        return ValueTask.FromResult<IReadOnlyList<ReadOnlyMemory<byte>?>>(values);
+        return ValueTask.FromResult(new RowValues(values));
     }
 
     /// <inheritdoc/>
@@ -102,7 +102,7 @@ public sealed class MemoryPartitionStore : IPartitionStore
                 }
             }
 
-            stored.Head = expected.Next;
+            stored.Head = new Head(expected.NextVersion);
             _partitions[partition.Value] = stored;
             return ValueTask.FromResult(stored.Head);
         }

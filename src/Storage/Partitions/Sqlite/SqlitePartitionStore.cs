@@ -51,11 +51,11 @@ public sealed class SqlitePartitionStore : IPartitionStore, IDisposable
         Read(reader => reader.Open(partition), cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<ReadOnlyMemory<byte>?>> GetAsync(
+    public ValueTask<RowValues> GetAsync(
         PartitionKey partition,
         IReadOnlyList<string> keys,
         CancellationToken cancellationToken) =>
-        Read<IReadOnlyList<ReadOnlyMemory<byte>?>>(reader => reader.Get(partition, keys), cancellationToken);
+        Read(reader => new RowValues(reader.Get(partition, keys)), cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask<RowPage> ScanAsync(

@@ -111,7 +111,7 @@ internal sealed class SqliteWriter : IDisposable
             }
             else if (write.Refusal is null)
             {
-                write.Done.TrySetResult(write.Batch is null ? Head.None : write.Expected.Next);
+                write.Done.TrySetResult(write.Batch is null ? Head.None : new Head(write.Expected.NextVersion));
             }
             else
             {

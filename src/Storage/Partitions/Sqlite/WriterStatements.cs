@@ -73,7 +73,7 @@ internal sealed class WriterStatements(SqliteDatabase database) : IDisposable
         }
         else
         {
-            _move.Bind(1, id).Bind(2, write.Expected.Next.Version).Run();
+            _move.Bind(1, id).Bind(2, write.Expected.NextVersion).Run();
         }
 
         for (var i = 0; i < write.Batch.Count; i++)
