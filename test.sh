@@ -16,6 +16,7 @@ fi
 # The registry clients that the end-to-end tests run, and strace, which records the syncs of the power-cut tests.
 tools=(docker.io skopeo buildah podman containerd ca-certificates strace)
 [ -z "$fast" ] || tools=()
+command -v npm >/dev/null || tools+=(nodejs npm)
 missing=()
 for package in "${tools[@]}"; do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
@@ -25,6 +26,14 @@ if [ ${#missing[@]} -gt 0 ]; then
     sudo=$([ "$(id -u)" -eq 0 ] || echo sudo)
     $sudo apt-get update -qq
     DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+# Azurite, the emulator of an Azure storage account, which the tests of the cluster and of its stores run.
+azurite=3.35.0
+if ! grep -qs "\"version\": \"$azurite\"" .tools/node_modules/azurite/package.json; then
+    echo "Installing azurite $azurite"
+    mkdir -p .tools
+    npm install --prefix .tools --no-audit --no-fund --silent "azurite@$azurite"
 fi
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
