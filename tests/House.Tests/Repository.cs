@@ -5,7 +5,7 @@ internal static class Repository
 {
     // What builds and runs leave in a work tree. None of them is a part of the repository.
     private static readonly HashSet<string> Untracked =
-        new(["bin", "obj", "out", "data", ".git", ".vs", ".idea", "TestResults", "artifacts"], StringComparer.Ordinal);
+        new(["bin", "obj", "out", "data", ".git", ".tools", ".vs", ".idea", "TestResults", "artifacts"], StringComparer.Ordinal);
 
     /// <summary>The directory of the solution.</summary>
     public static string Root { get; } = FindRoot();

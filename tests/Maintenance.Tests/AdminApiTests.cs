@@ -283,6 +283,20 @@ public sealed class AdminApiTests : IAsyncLifetime
         Assert.Contains("Unknown: app has no tag v2.", await unknown.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task An_untagged_manifest_says_since_when_it_has_no_tag()
+    {
+        var (manifest, _) = await Client.PushImageAsync("app", "v1");
+        Assert.DoesNotContain("lost its last tag", await ExplainAsync("app", manifest), StringComparison.Ordinal);
+        await Client.PushImageAsync("app", "v1");
+
+        var text = await ExplainAsync("app", manifest);
+
+        var line = (await Client.LinesAsync("app", "v1"))[0];
+        var time = line["time"]!.GetValue<DateTimeOffset>().UtcDateTime;
+        Assert.Contains($"It lost its last tag {time:yyyy-MM-dd'T'HH:mm:ss'Z'}; ", text, StringComparison.Ordinal);
+    }
+
     private async Task<string> ExplainAsync(string repository, Digest digest)
     {
         var explanation = await Client.GetJsonAsync($"/granary/v1/explain?repository={repository}&digest={digest}");

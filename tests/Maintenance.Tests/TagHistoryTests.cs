@@ -243,6 +243,53 @@ public sealed class TagHistoryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_undo_to_an_image_whose_layer_was_deleted_lists_the_layer_until_it_is_pushed_again()
+    {
+        await using var registry = await TestRegistry.StartAsync(new Dictionary<string, string> { ["blobs.deleteInUse"] = "true" });
+        var client = registry.Client;
+        var (first, layer, content) = await client.PushLargeAsync("app", "v1");
+        await client.PushImageAsync("app", "v1");
+        await client.DeleteAsync($"/v2/app/blobs/{layer}");
+
+        using var refused = await client.SendUndoAsync("app", "v1");
+
+        Assert.Equal(HttpStatusCode.Conflict, refused.StatusCode);
+        var (code, _, detail) = await History.ErrorAsync(refused);
+        Assert.Equal(("MANIFEST_BLOB_UNKNOWN", $"[\"{layer}\"]"), (code, detail!["missing"]!.ToJsonString()));
+
+        await client.PushBlobAsync("app", content);
+        await client.UndoAsync("app", "v1");
+        Assert.Equal(first.Value, await client.DigestOfAsync("app", "v1"));
+    }
+
+    [Fact]
+    public async Task A_line_has_the_id_that_the_answer_to_its_request_had()
+    {
+        var (_, manifest) = await Client.PushImageAsync("app", "v1");
+
+        using var push = await Client.PushManifestAsync("app", "v2", manifest);
+
+        Assert.Equal(push.Headers.GetValues("X-Request-Id"), [Assert.Single(await Client.LinesAsync("app", "v2")).Text("request")]);
+    }
+
+    [Fact]
+    public async Task The_deletion_of_a_repository_says_who_asked_for_it()
+    {
+        await Client.PushImageAsync("app", "v1");
+        await Client.PushImageAsync("app", "v2");
+
+        await Client.RunAsync("""{"kind":"deletion","repository":"app"}""");
+
+        var lines = new[] { (await Client.LinesAsync("app", "v1"))[0], (await Client.LinesAsync("app", "v2"))[0] };
+        Assert.All(lines, line =>
+        {
+            Assert.Equal(("deleted", "delete", "127.0.0.1"), (line.Text("kind"), line.Text("cause"), line.Text("peer")));
+            Assert.NotNull(line.Text("request"));
+        });
+        Assert.Single(lines.Select(line => line.Text("request")).Distinct());
+    }
+
+    [Fact]
     public async Task Pages_of_a_long_history_have_each_line_once()
     {
         var manifests = new[] { await Client.PushImageAsync("app", "a"), await Client.PushImageAsync("app", "b") };

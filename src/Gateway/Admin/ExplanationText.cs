@@ -50,6 +50,11 @@ internal static class ExplanationText
             lines.Add($"It refers to {subject}, " + (here.IsSubjectHere ? "and is deleted with it." : "which is not here."));
         }
 
+        if (here.Untagged is { } untagged)
+        {
+            lines.Add($"It lost its last tag {Text(untagged)}; its age as an untagged manifest counts from then.");
+        }
+
         if (here.Tags is [] && here.UsedBy is [] && !here.IsSubjectHere)
         {
             lines.Add(here.Referrers is []

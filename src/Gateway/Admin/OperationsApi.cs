@@ -1,13 +1,14 @@
 using System.Globalization;
 using Granary.Gateway.Http;
 using Granary.Grains.Interfaces.Operations;
+using Granary.Grains.Interfaces.Repositories;
 using Granary.Protocol;
 using Microsoft.AspNetCore.Http;
 
 namespace Granary.Gateway.Admin;
 
 /// <summary>The part of the administration's API that starts, lists, shows and cancels operations.</summary>
-internal sealed class OperationsApi(IGrainFactory grains, AdminBody body)
+internal sealed class OperationsApi(IGrainFactory grains, AdminBody body, RequestOrigin origins)
 {
     private const int MaxList = 50;
 
@@ -27,7 +28,7 @@ internal sealed class OperationsApi(IGrainFactory grains, AdminBody body)
             return;
         }
 
-        var started = await Operations.Start(asked.ToRequest(), http.RequestAborted);
+        var started = await Operations.Start(asked.ToRequest(origins.Of(http, ChangeCause.Delete)), http.RequestAborted);
         if (!started.IsNew)
         {
             var id = started.Operation.Id;

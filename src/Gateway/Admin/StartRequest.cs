@@ -1,4 +1,5 @@
 using Granary.Grains.Interfaces.Operations;
+using Granary.Grains.Interfaces.Repositories;
 using Granary.Protocol;
 
 namespace Granary.Gateway.Admin;
@@ -32,7 +33,8 @@ public sealed record StartRequest(
     };
 
     /// <summary>Returns the request to the operations grain.</summary>
-    internal OperationRequest ToRequest() => new()
+    /// <param name="origin">Who asks for it; null in a client, since the server knows.</param>
+    internal OperationRequest ToRequest(CommandOrigin? origin) => new()
     {
         Kind = Kind!.Value,
         DryRun = DryRun,
@@ -41,5 +43,6 @@ public sealed record StartRequest(
         Repository = Repository?.Value,
         Directory = Directory,
         BytesPerSecond = BytesPerSecond,
+        Origin = Kind == OperationKind.Deletion ? origin : null,
     };
 }

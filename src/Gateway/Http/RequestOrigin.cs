@@ -12,15 +12,23 @@ public sealed class RequestOrigin(IOptions<OriginOptions> options)
     // The longest name in the DNS, a colon and a port. The web server takes a Host of up to 32 KiB, and each line of the log keeps it.
     private const int MaxHost = 253 + 6;
 
-    /// <summary>
-    /// Returns the origin of a command. Each call makes a new id, so an endpoint calls this once and repeats a failed command as it is.
-    /// </summary>
+    /// <summary>Gives a request that may change something an id by which its line of the access log, its answer and the lines of a
+    /// repository's log are found.</summary>
+    public static void Identify(HttpContext http)
+    {
+        if (http.Request.Method is not ("GET" or "HEAD"))
+        {
+            http.TraceIdentifier = Guid.NewGuid().ToString();
+        }
+    }
+
+    /// <summary>Returns the origin of a command. Its id is that of the request; a failed command is repeated as it is.</summary>
     public CommandOrigin Of(HttpContext http, ChangeCause cause)
     {
         var hasAddress = options.Value.Address;
         return new CommandOrigin
         {
-            RequestId = Guid.NewGuid(),
+            RequestId = Guid.TryParse(http.TraceIdentifier, out var id) ? id : Guid.NewGuid(),
             Cause = cause,
             Peer = hasAddress ? Text(http.Connection.RemoteIpAddress) : null,
             Host = Clean(http.Request.Host.Value, MaxHost),

@@ -1,3 +1,5 @@
+using Granary.Grains.Interfaces.Repositories;
+
 namespace Granary.Grains.Interfaces.Operations;
 
 /// <summary>The kind of an operation.</summary>
@@ -52,4 +54,8 @@ public sealed record OperationRequest
     /// <summary>Do not start if one of the same kind with the same <see cref="UntaggedAge"/> started more recently than this.</summary>
     [Id(7)]
     public TimeSpan? AtMostEvery { get; init; }
+
+    /// <summary>A deletion: who asked for it. The lines of the repository's log say so.</summary>
+    [Id(8)]
+    public CommandOrigin? Origin { get; init; }
 }

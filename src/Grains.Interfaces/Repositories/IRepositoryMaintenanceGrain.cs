@@ -172,6 +172,10 @@ public sealed record RepositoryExplanation
     /// <summary>Whether the blob is in quarantine because its bytes are damaged.</summary>
     [Id(10)]
     public bool IsDamaged { get; init; }
+
+    /// <summary>When the manifest lost its last tag; null if it has a tag, or never had one.</summary>
+    [Id(11)]
+    public DateTimeOffset? Untagged { get; init; }
 }
 
 /// <summary>The answer to a check of manifests.</summary>

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Granary.Grains.Interfaces.Operations;
+using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Partitions;
+using Granary.Grains.Repositories.History;
 using Granary.Storage.Partitions;
 
 namespace Granary.Grains.Operations;
@@ -11,13 +13,14 @@ namespace Granary.Grains.Operations;
 /// <code>
 /// op/&lt;id&gt;     an operation: its request and its progress; the id is the time of the request
 /// </code>
-/// Kinds and states are stored as numbers, so new ones get new numbers. Version 1 was JSON.
+/// Kinds and states are stored as numbers, so new ones get new numbers. Version 1 was JSON, version 2 had no
+/// origin.
 /// </summary>
 internal static partial class OperationRows
 {
     public const string Prefix = "op/";
 
-    private const byte CurrentVersion = 2;
+    private const byte CurrentVersion = 3;
 
     // The number for null: no duration and no rate is negative.
     private const long None = -1;
@@ -60,15 +63,20 @@ internal static partial class OperationRows
         };
     }
 
-    private static RowWriter WriteRequest(RowWriter row, OperationRequest request) => row
-        .Number((long)request.Kind)
-        .Flag(request.DryRun)
-        .Number(request.Grace?.Ticks ?? None)
-        .Number(request.UntaggedAge?.Ticks ?? None)
-        .Text(request.Repository)
-        .Text(request.Directory)
-        .Number(request.BytesPerSecond ?? None)
-        .Number(request.AtMostEvery?.Ticks ?? None);
+    private static RowWriter WriteRequest(RowWriter row, OperationRequest request)
+    {
+        row = row
+            .Number((long)request.Kind)
+            .Flag(request.DryRun)
+            .Number(request.Grace?.Ticks ?? None)
+            .Number(request.UntaggedAge?.Ticks ?? None)
+            .Text(request.Repository)
+            .Text(request.Directory)
+            .Number(request.BytesPerSecond ?? None)
+            .Number(request.AtMostEvery?.Ticks ?? None)
+            .Flag(request.Origin is not null);
+        return request.Origin is { } origin ? row.Number((long)origin.Cause).Sender(origin) : row;
+    }
 
     private static OperationRequest ReadRequest(ref RowReader row) => new()
     {
@@ -80,6 +88,7 @@ internal static partial class OperationRows
         Directory = row.Text(),
         BytesPerSecond = row.Number() is >= 0 and var rate ? rate : null,
         AtMostEvery = Duration(row.Number()),
+        Origin = row.Version > 2 && row.Flag() ? row.Sender((ChangeCause)row.Number()) : null,
     };
 
     private static RowWriter WriteProgress(RowWriter row, OperationProgress progress)

@@ -19,7 +19,7 @@ public sealed class DeletionOperation(IGrainFactory grains) : IOperation
     public async Task RunAsync(OperationRun run, CancellationToken cancellationToken)
     {
         var repository = grains.GetGrain<IRepositoryMaintenanceGrain>(run.Request.Repository!);
-        var origin = CommandOrigin.OfRegistry(ChangeCause.Delete);
+        var origin = run.Request.Origin ?? CommandOrigin.OfRegistry(ChangeCause.Delete);
         while (await repository.Clear(StepSize, origin, cancellationToken) is > 0 and var removed)
         {
             run.Add("removed", removed);

@@ -1,3 +1,4 @@
+using Granary.Gateway.Http;
 using Granary.Gateway.Transfer;
 
 namespace Granary.Silo.Hosting;
@@ -15,6 +16,7 @@ internal sealed class AccessLog(ILogger<AccessLog> logger, TimeProvider time, bo
 
     public async Task HandleAsync(HttpContext http, RequestDelegate next)
     {
+        RequestOrigin.Identify(http);
         http.Response.Headers["X-Request-Id"] = http.TraceIdentifier;
         using var request = BeginRequest(logger, http.TraceIdentifier, http.Request.Path);
         if (!isEnabled)

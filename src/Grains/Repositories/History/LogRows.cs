@@ -42,7 +42,7 @@ internal static class LogRows
         return new RowWriter(LineVersion, capacity: 320)
             .Number((byte)line.Kind | ((long)origin.Cause << 8) | ((line.IsNew ? 1L : 0L) << 16))
             .Time(line.Time)
-            .Id(origin.RequestId)
+            .Sender(origin)
             .Text(line.Tag?.Value)
             .Digest(line.Digest)
             .Digest(line.Previous)
@@ -51,14 +51,6 @@ internal static class LogRows
             .Number(line.Size)
             .Digest(line.Subject)
             .Text(line.ArtifactType)
-            .Text(origin.Actor)
-            .Text(origin.Credential)
-            .Text(origin.Peer)
-            .Text(origin.Address)
-            .Text(origin.Host)
-            .Text(origin.UserAgent)
-            .Text(origin.Rule)
-            .Number(origin.PolicyVersion)
             .ToValue();
     }
 
@@ -66,7 +58,8 @@ internal static class LogRows
     public static LogLine Decode(LogPosition position, ReadOnlyMemory<byte> value)
     {
         var reader = new RowReader(value, LineVersion);
-        var (what, time, request) = (reader.Number(), reader.Time(), reader.Id());
+        var (what, time) = (reader.Number(), reader.Time());
+        var origin = reader.Sender((ChangeCause)((what >> 8) & 0xff));
         var (tag, digest, previous, before) = (reader.Text(), reader.Digest(), reader.Digest(), reader.Position());
         return new LogLine
         {
@@ -82,19 +75,7 @@ internal static class LogRows
             Subject = reader.Digest(),
             ArtifactType = reader.Text(),
             IsNew = (what >> 16) != 0,
-            Origin = new CommandOrigin
-            {
-                RequestId = request,
-                Cause = (ChangeCause)((what >> 8) & 0xff),
-                Actor = reader.Text(),
-                Credential = reader.Text(),
-                Peer = reader.Text(),
-                Address = reader.Text(),
-                Host = reader.Text(),
-                UserAgent = reader.Text(),
-                Rule = reader.Text(),
-                PolicyVersion = reader.Number(),
-            },
+            Origin = origin,
         };
     }
 

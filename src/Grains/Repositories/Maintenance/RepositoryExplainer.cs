@@ -16,12 +16,12 @@ internal sealed class RepositoryExplainer(Partition partition)
     /// <inheritdoc cref="IRepositoryMaintenanceGrain.Explain"/>
     public async Task<RepositoryExplanation> ExplainAsync(Digest digest, CancellationToken cancellationToken)
     {
-        var tags = await FindTagsAsync(digest, cancellationToken);
+        var (tags, untagged) = await FindTagsAsync(digest, cancellationToken);
         var users = await FindUsersAsync(digest, MaxNamed, long.MaxValue, cancellationToken);
         var referrers = await FirstAsync(RepositoryRows.SubPrefix(digest), Digest.Parse, cancellationToken);
         return await partition.ReadAsync(
             [RepositoryRows.Manifest(digest), RepositoryRows.Link(digest)],
-            rows => Explain(rows, digest) with { Tags = tags, UsedBy = [.. users], Referrers = referrers },
+            rows => Explain(rows, digest) with { Tags = tags, Untagged = untagged, UsedBy = [.. users], Referrers = referrers },
             cancellationToken);
     }
 
@@ -55,13 +55,16 @@ internal sealed class RepositoryExplainer(Partition partition)
         return users;
     }
 
-    private async Task<Tag[]> FindTagsAsync(Digest digest, CancellationToken cancellationToken)
+    /// <summary>Returns the first tags that point at a manifest, or when it lost the last one.</summary>
+    private async Task<(Tag[] Tags, DateTimeOffset? Untagged)> FindTagsAsync(Digest digest, CancellationToken cancellationToken)
     {
         var tags = new List<Tag>();
+        var untagged = default(DateTimeOffset?);
         await foreach (var row in partition.ScanAsync(RepositoryRows.TaggedPrefix(digest), after: null, cancellationToken))
         {
-            if (TaggedRow.LostAt(row.Value) is not null)
+            if (TaggedRow.LostAt(row.Value) is { } lost)
             {
+                untagged = untagged > lost ? untagged : lost;
                 continue;
             }
 
@@ -72,7 +75,7 @@ internal sealed class RepositoryExplainer(Partition partition)
             }
         }
 
-        return [.. tags];
+        return ([.. tags], tags.Count == 0 ? untagged : null);
     }
 
     private async Task<T[]> FirstAsync<T>(string prefix, Func<string, T> parse, CancellationToken cancellationToken) =>
