@@ -31,7 +31,8 @@ public static class OperationJson
     });
 
     /// <summary>Returns the request that starts an operation, as a document.</summary>
-    public static ReadOnlyMemory<byte> Of(StartRequest request) => JsonResponse.Document(json => Write(json, request.ToRequest(origin: null)));
+    public static ReadOnlyMemory<byte> Of(StartRequest request) =>
+        JsonResponse.Document(json => Write(json, request.ToRequest(origin: null)));
 
     /// <summary>Returns the request that a document holds.</summary>
     /// <exception cref="JsonException">The document is not such a request; the message says what is wrong.</exception>
