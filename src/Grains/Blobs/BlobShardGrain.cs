@@ -13,7 +13,7 @@ internal sealed class BlobShardGrain(
     IPartitionStore store,
     IOptions<LifetimeOptions> lifetimeOptions,
     TimeProvider time,
-    ILogger<BlobShardGrain> logger) : PartitionGrain(store, logger), IBlobShardGrain
+    ILogger<BlobShardGrain> logger) : PartitionGrain(store, time, logger), IBlobShardGrain
 {
     // An explanation names so many. More would not help its reader.
     private const int NamedRepositories = 20;
@@ -26,7 +26,7 @@ internal sealed class BlobShardGrain(
     /// <inheritdoc/>
     public async Task<AcquireAnswer> Acquire(AcquireBlob command, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         var reference = BlobRows.Reference(command.Digest, command.Repository);
         string[] needs = command.Content is ObjectContent { Object: var id }
             ? [BlobRows.Blob(command.Digest), reference, BlobRows.Tombstone(id), BlobRows.Doom(id)]
@@ -44,7 +44,7 @@ internal sealed class BlobShardGrain(
     /// <inheritdoc/>
     public Task Release(ReleasedReference[] references, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         string[] needs =
         [
             .. references.Select(released => BlobRows.Blob(released.Digest)),
@@ -71,7 +71,7 @@ internal sealed class BlobShardGrain(
     /// <inheritdoc/>
     public async Task<ShardDue> Due(int limit, TimeSpan? blobGrace, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         var orphansUntil = blobGrace is { } grace ? now + _lifetimes.BlobGrace - grace : now;
         var entries = new List<DueEntry>();
         var more = false;
@@ -96,7 +96,7 @@ internal sealed class BlobShardGrain(
     /// <inheritdoc/>
     public Task Settle(ShardSettlement settlement, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         string[] needs =
         [
             .. settlement.Confirmed.Concat(settlement.Denied).Select(due => BlobRows.Reference(due.Digest, due.Repository)),
@@ -184,7 +184,7 @@ internal sealed class BlobShardGrain(
     /// <inheritdoc/>
     public Task<bool> MarkDamaged(Digest digest, ObjectId? @object, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         return Partition.DecideAsync(
             [BlobRows.Blob(digest)],
             rows => DamageRules.MarkDamaged(rows, digest, @object, now),
@@ -194,7 +194,7 @@ internal sealed class BlobShardGrain(
     /// <inheritdoc/>
     public Task<bool> Adopt(Digest digest, ObjectContent found, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         string[] needs = [BlobRows.Blob(digest), BlobRows.Tombstone(found.Object), BlobRows.Doom(found.Object)];
         return Partition.DecideAsync(needs, rows => DamageRules.Adopt(rows, digest, found, now, _lifetimes), cancellationToken);
     }
@@ -205,7 +205,7 @@ internal sealed class BlobShardGrain(
         // No command can change the references meanwhile: each of them reads the row, and fails.
         var prefix = BlobRows.ReferencePrefix(digest);
         var references = await Partition.ScanAsync(prefix, after: null, cancellationToken).CountAsync(cancellationToken);
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         return await Partition.DecideAsync(
             [BlobRows.Blob(digest)],
             rows => DamageRules.Repair(rows, digest, references, now, _lifetimes),

@@ -13,7 +13,7 @@ internal sealed class CatalogGrain(
     IPartitionStore store,
     IOptions<LifetimeOptions> lifetimeOptions,
     TimeProvider time,
-    ILogger<CatalogGrain> logger) : PartitionGrain(store, logger), ICatalogGrain
+    ILogger<CatalogGrain> logger) : PartitionGrain(store, time, logger), ICatalogGrain
 {
     private readonly LifetimeOptions _lifetimes = lifetimeOptions.Value;
 
@@ -23,7 +23,7 @@ internal sealed class CatalogGrain(
     /// <inheritdoc/>
     public async Task<CommitTicket?> Add(RepositoryName repository, long sequence, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         var added = await Partition.DecideEarlyAsync(
             [CatalogRows.Repository(repository)],
             rows => CatalogRules.Add(rows, repository, sequence, now, _lifetimes),
@@ -51,7 +51,7 @@ internal sealed class CatalogGrain(
     /// <inheritdoc/>
     public async Task<CatalogEntry[]> Due(int limit, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         var names = new List<RepositoryName>();
         await foreach (var row in Partition.ScanAsync(CatalogRows.DuePrefix, after: null, cancellationToken))
         {
@@ -73,7 +73,7 @@ internal sealed class CatalogGrain(
     /// <inheritdoc/>
     public Task Settle(CatalogEntry[] confirmed, CatalogEntry[] denied, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         return Partition.DecideAsync(
             [.. confirmed.Concat(denied).Select(entry => CatalogRows.Repository(entry.Repository))],
             rows => CatalogRules.Settle(rows, confirmed, denied, now, _lifetimes),

@@ -12,7 +12,8 @@ namespace Granary.Grains.Cluster;
 /// key/upload     the key that gateways sign the ids of upload sessions with
 /// </code>
 /// </summary>
-internal sealed class ClusterGrain(IPartitionStore store, ILogger<ClusterGrain> logger) : PartitionGrain(store, logger), IClusterGrain
+internal sealed class ClusterGrain(IPartitionStore store, TimeProvider time, ILogger<ClusterGrain> logger)
+    : PartitionGrain(store, time, logger), IClusterGrain
 {
     private const string UploadKey = "key/upload";
     private const int UploadKeyBytes = 32;

@@ -7,7 +7,7 @@ namespace Granary.Grains.Operations;
 
 /// <inheritdoc cref="IOperationsGrain"/>
 internal sealed class OperationsGrain(IPartitionStore store, OperationSignal signal, TimeProvider time, ILogger<OperationsGrain> logger)
-    : PartitionGrain(store, logger), IOperationsGrain
+    : PartitionGrain(store, time, logger), IOperationsGrain
 {
     // A worker reports every 2 seconds, so that its claim outlives a few failed reports.
     private static readonly TimeSpan ClaimDuration = TimeSpan.FromSeconds(30);
@@ -21,7 +21,7 @@ internal sealed class OperationsGrain(IPartitionStore store, OperationSignal sig
     /// <inheritdoc/>
     public async Task<OperationStarted> Start(OperationRequest request, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         var answer = await Partition.DecideAsync([], rows => OperationRules.Start(rows, request, now), cancellationToken);
         if (answer.IsNew)
         {
@@ -42,14 +42,14 @@ internal sealed class OperationsGrain(IPartitionStore store, OperationSignal sig
     /// <inheritdoc/>
     public Task<OperationStatus?> Cancel(string id, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         return ChangeAsync(id, operation => OperationRules.Cancel(operation, now), cancellationToken);
     }
 
     /// <inheritdoc/>
     public async Task<OperationStatus?> Claim(Guid worker, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         var open = await Partition.ReadAsync([], rows => OperationRules.FindOpen(rows, id => !IsClaimed(id, now)), cancellationToken);
         if (open is null)
         {
@@ -63,7 +63,7 @@ internal sealed class OperationsGrain(IPartitionStore store, OperationSignal sig
     /// <inheritdoc/>
     public async Task<bool> Report(string id, Guid worker, OperationProgress progress, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         if (IsClaimedByAnother(id, worker, now))
         {
             return false;
@@ -77,7 +77,7 @@ internal sealed class OperationsGrain(IPartitionStore store, OperationSignal sig
     /// <inheritdoc/>
     public async Task Finish(string id, Guid worker, OperationProgress progress, string? error, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         if (IsClaimedByAnother(id, worker, now))
         {
             return;

@@ -18,6 +18,7 @@ internal sealed class CommitLoop(
     PartitionKey key,
     RowCache cache,
     ValidityTracker validity,
+    OwnershipProof proof,
     Action<Exception> onLost)
 {
     private readonly Queue<QueuedDecision> _queue = new();
@@ -54,6 +55,15 @@ internal sealed class CommitLoop(
         return cancellationToken.CanBeCanceled ? decision.Answer.WaitAsync(cancellationToken) : decision.Answer;
     }
 
+    /// <exception cref="PartitionUnavailableException">The loop is closed.</exception>
+    public void ThrowIfClosed()
+    {
+        if (_closed is not null)
+        {
+            throw PartitionFaults.Translate(_closed, key);
+        }
+    }
+
     /// <summary>Waits until everything that is queued now is decided and durable.</summary>
     public Task DrainAsync(CancellationToken cancellationToken) =>
         EnqueueAsync(new QueuedDecision<bool>(needs: [], _ => true, dependencies: [], isEarly: null), cancellationToken);
@@ -82,6 +92,7 @@ internal sealed class CommitLoop(
     {
         // The grain deactivates before any caller hears of the failure, so that a retry reaches the next activation.
         validity.Close();
+        proof.End();
         _closed = reason;
         onLost(reason);
         var answer = PartitionFaults.Translate(reason, key);
@@ -149,7 +160,9 @@ internal sealed class CommitLoop(
             // :: Step 3: commit.
             if (batch.IsDue)
             {
+                var since = proof.Now;
                 Head = await CommitAsync(batch, members);
+                proof.Extend(since);
             }
         }
         catch (Exception e)

@@ -12,6 +12,9 @@ internal sealed class LoadedRows(RowCache cache)
     private readonly List<string> _missingPrefixes = [];
     private Dictionary<string, IReadOnlyList<Row>>? _prefixes;
 
+    /// <summary>The head under which the last load read its rows; null if the store did not say, or not for all of them.</summary>
+    public Head? Head { get; private set; }
+
     /// <summary>Whether rows were asked for that are not in memory.</summary>
     public bool HasMissed => _missing.Count + _missingPrefixes.Count > 0;
 
@@ -84,11 +87,13 @@ internal sealed class LoadedRows(RowCache cache)
     /// <summary>Loads the rows that were asked for in vain.</summary>
     public async ValueTask LoadMissingAsync(IPartitionStore store, PartitionKey partition, CancellationToken cancellationToken)
     {
+        Head = null;
         if (_missing.Count > 0)
         {
             var keys = _missing.ToArray();
             _missing.Clear();
             var values = await store.GetAsync(partition, keys, cancellationToken);
+            Head = _missingPrefixes.Count == 0 ? values.Head : null;
             for (var i = 0; i < keys.Length; i++)
             {
                 _rows[keys[i]] = values[i];

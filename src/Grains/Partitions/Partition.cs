@@ -15,19 +15,28 @@ internal sealed class Partition
     private readonly PartitionKey _key;
     private readonly CommitLoop _loop;
     private readonly PartitionReader _reader;
-    private readonly ValidityTracker _validity = new();
+    private readonly ValidityTracker _validity;
+    private readonly OwnershipProof _proof;
+    private readonly Ownership _ownership;
 
     /// <param name="store">The store of the rows.</param>
     /// <param name="key">The partition.</param>
     /// <param name="onLost">
     /// Called when the activation has lost the partition: a commit failed, or another activation has committed.
     /// </param>
-    public Partition(IPartitionStore store, PartitionKey key, Action<Exception> onLost)
+    /// <param name="time">
+    /// The clock by which the proof of ownership ages; null for a tool that has no ownership: it reads what the store has, and runs while
+    /// no grain does, or commits nothing.
+    /// </param>
+    public Partition(IPartitionStore store, PartitionKey key, Action<Exception> onLost, TimeProvider? time = null)
     {
         var cache = new RowCache();
         (_store, _key) = (store, key);
-        _loop = new CommitLoop(store, key, cache, _validity, onLost);
-        _reader = new PartitionReader(store, key, cache, _validity);
+        _proof = new OwnershipProof(time is null ? null : store.ProofLifetime, time ?? TimeProvider.System);
+        _validity = new ValidityTracker(_proof);
+        _loop = new CommitLoop(store, key, cache, _validity, _proof, onLost);
+        _ownership = new Ownership(store, key, _loop, _proof);
+        _reader = new PartitionReader(store, key, cache, _validity, _ownership);
     }
 
     /// <summary>The lowest version that the next commit can have.</summary>
@@ -37,7 +46,12 @@ internal sealed class Partition
     public ReadValidity Validity => _validity.Current;
 
     /// <summary>Reads the head. Called once, before anything else.</summary>
-    public async Task OpenAsync(CancellationToken cancellationToken) => _loop.Head = await ReadHeadAsync(cancellationToken);
+    public async Task OpenAsync(CancellationToken cancellationToken)
+    {
+        var since = _proof.Now;
+        _loop.Head = await _ownership.ReadHeadAsync(cancellationToken);
+        _proof.Extend(since);
+    }
 
     /// <summary>
     /// Queues a decision and returns its answer once it is durable. <paramref name="decide"/> runs in the commit loop, maybe more than once
@@ -86,12 +100,26 @@ internal sealed class Partition
         return (await _loop.EnqueueAsync(decision, cancellationToken), decision.Ticket);
     }
 
-    /// <summary>Answers from committed rows. Completes synchronously if they are in memory.</summary>
+    /// <summary>
+    /// Answers from committed rows. Completes synchronously if they are in memory, and the activation has proved lately that it owns the
+    /// partition.
+    /// </summary>
     /// <param name="needs">Keys and prefixes that the rule will ask for, as far as its caller knows them.</param>
     /// <param name="read">The rule, which may run more than once.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    public ValueTask<T> ReadAsync<T>(IReadOnlyList<string> needs, Func<RowView, T> read, CancellationToken cancellationToken) =>
-        _reader.TryReadCached(read, out var answer) ? ValueTask.FromResult(answer) : LoadAndReadAsync(needs, read, cancellationToken);
+    /// <exception cref="PartitionUnavailableException">
+    /// The rows or the head cannot be read, or another activation has committed.
+    /// </exception>
+    public ValueTask<T> ReadAsync<T>(IReadOnlyList<string> needs, Func<RowView, T> read, CancellationToken cancellationToken)
+    {
+        if (!_proof.IsValid || !_reader.TryReadCached(read, out var answer))
+        {
+            return LoadAndReadAsync(needs, read, cancellationToken);
+        }
+
+        _ownership.Refresh();
+        return ValueTask.FromResult(answer);
+    }
 
     /// <inheritdoc cref="PartitionReader.ScanAsync"/>
     public IAsyncEnumerable<Row> ScanAsync(string prefix, string? after, CancellationToken cancellationToken) =>
@@ -112,22 +140,9 @@ internal sealed class Partition
     /// <exception cref="PartitionUnavailableException">Another activation has committed. This one has lost the partition.</exception>
     public async Task ProveCurrentAsync(CancellationToken cancellationToken)
     {
-        Head before, found;
-        do
-        {
-            // Wait for this activation's own commits, or one of them would look like a commit of another.
-            await _loop.DrainAsync(cancellationToken);
-            before = _loop.Head;
-            found = await ReadHeadAsync(cancellationToken);
-        }
-        while (_loop.IsCommitting || before != _loop.Head);
-
-        if (found != _loop.Head)
-        {
-            var stale = new HeadMovedException(_key, _loop.Head);
-            _loop.Lose(stale);
-            throw PartitionFaults.Translate(stale, _key);
-        }
+        // A commit that is under way would look like one of another activation.
+        await _loop.DrainAsync(cancellationToken);
+        await _ownership.ProveAsync(cancellationToken);
     }
 
     /// <summary>
@@ -159,21 +174,26 @@ internal sealed class Partition
 
     private async ValueTask<T> LoadAndReadAsync<T>(IReadOnlyList<string> needs, Func<RowView, T> read, CancellationToken cancellationToken)
     {
+        // Rows that are not in memory are loaded, and that is a proof. The proof comes first, because they may all be there.
+        await _ownership.EnsureAsync(cancellationToken);
         var (isRead, answer) = await _reader.LoadAndReadAsync(needs, read, cancellationToken);
-
-        // Commits have overtaken the read again and again: in the queue none can.
-        return isRead ? answer : await DecideAsync(needs, read, cancellationToken);
-    }
-
-    private async Task<Head> ReadHeadAsync(CancellationToken cancellationToken)
-    {
-        try
+        if (isRead)
         {
-            return await _store.OpenAsync(_key, cancellationToken);
+            return answer;
         }
-        catch (StorageException e)
-        {
-            throw PartitionFaults.Translate(e, _key);
-        }
+
+        // Commits have overtaken the read again and again: in the queue none can. Its own commit proves that the rows are current.
+        return await DecideAsync(
+            needs,
+            rows =>
+            {
+                if (_proof.IsNeeded)
+                {
+                    rows.Fence();
+                }
+
+                return read(rows);
+            },
+            cancellationToken);
     }
 }

@@ -5,12 +5,15 @@ using Microsoft.Extensions.Logging;
 namespace Granary.Grains.Partitions;
 
 /// <summary>A grain that owns one partition. It opens the partition on activation, and deactivates when it has lost it.</summary>
-internal abstract partial class PartitionGrain(IPartitionStore store, ILogger logger) : Grain
+internal abstract partial class PartitionGrain(IPartitionStore store, TimeProvider time, ILogger logger) : Grain
 {
     private Partition? _partition;
 
     /// <summary>The rows that the grain owns. Only an active grain may use them.</summary>
     protected Partition Partition => _partition!;
+
+    /// <summary>The clock.</summary>
+    protected TimeProvider Time { get; } = time;
 
     /// <summary>The key of the partition, derived from the grain's key.</summary>
     protected abstract PartitionKey PartitionKey { get; }
@@ -18,7 +21,7 @@ internal abstract partial class PartitionGrain(IPartitionStore store, ILogger lo
     /// <inheritdoc/>
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        _partition = new Partition(store, PartitionKey, OnLost);
+        _partition = new Partition(store, PartitionKey, OnLost, Time);
         await _partition.OpenAsync(cancellationToken);
     }
 

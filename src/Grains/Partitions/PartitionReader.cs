@@ -6,9 +6,14 @@ namespace Granary.Grains.Partitions;
 
 /// <summary>
 /// Reads the rows of a partition. A read sees committed rows of one version only: it starts again if a commit is published while it loads
-/// rows.
+/// rows. If other processes can write to the store, each load proves that the activation owns the partition.
 /// </summary>
-internal sealed class PartitionReader(IPartitionStore store, PartitionKey key, RowCache cache, ValidityTracker validity)
+internal sealed class PartitionReader(
+    IPartitionStore store,
+    PartitionKey key,
+    RowCache cache,
+    ValidityTracker validity,
+    Ownership ownership)
 {
     // After so many starts the read gives up, and its caller decides in the commit loop instead, where no commit can come between.
     private const int MaxRestarts = 3;
@@ -48,10 +53,12 @@ internal sealed class PartitionReader(IPartitionStore store, PartitionKey key, R
         {
             if (loaded.HasMissed)
             {
+                var mark = ownership.Mark;
                 await LoadAsync(loaded, cancellationToken);
-                if (validity.Current != current)
+                var isOwn = !ownership.IsNeeded || await ownership.ConfirmAsync(mark, loaded.Head, cancellationToken);
+                if (!isOwn || validity.Current != current)
                 {
-                    // Rows loaded before the commit and rows that the cache has after it are of two versions.
+                    // Rows of one side of a commit, and rows that the cache has of the other side, are of two versions.
                     if (++restarts > MaxRestarts)
                     {
                         return (false, default!);

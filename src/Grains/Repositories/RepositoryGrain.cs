@@ -19,7 +19,7 @@ internal sealed class RepositoryGrain(
     IOptions<HistoryOptions> historyOptions,
     PullCache pullCache,
     TimeProvider time,
-    ILogger<RepositoryGrain> logger) : PartitionGrain(store, logger), IRepositoryGrain, IRepositoryMaintenanceGrain
+    ILogger<RepositoryGrain> logger) : PartitionGrain(store, time, logger), IRepositoryGrain, IRepositoryMaintenanceGrain
 {
     // The manifests that the refusal to delete a used blob names, and how many manifests the search for them reads at most.
     private const int MaxNamedUsers = 10;
@@ -59,11 +59,11 @@ internal sealed class RepositoryGrain(
         _name = RepositoryName.Parse(this.GetPrimaryKeyString());
         await base.OnActivateAsync(cancellationToken);
         var options = collectionOptions.Value;
-        _log = new RepositoryLog(Partition, historyOptions.Value, time);
-        _releases = new ReleaseQueue(Partition, _name, GrainFactory, time, logger);
+        _log = new RepositoryLog(Partition, historyOptions.Value, Time);
+        _releases = new ReleaseQueue(Partition, _name, GrainFactory, Time, logger);
         _catalog = new CatalogRegistration(Partition, _name, _guard, GrainFactory);
-        _schedule = new SweepSchedule(Partition, _name, _guard, GrainFactory, _lifetimes, time);
-        _links = new BlobLinking(Partition, _name, _guard, _catalog, _schedule, _log, GrainFactory, _lifetimes, time);
+        _schedule = new SweepSchedule(Partition, _name, _guard, GrainFactory, _lifetimes, Time);
+        _links = new BlobLinking(Partition, _name, _guard, _catalog, _schedule, _log, GrainFactory, _lifetimes, Time);
         _leases = new LeaseAnswers(Partition, _guard, _catalog, _schedule, _releases, options);
         var retention = new LogRetention(Partition, historyOptions.Value);
         _collection = new LinkCollection(Partition, _guard, _catalog, _schedule, _releases, retention, _lifetimes, options);

@@ -8,7 +8,7 @@ namespace Granary.Grains.Schedules;
 
 /// <inheritdoc cref="IScheduleGrain"/>
 internal sealed class ScheduleGrain(IPartitionStore store, TimeProvider time, ILogger<ScheduleGrain> logger)
-    : PartitionGrain(store, logger), IScheduleGrain
+    : PartitionGrain(store, time, logger), IScheduleGrain
 {
     /// <inheritdoc/>
     protected override PartitionKey PartitionKey => ScheduleRows.Partition(this.GetPrimaryKeyString());
@@ -23,7 +23,7 @@ internal sealed class ScheduleGrain(IPartitionStore store, TimeProvider time, IL
 
     /// <inheritdoc/>
     public async Task<ScheduledItem[]> Due(int limit, CancellationToken cancellationToken) =>
-        await FirstAsync(after: null, limit, until: time.GetUtcNow(), cancellationToken);
+        await FirstAsync(after: null, limit, until: Time.GetUtcNow(), cancellationToken);
 
     /// <inheritdoc/>
     public async Task<ScheduledItem[]> List(ScheduledItem? after, int limit, CancellationToken cancellationToken) =>

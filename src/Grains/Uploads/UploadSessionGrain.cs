@@ -15,7 +15,7 @@ internal sealed class UploadSessionGrain(
     IOptions<LifetimeOptions> lifetimeOptions,
     ObjectIdSource ids,
     TimeProvider time,
-    ILogger<UploadSessionGrain> logger) : PartitionGrain(store, logger), IUploadSessionGrain
+    ILogger<UploadSessionGrain> logger) : PartitionGrain(store, time, logger), IUploadSessionGrain
 {
     private static readonly string[] Needs = [UploadRows.Session];
 
@@ -46,7 +46,7 @@ internal sealed class UploadSessionGrain(
             rows =>
             {
                 // The time of the decision, not of the call: an id that has expired meanwhile must not begin a session.
-                var now = time.GetUtcNow();
+                var now = Time.GetUtcNow();
                 var answer = UploadRules.Begin(rows, command, newObject, IsClaimed, now, _lifetimes.UploadExpiry);
                 if (answer is UploadBegun begun)
                 {
@@ -67,21 +67,21 @@ internal sealed class UploadSessionGrain(
             return false;
         }
 
-        _claim = (epoch, time.GetUtcNow() + UploadClaim.Timeout);
+        _claim = (epoch, Time.GetUtcNow() + UploadClaim.Timeout);
         return true;
     }
 
     /// <inheritdoc/>
     public Task<bool> Advance(long epoch, long offset, bool endClaim, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         return Partition.DecideAsync(Needs, rows => UploadRules.Advance(rows, epoch, offset, endClaim, now), cancellationToken);
     }
 
     /// <inheritdoc/>
     public async Task<SealedUpload?> Seal(long epoch, Digest digest, long size, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         var answer = await Partition.DecideAsync(Needs, rows => UploadRules.Seal(rows, epoch, digest, size, now), cancellationToken);
         if (answer is not null)
         {
@@ -98,7 +98,7 @@ internal sealed class UploadSessionGrain(
         var scheduled = await ScheduleFirst(issuedAt, cancellationToken);
         return await Partition.DecideAsync(
             Needs,
-            rows => UploadRules.Cancel(rows, issuedAt, time.GetUtcNow(), _lifetimes.UploadExpiry),
+            rows => UploadRules.Cancel(rows, issuedAt, Time.GetUtcNow(), _lifetimes.UploadExpiry),
             dependsOn: [scheduled],
             cancellationToken);
     }
@@ -106,7 +106,7 @@ internal sealed class UploadSessionGrain(
     /// <inheritdoc/>
     public async Task<ExpireAnswer> Expire(CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         var answer = await Partition.DecideAsync(
             Needs,
             rows => UploadRules.Expire(rows, IsClaimed, now, _lifetimes.UploadExpiry),
@@ -130,7 +130,7 @@ internal sealed class UploadSessionGrain(
 
         // The due row comes after the session's row, unlike at the beginning of a session. A sweep that found the due row first would put
         // the session off until its end. If this grain dies in between, the due row of that end is still there.
-        await GrainFactory.GetGrain<IScheduleGrain>(ScheduleKeys.OfUpload(_id)).Schedule(_id, time.GetUtcNow(), cancellationToken);
+        await GrainFactory.GetGrain<IScheduleGrain>(ScheduleKeys.OfUpload(_id)).Schedule(_id, Time.GetUtcNow(), cancellationToken);
 
         // No other request is expected, as after Seal.
         DeactivateOnIdle();
@@ -146,7 +146,7 @@ internal sealed class UploadSessionGrain(
     private ValueTask<SessionRow?> Find(CancellationToken cancellationToken) =>
         Partition.ReadAsync(Needs, SessionRow.Find, cancellationToken);
 
-    private bool IsClaimed(SessionRow session) => session.IsClaimed && _claim.Epoch == session.Epoch && time.GetUtcNow() < _claim.Until;
+    private bool IsClaimed(SessionRow session) => session.IsClaimed && _claim.Epoch == session.Epoch && Time.GetUtcNow() < _claim.Until;
 
     /// <summary>
     /// Schedules a session before it is stored, so that the sweep finds it. Returns the commit that the session's own commit depends on

@@ -27,8 +27,17 @@ internal sealed class ScriptedStore : IPartitionStore
 
     public BatchLimit BatchLimit { get; set; } = BatchLimit.Default;
 
-    public ValueTask<Head> OpenAsync(PartitionKey partition, CancellationToken cancellationToken) =>
-        _inner.OpenAsync(partition, cancellationToken);
+    /// <summary>How often the head was read.</summary>
+    public int HeadReads { get; private set; }
+
+    public Func<Task>? BeforeHeadRead { get; set; }
+
+    public async ValueTask<Head> OpenAsync(PartitionKey partition, CancellationToken cancellationToken)
+    {
+        HeadReads++;
+        await (BeforeHeadRead?.Invoke() ?? Task.CompletedTask);
+        return await _inner.OpenAsync(partition, cancellationToken);
+    }
 
     public async ValueTask<RowValues> GetAsync(
         PartitionKey partition,
