@@ -143,7 +143,7 @@ public sealed class ShutdownTests : IDisposable
             ["urls"] = "http://127.0.0.1:0",
             ["log.level"] = "error",
         };
-        await using var server = GranaryServer.Create(GranarySettings.Load(file: null, settings));
+        await using var server = await GranaryServer.CreateAsync(GranarySettings.Load(file: null, settings));
         using var stop = new CancellationTokenSource();
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var lifetime = server.Services.GetRequiredService<IHostApplicationLifetime>();

@@ -144,6 +144,12 @@ public sealed class GranaryProcess : IAsyncDisposable
     /// <summary>Asks the process to stop: SIGTERM.</summary>
     public void Terminate() => Signal("-TERM");
 
+    /// <summary>Freezes the process, as a paused virtual machine is: SIGSTOP.</summary>
+    public void Freeze() => Signal("-STOP");
+
+    /// <summary>Lets a frozen process go on: SIGCONT.</summary>
+    public void Thaw() => Signal("-CONT");
+
     /// <summary>Interrupts the process as Ctrl+C does: SIGINT.</summary>
     public void Interrupt() => Signal("-INT");
 

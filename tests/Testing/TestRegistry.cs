@@ -39,7 +39,7 @@ public sealed class TestRegistry : IAsyncDisposable
 
         var owned = all.ContainsKey("data") ? null : new TemporaryDirectory();
         all.TryAdd("data", owned?.Path ?? "");
-        var server = GranaryServer.Create(GranarySettings.Load(file: null, all), time);
+        var server = await GranaryServer.CreateAsync(GranarySettings.Load(file: null, all), time);
         await server.StartAsync();
         return new TestRegistry(server, all["data"], owned);
     }

@@ -42,14 +42,14 @@ public interface IBlobShardGrain : IGrainWithIntegerKey
     /// <param name="limit">The most entries to return.</param>
     /// <param name="blobGrace">The grace period of blobs without references; null for the setting.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    [AlwaysInterleave, Alias("due")]
+    [AlwaysInterleave, Alias("due"), ResponseTimeout(CallTimeouts.Slow)]
     Task<ShardDue> Due(int limit, TimeSpan? blobGrace, CancellationToken cancellationToken);
 
     /// <summary>
     /// Commits what the sweep did with the entries of <see cref="Due"/>, in one commit. An entry that has changed since then stays as it is
     /// (<c>settle</c>).
     /// </summary>
-    [AlwaysInterleave, Alias("settle")]
+    [AlwaysInterleave, Alias("settle"), ResponseTimeout(CallTimeouts.Slow)]
     Task Settle(ShardSettlement settlement, CancellationToken cancellationToken);
 
     /// <summary>Returns what the shard knows of a blob; null if it does not know the blob.</summary>
@@ -57,7 +57,7 @@ public interface IBlobShardGrain : IGrainWithIntegerKey
     Task<ShardBlob?> Find(Digest digest, CancellationToken cancellationToken);
 
     /// <summary>Returns the shard's blobs in the order of their digests.</summary>
-    [AlwaysInterleave, Alias("list")]
+    [AlwaysInterleave, Alias("list"), ResponseTimeout(CallTimeouts.Slow)]
     Task<ShardPage> List(Digest? after, int limit, CancellationToken cancellationToken);
 
     /// <summary>Whether an object is the blob's, or is doomed and not deleted yet.</summary>

@@ -71,11 +71,11 @@ public interface IRepositoryGrain : IGrainWithStringKey
     /// <param name="from">The line with which the page begins; null for the newest.</param>
     /// <param name="limit">How many lines at most.</param>
     /// <param name="cancellationToken">Ends the call.</param>
-    [AlwaysInterleave, Alias("read-tag-history")]
+    [AlwaysInterleave, Alias("read-tag-history"), ResponseTimeout(CallTimeouts.Slow)]
     Task<TagHistory?> ReadTagHistory(Tag tag, LogPosition? from, int limit, CancellationToken cancellationToken);
 
     /// <summary>Points a tag at a manifest that it pointed at before.</summary>
-    [AlwaysInterleave, Alias("undo-tag")]
+    [AlwaysInterleave, Alias("undo-tag"), ResponseTimeout(CallTimeouts.Slow)]
     Task<UndoTagAnswer> UndoTag(UndoTag command, CancellationToken cancellationToken);
 
     /// <summary>Returns tags in ordinal order; null if there is no such repository.</summary>

@@ -30,33 +30,33 @@ public interface IRepositoryMaintenanceGrain : IGrainWithStringKey
     /// Makes one step of a collection: unlinks blobs that were unused for the grace period, the oldest first, removes referrers of deleted
     /// manifests, and releases the references.
     /// </summary>
-    [AlwaysInterleave, Alias("collect")]
+    [AlwaysInterleave, Alias("collect"), ResponseTimeout(CallTimeouts.Slow)]
     Task<CollectAnswer> Collect(CollectLinks command, CancellationToken cancellationToken);
 
     /// <summary>
     /// Removes untagged manifests, one step of the repository. Callers repeat all steps until none removes a manifest: the manifests that
     /// an index names become untagged only when the index is removed.
     /// </summary>
-    [AlwaysInterleave, Alias("collect-untagged")]
+    [AlwaysInterleave, Alias("collect-untagged"), ResponseTimeout(CallTimeouts.Slow)]
     Task<CollectUntaggedAnswer> CollectUntagged(CollectUntagged command, CancellationToken cancellationToken);
 
     /// <summary>
     /// Removes manifests and blobs of the repository, one step. Content that clients push during the steps may be removed or stay.
     /// </summary>
     /// <returns>How many manifests and blobs were removed; 0 if the repository is empty and has left the catalog.</returns>
-    [AlwaysInterleave, Alias("clear")]
+    [AlwaysInterleave, Alias("clear"), ResponseTimeout(CallTimeouts.Slow)]
     Task<int> Clear(int limit, CommandOrigin origin, CancellationToken cancellationToken);
 
     /// <summary>Returns what this repository knows of a digest, and why it keeps the content.</summary>
-    [AlwaysInterleave, Alias("explain")]
+    [AlwaysInterleave, Alias("explain"), ResponseTimeout(CallTimeouts.Slow)]
     Task<RepositoryExplanation> Explain(Digest digest, CancellationToken cancellationToken);
 
     /// <summary>Returns the repository's blobs in the order of their digests.</summary>
-    [AlwaysInterleave, Alias("list-links")]
+    [AlwaysInterleave, Alias("list-links"), ResponseTimeout(CallTimeouts.Slow)]
     Task<LinkedBlob[]> ListLinks(Digest? after, int limit, CancellationToken cancellationToken);
 
     /// <summary>Checks the bytes of manifests against their digests, in the order of the digests.</summary>
-    [AlwaysInterleave, Alias("check-manifests")]
+    [AlwaysInterleave, Alias("check-manifests"), ResponseTimeout(CallTimeouts.Slow)]
     Task<CheckManifestsAnswer> CheckManifests(Digest? after, int limit, CancellationToken cancellationToken);
 
     /// <summary>

@@ -5,10 +5,12 @@ using Granary.Protocol;
 using Granary.Storage.Partitions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Orleans.Placement;
 
 namespace Granary.Grains.Blobs;
 
 /// <inheritdoc cref="IBlobShardGrain"/>
+[HashBasedPlacement]
 internal sealed class BlobShardGrain(
     IPartitionStore store,
     IOptions<LifetimeOptions> lifetimeOptions,

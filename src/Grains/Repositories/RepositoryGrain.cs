@@ -8,10 +8,12 @@ using Granary.Protocol;
 using Granary.Storage.Partitions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Orleans.Placement;
 
 namespace Granary.Grains.Repositories;
 
 /// <inheritdoc cref="IRepositoryGrain"/>
+[RandomPlacement]
 internal sealed class RepositoryGrain(
     IPartitionStore store,
     IOptions<LifetimeOptions> lifetimeOptions,

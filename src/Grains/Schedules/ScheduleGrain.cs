@@ -3,10 +3,12 @@ using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Partitions;
 using Granary.Storage.Partitions;
 using Microsoft.Extensions.Logging;
+using Orleans.Placement;
 
 namespace Granary.Grains.Schedules;
 
 /// <inheritdoc cref="IScheduleGrain"/>
+[HashBasedPlacement]
 internal sealed class ScheduleGrain(IPartitionStore store, TimeProvider time, ILogger<ScheduleGrain> logger)
     : PartitionGrain(store, time, logger), IScheduleGrain
 {

@@ -6,10 +6,12 @@ using Granary.Protocol;
 using Granary.Storage.Partitions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Orleans.Placement;
 
 namespace Granary.Grains.Uploads;
 
 /// <inheritdoc cref="IUploadSessionGrain"/>
+[RandomPlacement]
 internal sealed class UploadSessionGrain(
     IPartitionStore store,
     IOptions<LifetimeOptions> lifetimeOptions,

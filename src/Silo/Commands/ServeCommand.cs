@@ -69,7 +69,7 @@ internal static class ServeCommand
         {
             var settings = GranarySettings.Load(file, commandLine);
             urls = settings.Server.Urls;
-            await using var server = GranaryServer.Create(settings);
+            await using var server = await GranaryServer.CreateAsync(settings, cancellationToken: signals.Token);
 
             // A read or write of rows or files blocks its thread for a moment, and other requests need a thread meanwhile. More threads
             // than these only take turns. A sync blocks for long, and has threads of its own.

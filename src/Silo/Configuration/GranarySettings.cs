@@ -1,3 +1,5 @@
+using System.Net;
+using Granary.Clustering;
 using Granary.Gateway;
 using Granary.Grains;
 using Granary.Grains.GarbageCollection;
@@ -26,6 +28,12 @@ public sealed class GranarySettings
 
     /// <summary>The section <c>storage</c>.</summary>
     public StorageOptions Storage => Section<StorageOptions>();
+
+    /// <summary>The section <c>storage.azure</c>.</summary>
+    public AzureOptions Azure => Section<AzureOptions>();
+
+    /// <summary>The section <c>cluster</c>.</summary>
+    public ClusterOptions Cluster => Section<ClusterOptions>();
 
     /// <summary>The section <c>tls</c>.</summary>
     public TlsOptions Tls => Section<TlsOptions>();
@@ -106,7 +114,23 @@ public sealed class GranarySettings
 
         settings.Lifetimes.UploadExpiry = settings.Uploads.Expiry;
         CheckPublicUrl(settings.Locations);
+        CheckRole(settings);
         return settings;
+    }
+
+    private static void CheckRole(GranarySettings settings)
+    {
+        if (settings.Server.Role != ServerRole.AllInOne && !settings.Azure.IsSet)
+        {
+            throw new SettingsException(
+                "role: silos and gateways share a storage account, and none is set. Name it with --storage.azure.account (or " +
+                "storage.azure.connectionString for Azurite), or leave the role out to run everything in this process.");
+        }
+
+        if (settings.Cluster.Address is { Length: > 0 } address && !IPAddress.TryParse(address, out _))
+        {
+            throw new SettingsException($"cluster.address: '{address}' is not an IP address, such as 10.0.0.4.");
+        }
     }
 
     private static void CheckPublicUrl(LocationOptions options)

@@ -11,8 +11,30 @@ public sealed record ServerOptions
     /// </summary>
     public string Urls { get; set; } = "http://127.0.0.1:5000";
 
-    /// <summary>The data directory: everything that the registry stores.</summary>
+    /// <summary>
+    /// The data directory: everything that the registry stores. With a storage account (storage.azure) it holds only the token of the
+    /// administration of this process.
+    /// </summary>
     public string Data { get; set; } = "./data";
+
+    /// <summary>
+    /// The part of the registry that this process runs. all-in-one: everything. silo: the grains of a cluster, without an API. gateway:
+    /// the API of a cluster, without grains. A cluster needs a storage account (storage.azure) and at least one process of each.
+    /// </summary>
+    public ServerRole Role { get; set; } = ServerRole.AllInOne;
+}
+
+/// <summary>The part of the registry that a process runs.</summary>
+public enum ServerRole
+{
+    /// <summary>Everything, in a cluster of this process alone.</summary>
+    AllInOne,
+
+    /// <summary>Grains and background work of a cluster.</summary>
+    Silo,
+
+    /// <summary>The API of a cluster.</summary>
+    Gateway,
 }
 
 /// <summary>Settings of the section <c>storage</c>.</summary>

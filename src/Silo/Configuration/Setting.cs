@@ -29,7 +29,7 @@ public sealed record Setting(string Section, PropertyInfo Property, object Defau
     {
         TimeSpan duration => Durations.Text(duration),
         bool flag => flag ? "true" : "false",
-        Enum member => member.ToString().ToLowerInvariant(),
+        Enum member => TextOf(member.ToString()),
         string { Length: 0 } => "none",
         _ => Convert.ToString(DefaultValue, CultureInfo.InvariantCulture)!,
     };
@@ -41,7 +41,7 @@ public sealed record Setting(string Section, PropertyInfo Property, object Defau
         ByteSize => "SIZE",
         bool => "true|false",
         int => "NUMBER",
-        Enum member => string.Join('|', Enum.GetNames(member.GetType())).ToLowerInvariant(),
+        Enum member => string.Join('|', Enum.GetNames(member.GetType()).Select(TextOf)),
         _ => "TEXT",
     };
 
@@ -81,10 +81,12 @@ public sealed record Setting(string Section, PropertyInfo Property, object Defau
         int => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0 ? number : null,
         TimeSpan => Durations.TryParse(text, out var duration) && IsLongEnough(duration) ? duration : null,
         ByteSize => ByteSize.TryParse(text, out var size) ? size : null,
-
-        // Enum.TryParse takes a number for a member too.
-        Enum member when !int.TryParse(text, out _) =>
-            Enum.TryParse(member.GetType(), text, ignoreCase: true, out var parsed) ? parsed : null,
+        Enum member => Enum.GetValues(member.GetType()).Cast<object>()
+            .FirstOrDefault(value => string.Equals(TextOf(value.ToString()!), text, StringComparison.OrdinalIgnoreCase)),
         _ => null,
     };
+
+    /// <summary>Returns the name of an enumeration's member as an operator writes it: <c>all-in-one</c> for <c>AllInOne</c>.</summary>
+    private static string TextOf(string member) => string.Concat(member.Select((letter, place) =>
+        char.IsAsciiLetterUpper(letter) ? (place == 0 ? "" : "-") + char.ToLowerInvariant(letter) : letter.ToString()));
 }

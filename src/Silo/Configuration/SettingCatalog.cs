@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Reflection;
+using Granary.Clustering;
 using Granary.Gateway;
 using Granary.Grains;
 using Granary.Grains.GarbageCollection;
@@ -20,6 +21,8 @@ public static class SettingCatalog
         ("", () => new ServerOptions()),
         ("server", () => new LocationOptions()),
         ("storage", () => new StorageOptions()),
+        ("storage.azure", () => new AzureOptions()),
+        ("cluster", () => new ClusterOptions()),
         ("tls", () => new TlsOptions()),
         ("shutdown", () => new ShutdownOptions()),
         ("log", () => new LogOptions()),

@@ -1,25 +1,27 @@
 using Granary.Gateway.Http;
-using Granary.Grains.Repositories;
 using Granary.Silo.Configuration;
 using Granary.Silo.Hosting.Composition;
+using Granary.Silo.Hosting.Storage;
 using Granary.Storage.Data;
 using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.Extensions.Options;
 
 namespace Granary.Silo.Hosting;
 
-/// <summary>The whole registry in one process: gateway, grains and stores. It starts, serves and stops.</summary>
+/// <summary>
+/// The registry, or the part of it that its role says: gateway, grains and stores in one process, or grains alone, or a gateway alone. It
+/// starts, serves and stops.
+/// </summary>
 public sealed partial class GranaryServer : IAsyncDisposable
 {
-    private readonly DataDirectory _data;
+    private readonly IServerStorage _storage;
     private readonly ListenSockets _sockets;
     private readonly WebApplication _app;
     private readonly ILogger<GranaryServer> _logger;
     private readonly GranarySettings _settings;
 
-    private GranaryServer(GranarySettings settings, DataDirectory data, ListenSockets sockets, WebApplication app)
+    private GranaryServer(GranarySettings settings, IServerStorage storage, ListenSockets sockets, WebApplication app)
     {
-        (_settings, _data, _sockets, _app) = (settings, data, sockets, app);
+        (_settings, _storage, _sockets, _app) = (settings, storage, sockets, app);
         _logger = app.Services.GetRequiredService<ILogger<GranaryServer>>();
     }
 
@@ -29,34 +31,39 @@ public sealed partial class GranaryServer : IAsyncDisposable
     /// <summary>The services, for tests that look inside.</summary>
     public IServiceProvider Services => _app.Services;
 
-    /// <summary>Binds the sockets, opens the data directory, and composes a server. No socket listens yet.</summary>
+    /// <summary>Binds the sockets, opens the storage, and composes a server. No socket listens yet.</summary>
     /// <exception cref="SettingsException">A setting is wrong.</exception>
     /// <exception cref="DataDirectoryException">The data directory cannot be used.</exception>
-    public static GranaryServer Create(GranarySettings settings, TimeProvider? time = null)
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public static async Task<GranaryServer> CreateAsync(
+        GranarySettings settings,
+        TimeProvider? time = null,
+        CancellationToken cancellationToken = default)
     {
+        var clock = time ?? TimeProvider.System;
         var sockets = ListenSockets.Bind(ListenAddress.Parse(settings.Server.Urls));
-        DataDirectory? data = null;
+        IServerStorage? storage = null;
         try
         {
-            data = DataDirectory.Open(settings.Server.Data, time, settings.Storage.Reserve);
-            var app = ServerComposition.Build(settings, data, sockets, time ?? TimeProvider.System);
-            return new GranaryServer(settings, data, sockets, app);
+            storage = settings.Azure.IsSet
+                ? await AccountStorage.OpenAsync(settings, clock, cancellationToken)
+                : EmbeddedStorage.Open(settings, clock);
+            var app = ServerComposition.Build(settings, storage, sockets, clock);
+            return new GranaryServer(settings, storage, sockets, app);
         }
         catch
         {
-            data?.Dispose();
+            storage?.Dispose();
             sockets.Dispose();
             throw;
         }
     }
 
-    /// <summary>Upgrades rows of an older format, and then starts to serve.</summary>
+    /// <summary>Prepares the stores, such as rows of an older format, and then starts to serve.</summary>
     /// <exception cref="DataDirectoryException">The rows cannot be upgraded.</exception>
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
-        _data.Space.Watch(new SpaceLog(_app.Services.GetRequiredService<ILogger<SpaceLog>>()).Write);
-        var history = _app.Services.GetRequiredService<IOptions<HistoryOptions>>().Value;
-        await RowUpgrade.RunAsync(_data, history, _logger, cancellationToken);
+        await _storage.PrepareAsync(_app.Services, _logger, cancellationToken);
         try
         {
             await _app.StartAsync(cancellationToken);
@@ -70,7 +77,7 @@ public sealed partial class GranaryServer : IAsyncDisposable
 
         foreach (var address in Addresses)
         {
-            LogListening(_logger, address, _data.Path);
+            LogListening(_logger, address, _storage.Place);
         }
     }
 
@@ -100,7 +107,7 @@ public sealed partial class GranaryServer : IAsyncDisposable
     {
         await _app.DisposeAsync();
         _sockets.Dispose();
-        _data.Dispose();
+        _storage.Dispose();
     }
 
     private async Task StopStartedAsync()

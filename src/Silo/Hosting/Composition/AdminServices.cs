@@ -5,20 +5,17 @@ using Granary.Storage.Data;
 
 namespace Granary.Silo.Hosting.Composition;
 
-/// <summary>Registers the access to the administration's API, with the token of the data directory.</summary>
+/// <summary>Registers the access to the administration's API, with the token in a directory.</summary>
 internal static partial class AdminServices
 {
-    public static IServiceCollection AddAdministration(this IServiceCollection services, AdminOptions options) =>
-        services.AddSingleton(provider => Create(
-            options,
-            provider.GetRequiredService<DataDirectory>(),
-            provider.GetRequiredService<ILogger<GranaryServer>>()));
+    public static IServiceCollection AddAdministration(this IServiceCollection services, AdminOptions options, string directory) =>
+        services.AddSingleton(provider => Create(options, directory, provider.GetRequiredService<ILogger<GranaryServer>>()));
 
-    private static AdminAccess Create(AdminOptions options, DataDirectory data, ILogger logger)
+    private static AdminAccess Create(AdminOptions options, string directory, ILogger logger)
     {
         try
         {
-            return new AdminAccess(options.Enabled ? AdminToken.Ensure(data.Path) : null);
+            return new AdminAccess(options.Enabled ? AdminToken.Ensure(directory) : null);
         }
         catch (StorageException e)
         {

@@ -9,18 +9,22 @@ namespace Granary.Silo.Hosting.Composition;
 /// <summary>The way of a request: the access log, the registry's API, the administration's API, health.</summary>
 internal static class RequestPipeline
 {
-    public static void UseRequestPipeline(this WebApplication app, LogOptions options, TimeProvider time)
+    public static void UseRequestPipeline(this WebApplication app, GranarySettings settings, TimeProvider time)
     {
         var accessLog = new AccessLog(
             app.Services.GetRequiredService<ILogger<AccessLog>>(),
             time,
-            options.Access,
+            settings.Log.Access,
             app.Lifetime.ApplicationStopping);
         var health = app.Services.GetRequiredService<HealthEndpoints>();
         app.Use(next => http => accessLog.HandleAsync(http, next));
         app.UseGranaryTransfer();
-        app.UseGranaryGateway();
-        app.UseGranaryAdmin();
+        if (settings.Server.Role != ServerRole.Silo)
+        {
+            app.UseGranaryGateway();
+            app.UseGranaryAdmin();
+        }
+
         app.Use(_ => http => http.Request.Path.Value switch
         {
             "/healthz" => HealthEndpoints.AnswerLivenessAsync(http),

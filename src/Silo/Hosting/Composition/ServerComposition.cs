@@ -1,35 +1,30 @@
 using Granary.Gateway;
-using Granary.Grains;
 using Granary.Silo.Configuration;
 using Granary.Silo.Hosting.Health;
-using Granary.Storage.Data;
+using Granary.Silo.Hosting.Storage;
 
 namespace Granary.Silo.Hosting.Composition;
 
-/// <summary>Composes the web application of a server from its settings, its data directory and its sockets.</summary>
+/// <summary>Composes the web application of a server from its settings, its storage and its sockets.</summary>
 internal static class ServerComposition
 {
-    public static WebApplication Build(GranarySettings settings, DataDirectory data, ListenSockets sockets, TimeProvider time)
+    public static WebApplication Build(GranarySettings settings, IServerStorage storage, ListenSockets sockets, TimeProvider time)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "granary" });
         builder.Logging.AddGranaryLogging(settings.Log);
+        storage.AddTo(builder.Services);
         builder.Services
             .AddSingleton(time)
             .AddSettings(settings)
-            .AddStorage(data)
-            .AddAdministration(settings.Admin)
+            .AddAdministration(settings.Admin, storage.Directory)
             .AddHostPolicy()
             .AddGranaryGateway()
-            .AddGranaryHealth();
-        builder.UseOrleans(silo => EmbeddedCluster.Configure(silo, data.ClusterId));
-
-        // After the silo: hosted services start in this order and stop in the reverse one. A worker that started first would call grains
-        // of a silo that does not run yet, and log an error on each start of a slow machine.
-        builder.Services.AddGranaryMaintenance();
+            .AddGranaryHealth(settings.Server.Role);
+        builder.AddRole(settings, storage, time);
         builder.WebHost.UseWebServer(sockets, settings.Tls, time);
 
         var app = builder.Build();
-        app.UseRequestPipeline(settings.Log, time);
+        app.UseRequestPipeline(settings, time);
         return app;
     }
 }

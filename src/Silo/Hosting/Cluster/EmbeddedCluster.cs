@@ -6,7 +6,7 @@ using Orleans.Configuration;
 using Orleans.Statistics;
 using Polly;
 
-namespace Granary.Silo.Hosting;
+namespace Granary.Silo.Hosting.Cluster;
 
 /// <summary>A cluster of one silo: without membership, without a gateway for clients, and closed to connections.</summary>
 internal static class EmbeddedCluster
