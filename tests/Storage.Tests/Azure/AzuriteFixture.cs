@@ -2,7 +2,7 @@ using Granary.Storage.Azure;
 
 namespace Granary.Storage.Tests.Azure;
 
-/// <summary>One Azurite for all tests of this project that need a storage account. Each test uses a table or a container of its own.</summary>
+/// <summary>One Azurite for all tests of this project that need an account. Each test uses a table or a container of its own.</summary>
 public sealed class AzuriteFixture : IAsyncLifetime
 {
     private AzuriteServer? _server;
