@@ -92,6 +92,22 @@ public sealed class TablePartitionStore : IPartitionStore
     }
 
     /// <inheritdoc/>
+    public async ValueTask<RowValues> GetForCommitAsync(
+        PartitionKey partition,
+        IReadOnlyList<string> keys,
+        CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _reader.GetForCommitAsync(partition, keys, cancellationToken);
+        }
+        catch (Exception e) when (AzureFaults.IsFault(e, cancellationToken))
+        {
+            throw AzureFaults.Translate(e, $"Rows of partition '{partition}' could not be read", AzureFaults.TableRole);
+        }
+    }
+
+    /// <inheritdoc/>
     public async ValueTask<RowPage> ScanAsync(
         PartitionKey partition,
         string prefix,

@@ -60,6 +60,13 @@ internal sealed class TableReader(PartitionTable table, SettledHeads heads)
         throw TooBusy(partition);
     }
 
+    /// <summary>Reads rows that may be of several versions.</summary>
+    public async ValueTask<RowValues> GetForCommitAsync(
+        PartitionKey partition,
+        IReadOnlyList<string> keys,
+        CancellationToken cancellationToken) =>
+        new(Values(await FindAsync(TableKeys.Encode(partition.Value), keys, cancellationToken)));
+
     /// <summary>Reads a page of rows.</summary>
     public async ValueTask<RowPage> ScanAsync(
         PartitionKey partition,

@@ -42,6 +42,16 @@ public interface IPartitionStore
         CancellationToken cancellationToken);
 
     /// <summary>
+    /// Reads rows as <see cref="GetAsync"/> does, for a batch that the caller then commits over the head that it has. If another process
+    /// commits meanwhile, the values may belong to several versions; then the commit of the caller is refused. So a store over a network
+    /// need not read the head here, which is a round trip less before each commit.
+    /// </summary>
+    ValueTask<RowValues> GetForCommitAsync(
+        PartitionKey partition,
+        IReadOnlyList<string> keys,
+        CancellationToken cancellationToken) => GetAsync(partition, keys, cancellationToken);
+
+    /// <summary>
     /// Reads a page of rows in ordinal order of their keys. All rows of the page belong to one version of the partition; the next page may
     /// belong to a later one. <see cref="PartitionScans"/> reads all pages.
     /// </summary>

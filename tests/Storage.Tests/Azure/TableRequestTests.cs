@@ -69,6 +69,9 @@ public sealed class TableRequestTests(AzuriteFixture azurite) : IAsyncLifetime
 
         await Store.OpenAsync(Key, default);
         Assert.Equal("1 Read", _script.Take());
+
+        await Store.GetForCommitAsync(Key, ["row/000", "none", "row/001"], default);
+        Assert.Equal("3 Read", _script.Take());
     }
 
     [Fact]

@@ -82,6 +82,7 @@ public abstract class PartitionStoreContract
         await CommitAsync(One, head, Put("a", "2"), Mutation.Delete("b"));
 
         Assert.Equal("2|-|", await GetAsync(One, "a", "b", "c"));
+        Assert.Equal("2|-|", string.Join('|', (await Store.GetForCommitAsync(One, ["a", "b", "c"], default)).Values.Select(Text)));
     }
 
     [Fact]
