@@ -41,6 +41,9 @@ internal sealed class RequestScript : HttpPipelinePolicy
     /// <summary>Runs before each request, which waits for it.</summary>
     public Func<RequestKind, int, Task> BeforeRequest { get; set; } = (_, _) => Task.CompletedTask;
 
+    /// <summary>Runs after each request that was answered.</summary>
+    public Action<RequestKind, int> AfterRequest { get; set; } = (_, _) => { };
+
     /// <summary>The requests since the last call, such as <c>1 Transaction, 2 Read</c>.</summary>
     public string Take()
     {
@@ -69,6 +72,7 @@ internal sealed class RequestScript : HttpPipelinePolicy
         {
             case RequestFault.None:
                 await ProcessNextAsync(message, pipeline);
+                AfterRequest(kind, number);
                 break;
             case RequestFault.Before:
                 throw new IOException("The test breaks the connection before the request is sent.");

@@ -279,6 +279,62 @@ public sealed class TableFaultTests(AzuriteFixture azurite) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Rows_that_were_read_on_both_sides_of_a_delete_are_read_again()
+    {
+        var head = await Other.CommitAsync(Key, Head.None, Rows(2, "x"), default);
+
+        // The head is the first read. Between the two rows, whichever comes first, another process deletes both.
+        var script = new RequestScript();
+        var hasReadOne = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        script.AfterRequest = (_, number) =>
+        {
+            if (number == 2)
+            {
+                hasReadOne.SetResult();
+            }
+        };
+        script.BeforeRequest = async (_, number) =>
+        {
+            if (number == 3)
+            {
+                await hasReadOne.Task;
+                await Other.CommitAsync(Key, head, [Mutation.Delete("row/0000"), Mutation.Delete("row/0001")], default);
+            }
+        };
+
+        var values = await Table.NewStore(script).GetAsync(Key, ["row/0000", "row/0001"], default);
+
+        Assert.Equal("-|-", Text(values));
+        Assert.Equal(2, values.Head!.Value.Version);
+    }
+
+    [Fact]
+    public async Task A_page_that_was_read_amid_a_large_batch_is_read_again()
+    {
+        var head = await Other.CommitAsync(Key, Head.None, Rows(300, "old"), default);
+
+        // Between the head and the page a process commits and dies, and before the head is read again others finish the batch.
+        var script = new RequestScript();
+        script.BeforeRequest = async (kind, number) =>
+        {
+            if ((kind, number) == (RequestKind.Query, 1))
+            {
+                await CommitAndDieAsync(head, Rows(300, "new"), transactions: 1);
+            }
+            else if ((kind, number) == (RequestKind.Read, 2))
+            {
+                await Other.OpenAsync(Key, default);
+            }
+        };
+
+        var page = await Table.NewStore(script).ScanAsync(Key, "row/", after: null, limit: 1000, default);
+
+        Assert.Equal(300, page.Rows.Count);
+        Assert.Single(page.Rows.Select(row => Encoding.UTF8.GetString(row.Value.Span)).Distinct());
+        Assert.Equal(2, page.Head!.Value.Version);
+    }
+
+    [Fact]
     public async Task A_large_batch_removes_redo_rows_that_a_dead_process_left()
     {
         var head = await Other.CommitAsync(Key, Head.None, [], default);
