@@ -11,7 +11,15 @@ internal static class TableCheck
 
     /// <summary>Makes the table if it is missing, and checks that this process may read it and write to it.</summary>
     /// <exception cref="StorageException">Something is missing. The message says what to do.</exception>
-    public static async Task RunAsync(TableServiceClient account, string name, CancellationToken cancellationToken)
+    /// <param name="account">The client of the account.</param>
+    /// <param name="name">The name of the table.</param>
+    /// <param name="rows">The store's requests to the table.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    public static async Task RunAsync(
+        TableServiceClient account,
+        string name,
+        PartitionTable rows,
+        CancellationToken cancellationToken)
     {
         var table = account.GetTableClient(name);
         var what = $"Table '{name}' of {account.Uri} cannot be used";
@@ -25,7 +33,7 @@ internal static class TableCheck
             }
 
             what = $"Table '{name}' of {account.Uri} cannot be read";
-            await table.GetEntityIfExistsAsync<TableEntity>(Probe, Probe, cancellationToken: cancellationToken);
+            await rows.FindAsync(Probe, Probe, cancellationToken);
         }
         catch (Exception e) when (AzureFaults.IsFault(e, cancellationToken))
         {

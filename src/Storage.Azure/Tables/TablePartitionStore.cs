@@ -60,8 +60,9 @@ public sealed class TablePartitionStore : IPartitionStore
 
         var throttled = new ThrottleCounter();
         var client = account.CreateTableClient(ClientOptions(throttled, time, TableRetryPolicy.DefaultFirstPause));
-        await TableCheck.RunAsync(client, options.TableName, cancellationToken);
-        return new TablePartitionStore(client, options, throttled, time);
+        var store = new TablePartitionStore(client, options, throttled, time);
+        await TableCheck.RunAsync(client, options.TableName, store._table, cancellationToken);
+        return store;
     }
 
     /// <inheritdoc/>

@@ -18,6 +18,9 @@ internal enum RequestFault
 
     /// <summary>The service refuses it: too many requests.</summary>
     Busy,
+
+    /// <summary>It is not sent, and the client has waited for an answer as long as it may.</summary>
+    Silent,
 }
 
 /// <summary>The kinds of request to tables.</summary>
@@ -76,6 +79,8 @@ internal sealed class RequestScript : HttpPipelinePolicy
                 break;
             case RequestFault.Before:
                 throw new IOException("The test breaks the connection before the request is sent.");
+            case RequestFault.Silent:
+                throw new TaskCanceledException("The test ends the time for an answer.");
             case RequestFault.After:
                 await ProcessNextAsync(message, pipeline);
                 throw new IOException("The test breaks the connection before the answer arrives.");

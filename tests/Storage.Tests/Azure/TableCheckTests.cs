@@ -1,5 +1,6 @@
 using Azure.Core;
 using Azure.Data.Tables;
+using Azure.Data.Tables.Sas;
 using Granary.Storage.Azure;
 using Granary.Storage.Azure.Tables;
 using Granary.Storage.Partitions;
@@ -44,13 +45,38 @@ public sealed class TableCheckTests(AzuriteFixture azurite)
     [Fact]
     public async Task Wrong_credentials_are_refused_with_the_role_that_is_missing()
     {
-        var wrong = azurite.Server.ConnectionString.Replace(AzuriteServer.Key, Convert.ToBase64String(new byte[64]), StringComparison.Ordinal);
+        var key = Convert.ToBase64String(new byte[64]);
+        var wrong = azurite.Server.ConnectionString.Replace(AzuriteServer.Key, key, StringComparison.Ordinal);
 
         var error = await Assert.ThrowsAsync<StorageException>(() => OpenAsync(StorageAccount.FromConnectionString(wrong)));
 
         Assert.Contains("refuses the credentials (403", error.Message, StringComparison.Ordinal);
         Assert.Contains("'Storage Table Data Contributor'", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
+    }
+
+    [Fact]
+    public async Task A_right_to_read_alone_is_not_enough()
+    {
+        await OpenAsync(azurite.Account);
+        var reader = AccountWith(TableAccountSasPermissions.Read, TableAccountSasResourceTypes.All);
+
+        var error = await Assert.ThrowsAsync<StorageException>(() => OpenAsync(reader));
+
+        Assert.Contains($"Table '{_name}'", error.Message, StringComparison.Ordinal);
+        Assert.Contains("cannot be used: the storage account refuses the credentials (403", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_table_that_is_missing_and_may_not_be_made_is_named()
+    {
+        var rowsOnly = AccountWith(TableAccountSasPermissions.All, TableAccountSasResourceTypes.Object);
+
+        var error = await Assert.ThrowsAsync<StorageException>(() => OpenAsync(rowsOnly));
+
+        Assert.Contains($"Table '{_name}'", error.Message, StringComparison.Ordinal);
+        Assert.Contains("does not exist and cannot be made: ", error.Message, StringComparison.Ordinal);
+        Assert.Contains("'Storage Table Data Contributor'", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -86,6 +112,16 @@ public sealed class TableCheckTests(AzuriteFixture azurite)
     [Fact]
     public void A_proof_lasts_longer_than_nothing() =>
         Assert.Contains("lifetime of a proof", new TableStoreOptions { ProofLifetime = TimeSpan.Zero }.Error(), StringComparison.Ordinal);
+
+    /// <summary>Returns the account with some of its rights.</summary>
+    private StorageAccount AccountWith(TableAccountSasPermissions permissions, TableAccountSasResourceTypes types)
+    {
+        var sas = azurite.Account.CreateTableClient(new TableClientOptions())
+            .GetSasBuilder(permissions, types, TimeProvider.System.GetUtcNow().AddHours(1));
+        var signature = sas.Sign(new TableSharedKeyCredential(AzuriteServer.Account, AzuriteServer.Key));
+        return StorageAccount.FromConnectionString(
+            $"TableEndpoint={azurite.Server.Tables}{AzuriteServer.Account};SharedAccessSignature={signature}");
+    }
 
     private Task<TablePartitionStore> OpenAsync(StorageAccount account) =>
         TablePartitionStore.OpenAsync(account, new TableStoreOptions { TableName = _name }, TimeProvider.System, default);

@@ -449,6 +449,7 @@ public sealed class TableFaultTests(AzuriteFixture azurite) : IAsyncLifetime
     [Theory]
     [InlineData((int)RequestFault.Busy, "too many requests")]
     [InlineData((int)RequestFault.Before, "does not answer")]
+    [InlineData((int)RequestFault.Silent, "does not answer in time")]
     public async Task An_account_that_stays_away_makes_the_store_unavailable(int fault, string message)
     {
         var script = new RequestScript { OnRequest = (_, _) => (RequestFault)fault };
