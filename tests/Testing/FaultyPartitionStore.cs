@@ -38,6 +38,12 @@ public sealed class FaultyPartitionStore(IPartitionStore inner) : IPartitionStor
         CancellationToken cancellationToken) =>
         inner.GetAsync(partition, keys, cancellationToken);
 
+    public ValueTask<RowValues> GetForCommitAsync(
+        PartitionKey partition,
+        IReadOnlyList<string> keys,
+        CancellationToken cancellationToken) =>
+        inner.GetForCommitAsync(partition, keys, cancellationToken);
+
     public ValueTask<RowPage> ScanAsync(
         PartitionKey partition,
         string prefix,

@@ -136,7 +136,7 @@ internal sealed class CommitLoop(
                 loaded.Request(decision.Needs);
             }
 
-            await loaded.LoadMissingAsync(store, key, CancellationToken.None);
+            await loaded.LoadMissingAsync(store, key, isForCommit: true, CancellationToken.None);
 
             // :: Step 2: decide.
             while (_queue.Count > 0 && !batch.IsFull)
@@ -150,7 +150,7 @@ internal sealed class CommitLoop(
 
                 if (outcome == DecisionOutcome.NeedsRows)
                 {
-                    await loaded.LoadMissingAsync(store, key, CancellationToken.None);
+                    await loaded.LoadMissingAsync(store, key, isForCommit: true, CancellationToken.None);
                     continue;
                 }
 

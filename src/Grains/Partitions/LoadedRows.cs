@@ -85,14 +85,24 @@ internal sealed class LoadedRows(RowCache cache)
     }
 
     /// <summary>Loads the rows that were asked for in vain.</summary>
-    public async ValueTask LoadMissingAsync(IPartitionStore store, PartitionKey partition, CancellationToken cancellationToken)
+    /// <param name="store">The store.</param>
+    /// <param name="partition">The partition.</param>
+    /// <param name="isForCommit">Whether a commit over the head follows, which proves that the rows are of one version.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    public async ValueTask LoadMissingAsync(
+        IPartitionStore store,
+        PartitionKey partition,
+        bool isForCommit,
+        CancellationToken cancellationToken)
     {
         Head = null;
         if (_missing.Count > 0)
         {
             var keys = _missing.ToArray();
             _missing.Clear();
-            var values = await store.GetAsync(partition, keys, cancellationToken);
+            var values = isForCommit
+                ? await store.GetForCommitAsync(partition, keys, cancellationToken)
+                : await store.GetAsync(partition, keys, cancellationToken);
             Head = _missingPrefixes.Count == 0 ? values.Head : null;
             for (var i = 0; i < keys.Length; i++)
             {

@@ -154,7 +154,7 @@ internal sealed class PartitionReader(
     {
         try
         {
-            await loaded.LoadMissingAsync(store, key, cancellationToken);
+            await loaded.LoadMissingAsync(store, key, isForCommit: false, cancellationToken);
         }
         catch (StorageException e)
         {

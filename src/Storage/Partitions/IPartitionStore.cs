@@ -11,7 +11,9 @@ namespace Granary.Storage.Partitions;
 /// batch that was refused.</item>
 /// <item>Committed bytes survive the loss of the process and of power.</item>
 /// <item>Every method throws <see cref="StorageException"/> for a fault of the storage, and
-/// <see cref="OperationCanceledException"/> if its token is cancelled. A store may ignore a cancellation once the work has begun.</item>
+/// <see cref="OperationCanceledException"/> if its token is cancelled. A store may ignore a cancellation once the work has begun. A store
+/// over a network may throw <see cref="StorageFault.Unavailable"/> too while commits change the rows as fast as it reads several of
+/// them.</item>
 /// <item>The caller keeps to the limits of <see cref="PartitionKey"/>, <see cref="Row"/> and <see cref="Mutation"/>. A store need not
 /// check them.</item>
 /// </list>
@@ -40,6 +42,16 @@ public interface IPartitionStore
         CancellationToken cancellationToken);
 
     /// <summary>
+    /// Reads rows as <see cref="GetAsync"/> does, for a batch that the caller then commits over the head that it has. If another process
+    /// commits meanwhile, the values may belong to several versions; then the commit of the caller is refused. So a store over a network
+    /// need not read the head here, which is a round trip less before each commit.
+    /// </summary>
+    ValueTask<RowValues> GetForCommitAsync(
+        PartitionKey partition,
+        IReadOnlyList<string> keys,
+        CancellationToken cancellationToken) => GetAsync(partition, keys, cancellationToken);
+
+    /// <summary>
     /// Reads a page of rows in ordinal order of their keys. All rows of the page belong to one version of the partition; the next page may
     /// belong to a later one. <see cref="PartitionScans"/> reads all pages.
     /// </summary>
@@ -47,8 +59,7 @@ public interface IPartitionStore
     /// <param name="prefix">Only rows whose key begins with this; empty for all rows.</param>
     /// <param name="after">Only rows whose key is greater than this, in ordinal order; null to begin with the first. It need not be the key
     /// of a row, and need not begin with <paramref name="prefix"/>.</param>
-    /// <param name="limit">The most rows of a page; at least 1. The store may return fewer if the rows are large, but at least one if any
-    /// row matches.</param>
+    /// <param name="limit">The most rows of a page; at least 1. The store may return fewer, but at least one if any row matches.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     ValueTask<RowPage> ScanAsync(PartitionKey partition, string prefix, string? after, int limit, CancellationToken cancellationToken);
 
@@ -63,7 +74,8 @@ public interface IPartitionStore
     /// <returns>The new head. Its version is <see cref="Head.NextVersion"/> of <paramref name="expected"/>.</returns>
     /// <exception cref="HeadMovedException">Another writer has committed. The batch changed nothing.</exception>
     /// <exception cref="StorageException">
-    /// The batch may or may not be committed. A caller that needs to know reads the head again.
+    /// The batch may or may not be committed. A caller that needs to know reads the head again. A store that got no answer, and then finds
+    /// that several commits have followed, throws this and not <see cref="HeadMovedException"/>.
     /// </exception>
     ValueTask<Head> CommitAsync(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, CancellationToken cancellationToken);
 

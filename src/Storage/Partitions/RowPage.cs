@@ -6,7 +6,8 @@ namespace Granary.Storage.Partitions;
 public readonly record struct RowPage(IReadOnlyList<Row> Rows, bool More)
 {
     /// <summary>
-    /// The head under which the page was read; null from a store that does not read it, since no other process can write to it.
+    /// The head under which the page was read, or, if commits came between, a later one that the store has read since; null from a store
+    /// that does not read it, since no other process can write to it.
     /// </summary>
     public Head? Head { get; init; }
 }

@@ -25,6 +25,18 @@ public sealed class PartitionTests
     }
 
     [Fact]
+    public async Task Only_rows_for_a_decision_are_read_without_their_head_since_its_commit_proves_them()
+    {
+        await PutAsync(await OpenAsync(), "a", "1");
+        var partition = await OpenAsync();
+
+        Assert.Equal("1", await ReadAsync(partition, "a"));
+        Assert.Equal(0, _store.ReadsForCommit);
+        Assert.False(await ClaimAsync(await OpenAsync(), "a", "2"));
+        Assert.Equal(1, _store.ReadsForCommit);
+    }
+
+    [Fact]
     public async Task Decisions_that_queue_behind_a_commit_become_one_commit()
     {
         var partition = await OpenAsync();

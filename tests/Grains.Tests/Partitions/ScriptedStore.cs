@@ -27,6 +27,9 @@ internal sealed class ScriptedStore : IPartitionStore
 
     public BatchLimit BatchLimit { get; set; } = BatchLimit.Default;
 
+    /// <summary>How often rows were read for a commit that follows.</summary>
+    public int ReadsForCommit { get; private set; }
+
     /// <summary>How often the head was read.</summary>
     public int HeadReads { get; private set; }
 
@@ -47,6 +50,15 @@ internal sealed class ScriptedStore : IPartitionStore
         var rows = await _inner.GetAsync(partition, keys, cancellationToken);
         await (AfterRead?.Invoke() ?? Task.CompletedTask);
         return rows;
+    }
+
+    public ValueTask<RowValues> GetForCommitAsync(
+        PartitionKey partition,
+        IReadOnlyList<string> keys,
+        CancellationToken cancellationToken)
+    {
+        ReadsForCommit++;
+        return GetAsync(partition, keys, cancellationToken);
     }
 
     public ValueTask<RowPage> ScanAsync(
