@@ -72,7 +72,7 @@ internal sealed partial class PullBlob(RepositoryReader repositories, IBlobStore
                 case InlineContent { Bytes: var bytes }:
                     return new InlineBlobReader(bytes);
 
-                case ObjectContent content when await store.OpenAsync(content.Object, digest, request.Aborted) is { } reader:
+                case ObjectContent content when await OpenAsync(request, content, digest) is { } reader:
                     if (reader.Length == content.Size)
                     {
                         return reader;
@@ -88,11 +88,28 @@ internal sealed partial class PullBlob(RepositoryReader repositories, IBlobStore
         return null;
     }
 
-    private static async Task SendAsync(RegistryRequest request, IBlobReader source, Digest digest)
+    /// <summary>Opens an object, and tells the store which of its bytes the answer begins with.</summary>
+    private ValueTask<IBlobReader?> OpenAsync(RegistryRequest request, ObjectContent content, Digest digest)
+    {
+        ByteRange? first = FindRanges(request, digest, content.Size) switch
+        {
+            null => content.Size > 0 ? new ByteRange(0, content.Size) : null,
+            [] => null,
+            [var range, ..] => range,
+        };
+        return store.OpenAsync(content.Object, digest, first, request.Aborted);
+    }
+
+    /// <summary>Returns the ranges that the client wants; null for the whole blob.</summary>
+    private static IReadOnlyList<ByteRange>? FindRanges(RegistryRequest request, Digest digest, long size)
     {
         var headers = request.Http.Request.Headers;
-        var ranges = IsRangeWanted(headers.IfRange, digest) ? ByteRange.ParseRangeHeader(headers.Range, source.Length) : null;
-        switch (ranges)
+        return IsRangeWanted(headers.IfRange, digest) ? ByteRange.ParseRangeHeader(headers.Range, size) : null;
+    }
+
+    private static async Task SendAsync(RegistryRequest request, IBlobReader source, Digest digest)
+    {
+        switch (FindRanges(request, digest, source.Length))
         {
             case null:
                 await BlobSender.SendAsync(request.Http, source);
@@ -108,7 +125,7 @@ internal sealed partial class PullBlob(RepositoryReader repositories, IBlobStore
                 await BlobSender.SendRangeAsync(request.Http, source, range);
                 break;
 
-            default:
+            case var ranges:
                 await BlobSender.SendRangesAsync(request.Http, source, ranges);
                 break;
         }
