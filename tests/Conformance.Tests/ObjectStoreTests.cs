@@ -1,7 +1,9 @@
 using Azure.Core;
 using Azure.Core.Pipeline;
+using Granary.Gateway;
 using Granary.Storage.Azure;
 using Granary.Storage.Azure.Blobs;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Granary.Conformance.Tests;
 
@@ -141,6 +143,59 @@ public sealed class ObjectStoreTests : IAsyncLifetime
             Assert.Fail($"{stored.Id} is left.");
         }
     }
+
+    [Fact]
+    public async Task A_client_is_redirected_for_a_large_layer_and_one_range_of_it()
+    {
+        await using var gateway = await StartRedirectingAsync();
+        var content = RegistryClient.RandomBytes(2_000_000);
+        var path = $"/v2/app/blobs/{await One.PushBlobAsync("app", content)}";
+        _requests.Clear();
+
+        using var whole = await gateway.Client.SendAsync("GET", path);
+        using var again = await gateway.Client.SendAsync("GET", path, (HttpContent?)null, ("Range", "bytes=5-9"));
+
+        Assert.Equal(HttpStatusCode.TemporaryRedirect, whole.StatusCode);
+        Assert.Equal(HttpStatusCode.TemporaryRedirect, again.StatusCode);
+        Assert.Equal(whole.Headers.Location, again.Headers.Location);
+        Assert.Null(whole.Headers.CacheControl);
+        Assert.Empty(_requests.All);
+        using var client = new HttpClient();
+        Assert.Equal(content, await client.GetByteArrayAsync(whole.Headers.Location));
+        client.DefaultRequestHeaders.Range = new(5, 9);
+        Assert.Equal(content[5..10], await client.GetByteArrayAsync(whole.Headers.Location));
+        using var deleted = await client.DeleteAsync(whole.Headers.Location);
+        Assert.Equal(HttpStatusCode.Forbidden, deleted.StatusCode);
+    }
+
+    [Fact]
+    public async Task HEAD_small_blobs_several_ranges_and_conditions_are_not_redirected()
+    {
+        await using var gateway = await StartRedirectingAsync();
+        var large = await One.PushBlobAsync("app", RegistryClient.RandomBytes(2_000_000));
+        var small = await One.PushBlobAsync("app", RegistryClient.RandomBytes(1_000_000));
+
+        using var head = await gateway.Client.SendAsync("HEAD", $"/v2/app/blobs/{large}");
+        using var below = await gateway.Client.SendAsync("GET", $"/v2/app/blobs/{small}");
+        using var ranges = await gateway.Client.SendAsync("GET", $"/v2/app/blobs/{large}", (HttpContent?)null, ("Range", "bytes=0-1,9-10"));
+        using var beyond = await gateway.Client.SendAsync("GET", $"/v2/app/blobs/{large}", (HttpContent?)null, ("Range", "bytes=9999999-"));
+        using var known = await gateway.Client.SendAsync(
+            "GET",
+            $"/v2/app/blobs/{large}",
+            (HttpContent?)null,
+            ("If-None-Match", $"\"{large}\""));
+
+        Assert.Equal(HttpStatusCode.OK, head.StatusCode);
+        Assert.Equal(HttpStatusCode.OK, below.StatusCode);
+        Assert.Equal(HttpStatusCode.PartialContent, ranges.StatusCode);
+        Assert.Equal(HttpStatusCode.RequestedRangeNotSatisfiable, beyond.StatusCode);
+        Assert.Equal(HttpStatusCode.NotModified, known.StatusCode);
+    }
+
+    private async Task<GatewayHost> StartRedirectingAsync() => await GatewayHost.StartAsync(
+        _registry!,
+        await StoreAsync(),
+        services => services.Configure<DownloadOptions>(options => options.Mode = DownloadMode.Redirect));
 
     private static async Task PatchAsync(RegistryClient client, string location, byte[] bytes)
     {

@@ -10,7 +10,11 @@ using Microsoft.Extensions.Primitives;
 namespace Granary.Gateway.Endpoints;
 
 /// <summary><c>GET</c> and <c>HEAD /v2/&lt;name&gt;/blobs/&lt;digest&gt;</c>: returns a blob, or ranges of it (end-2).</summary>
-internal sealed partial class PullBlob(RepositoryReader repositories, IBlobStore store, ILogger<PullBlob> logger) : IRegistryEndpoint
+internal sealed partial class PullBlob(
+    RepositoryReader repositories,
+    IBlobStore store,
+    DownloadRedirects redirects,
+    ILogger<PullBlob> logger) : IRegistryEndpoint
 {
     // The content of a digest never changes.
     private const string Immutable = "max-age=31536000, immutable";
@@ -26,6 +30,11 @@ internal sealed partial class PullBlob(RepositoryReader repositories, IBlobStore
         if (request.IsHead)
         {
             await DescribeAsync(request, digest);
+            return;
+        }
+
+        if (await TryRedirectAsync(request, digest))
+        {
             return;
         }
 
@@ -56,6 +65,33 @@ internal sealed partial class PullBlob(RepositoryReader repositories, IBlobStore
         {
             request.Http.Response.ContentLength = size;
         }
+    }
+
+    /// <summary>
+    /// Redirects the client to the store for a layer or one range of it. Several ranges, conditions, and what cannot be satisfied stay
+    /// here: the store would answer otherwise.
+    /// </summary>
+    private async ValueTask<bool> TryRedirectAsync(RegistryRequest request, Digest digest)
+    {
+        var headers = request.Http.Request.Headers;
+        if (!redirects.IsOn
+            || !StringValues.IsNullOrEmpty(headers.IfNoneMatch)
+            || !StringValues.IsNullOrEmpty(headers.IfRange)
+            || await repositories.FindBlobAsync(request.Repository, digest) is not ObjectContent content
+            || !DownloadRedirects.IsWorthIt(content.Size)
+            || FindRanges(request, digest, content.Size) is not (null or [_])
+            || await redirects.FindAsync(content.Object, digest, request.Aborted) is not { } url)
+        {
+            return false;
+        }
+
+        // Without Cache-Control: the URL ends after some minutes.
+        var response = request.Http.Response;
+        response.StatusCode = StatusCodes.Status307TemporaryRedirect;
+        response.Headers.Location = url.AbsoluteUri;
+        response.Headers[ContentHeaders.DockerContentDigest] = digest.Value;
+        response.ContentLength = 0;
+        return true;
     }
 
     private async Task<IBlobReader?> OpenAsync(RegistryRequest request, Digest digest)

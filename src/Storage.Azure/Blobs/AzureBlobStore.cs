@@ -13,13 +13,14 @@ namespace Granary.Storage.Azure.Blobs;
 /// The seal commits the list of the blocks that count, with the digest as metadata. So an old writer is not stopped: what it stages is
 /// never chosen (<see cref="BlockList"/>).
 /// </summary>
-public sealed class AzureBlobStore : IBlobStore, IDisposable
+public sealed class AzureBlobStore : IBlobStore, IBlobLinks, IDisposable
 {
     private const string Prefix = "objects/";
     private const string Probe = "probe";
     private const string NotListed = "The objects cannot be listed";
 
     private readonly BlobContainerClient _container;
+    private readonly DownloadLinks _links;
 
     /// <summary>Makes a store over a container. <see cref="StartAsync"/> creates it if it is missing.</summary>
     /// <param name="container">The container, of a client with the options of <see cref="AzureBlobClients"/>.</param>
@@ -30,6 +31,7 @@ public sealed class AzureBlobStore : IBlobStore, IDisposable
         (_container, Options, Time) = (container, options, time);
         Memory = new UploadMemory(options.BlocksInMemory, options.BlockSize);
         Sizes = new BlockSizes(options.BlockSize);
+        _links = new DownloadLinks(container, time);
     }
 
     /// <inheritdoc/>
@@ -122,7 +124,15 @@ public sealed class AzureBlobStore : IBlobStore, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Memory.Dispose();
+    public ValueTask<Uri> CreateLinkAsync(ObjectId id, CancellationToken cancellationToken) =>
+        _links.CreateAsync(Blob(id), cancellationToken);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Memory.Dispose();
+        _links.Dispose();
+    }
 
     internal BlockBlobClient Blob(ObjectId id) => _container.GetBlockBlobClient(Prefix + id.Value);
 

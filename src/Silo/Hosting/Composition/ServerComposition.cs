@@ -11,6 +11,7 @@ internal static class ServerComposition
 {
     public static WebApplication Build(GranarySettings settings, DataDirectory data, ListenSockets sockets, TimeProvider time)
     {
+        DownloadCheck.Check(settings.Downloads, data.Blobs);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "granary" });
         builder.Logging.AddGranaryLogging(settings.Log);
         builder.Services
