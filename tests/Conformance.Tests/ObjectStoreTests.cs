@@ -130,6 +130,24 @@ public sealed class ObjectStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task More_chunks_than_an_object_can_have_are_refused_and_the_upload_can_still_be_finished()
+    {
+        await using var gateway = await GatewayHost.StartAsync(_registry!, await StoreAsync(new AzureBlobOptions { MaxPieces = 2 }));
+        var content = RegistryClient.RandomBytes(90_000);
+        var location = await One.StartUploadAsync("app");
+        await PatchAsync(gateway.Client, location, content[..30_000]);
+        await PatchAsync(gateway.Client, location, content[30_000..60_000]);
+
+        using (var refused = await gateway.Client.SendAsync("PATCH", location, content[60_000..]))
+        {
+            Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+            Assert.All(await RegistryClient.ErrorCodesAsync(refused), code => Assert.Equal("BLOB_UPLOAD_INVALID", code));
+        }
+
+        await FinishAsync(gateway.Client, location, RegistryClient.DigestOf(content[..60_000]), []);
+    }
+
+    [Fact]
     public async Task A_cancelled_upload_leaves_nothing_in_the_storage()
     {
         var location = await One.StartUploadAsync("app");
@@ -209,12 +227,12 @@ public sealed class ObjectStoreTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
     }
 
-    private async Task<AzureBlobStore> StoreAsync()
+    private async Task<AzureBlobStore> StoreAsync(AzureBlobOptions? settings = null)
     {
         var options = AzureBlobClients.CreateOptions();
         options.AddPolicy(_requests, HttpPipelinePosition.PerRetry);
         var client = StorageAccount.FromConnectionString(_azurite!.ConnectionString).CreateBlobClient(options);
-        var store = new AzureBlobStore(client.GetBlobContainerClient("granary"), new AzureBlobOptions(), TimeProvider.System);
+        var store = new AzureBlobStore(client.GetBlobContainerClient("granary"), settings ?? new AzureBlobOptions(), TimeProvider.System);
         await store.StartAsync(default);
         return store;
     }
