@@ -47,6 +47,12 @@ public sealed record DownloadOptions
     /// whole answer.
     /// </summary>
     public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>
+    /// Who sends layers of more than 1 MiB to clients: the registry (proxy), or the object store, to which the registry redirects them
+    /// (redirect). Only a storage account can be redirected to, and clients have to reach it.
+    /// </summary>
+    public DownloadMode Mode { get; set; } = DownloadMode.Proxy;
 }
 
 /// <summary>Settings of the section <c>limits</c>.</summary>

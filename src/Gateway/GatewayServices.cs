@@ -31,6 +31,7 @@ public static class GatewayServices
         services.AddSingleton<RegistryRouter>();
         services.AddSingleton<RequestGate>();
         services.AddSingleton<EarlyAnswers>();
+        services.AddSingleton<DownloadRedirects>();
         services.AddSingleton<RequestOrigin>();
         services.AddSingleton<AdminBody>();
         services.AddSingleton<OperationsApi>();

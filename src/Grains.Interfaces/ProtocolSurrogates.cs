@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Granary.Protocol;
+using Granary.Protocol.Hashing;
 
 namespace Granary.Grains.Interfaces;
 
@@ -21,13 +22,18 @@ public readonly record struct TagSurrogate([property: Id(0)] string Value);
 [GenerateSerializer, Immutable, Alias("granary.object-id")]
 public readonly record struct ObjectIdSurrogate([property: Id(0)] string Value);
 
+/// <summary>The form of a <see cref="HashState"/> on the wire.</summary>
+[GenerateSerializer, Immutable, Alias("granary.hash-state")]
+public readonly record struct HashStateSurrogate([property: Id(0)] ReadOnlyMemory<byte> Value);
+
 [RegisterConverter]
 [SuppressMessage("Performance", "CA1812", Justification = "The serializer finds and creates it.")]
 internal sealed class ProtocolConverter :
     IConverter<Digest, DigestSurrogate>,
     IConverter<RepositoryName, RepositoryNameSurrogate>,
     IConverter<Tag, TagSurrogate>,
-    IConverter<ObjectId, ObjectIdSurrogate>
+    IConverter<ObjectId, ObjectIdSurrogate>,
+    IConverter<HashState, HashStateSurrogate>
 {
     public Digest ConvertFromSurrogate(in DigestSurrogate surrogate) => Digest.Parse(surrogate.Value);
 
@@ -44,4 +50,8 @@ internal sealed class ProtocolConverter :
     public ObjectId ConvertFromSurrogate(in ObjectIdSurrogate surrogate) => ObjectId.Parse(surrogate.Value);
 
     public ObjectIdSurrogate ConvertToSurrogate(in ObjectId value) => new(value.Value);
+
+    public HashState ConvertFromSurrogate(in HashStateSurrogate surrogate) => HashState.Parse(surrogate.Value);
+
+    public HashStateSurrogate ConvertToSurrogate(in HashState value) => new(value.Bytes);
 }

@@ -42,6 +42,10 @@ public sealed record RegistryError(string Code, int Status, string Message)
     public static readonly RegistryError SizeInvalid = new("SIZE_INVALID", 400,
         "The length of the content is not the length that the headers announced; the content was not kept. Send it again.");
 
+    /// <summary>An upload came in more pieces than the storage can make an object of.</summary>
+    public static readonly RegistryError TooManyPieces = new("BLOB_UPLOAD_INVALID", 400,
+        "The upload came in more chunks than the registry's storage allows. Start it again, and send larger chunks.");
+
     /// <summary>A digest is missing, malformed, or of an unknown algorithm.</summary>
     public static readonly RegistryError DigestInvalid = new("DIGEST_INVALID", 400,
         "The digest must be 'sha256:' with 64 or 'sha512:' with 128 lower-case hexadecimal digits.");

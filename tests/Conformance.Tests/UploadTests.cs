@@ -45,6 +45,21 @@ public sealed class UploadTests(RegistryFixture fixture) : RegistryTest(fixture)
         Assert.Equal(content, await Client.GetBytesAsync(Blob(digest)));
     }
 
+    [Fact]
+    public async Task Bytes_of_a_refused_chunk_are_no_part_of_the_blob()
+    {
+        var content = RegistryClient.RandomBytes(100_000);
+        var location = await Client.StartUploadAsync(Repository);
+        using var first = await Client.SendAsync("PATCH", location, content);
+        using var refused = await Client.SendAsync("PUT", $"{location}?digest={RegistryClient.DigestOf([1])}", new byte[50_000]);
+
+        using var finished = await Client.SendAsync("PUT", $"{location}?digest={RegistryClient.DigestOf(content)}");
+
+        AssertCreated(finished, RegistryClient.DigestOf(content));
+        Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+        Assert.Equal(content, await Client.GetBytesAsync(Blob(RegistryClient.DigestOf(content))));
+    }
+
     [Theory]
     [InlineData(10)]
     [InlineData(100_000)]

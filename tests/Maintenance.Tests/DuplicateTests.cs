@@ -114,7 +114,7 @@ public sealed class DuplicateTests : IAsyncLifetime
         var id = location[(location.LastIndexOf('/') + 1)..];
         var session = grains.GetGrain<IUploadSessionGrain>(id);
         var upload = await session.Seal(1, Layer, _layer.Length, default);
-        await _registry.Services.GetRequiredService<IBlobStore>().SealAsync(upload!.Content.Object, Layer, default);
+        await _registry.Services.GetRequiredService<IBlobStore>().SealAsync(upload!.Content.Object, Layer, _layer.Length, default);
         var link = new LinkBlob(Layer, upload.Content, upload.Deadline) { Origin = CommandOrigin.OfRegistry(ChangeCause.Push) };
         await grains.GetGrain<IRepositoryGrain>("app").LinkBlob(link, default);
         await SweepAsync();

@@ -54,6 +54,13 @@ public sealed class StartFaultTests : IDisposable
         await FailsAsync(message, "--urls", urls);
 
     [Fact]
+    public async Task Redirects_to_a_data_directory_are_one_line() => await FailsAsync(
+        "downloads.mode: clients cannot be redirected to files in a data directory, only to a storage account. Remove the setting, " +
+        "or set it to proxy.",
+        "--downloads.mode",
+        "redirect");
+
+    [Fact]
     public async Task A_port_for_privileged_programs_is_one_line()
     {
         var first = int.Parse(await File.ReadAllTextAsync("/proc/sys/net/ipv4/ip_unprivileged_port_start"));

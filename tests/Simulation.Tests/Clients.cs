@@ -108,7 +108,7 @@ internal sealed class Clients(World world)
 
         if (half < content.Bytes.Length)
         {
-            if (!await session.Advance(begun.Epoch, half, endClaim: true, default)
+            if (!await session.Advance(begun.Epoch, half, hash: null, endClaim: true, default)
                 || await session.Begin(new BeginUpload(issued, half, DigestAlgorithm.Sha256), default) is not UploadBegun again
                 || !await AppendAsync(again, content.Bytes.AsMemory(half)))
             {
@@ -155,7 +155,7 @@ internal sealed class Clients(World world)
         ObjectContent content,
         DateTimeOffset deadline)
     {
-        if (!await world.Blobs.SealAsync(content.Object, digest, default))
+        if (!await world.Blobs.SealAsync(content.Object, digest, content.Size, default))
         {
             await repository.FindBlobSize(digest, default);
             return;

@@ -14,6 +14,8 @@ internal sealed class SimulatedBlobs(World world, IBlobStore inner) : IBlobStore
     /// <summary>Whether an object was deleted since this was last set to false.</summary>
     public bool HasChanged { get; set; }
 
+    public bool ReadsUnsealed => inner.ReadsUnsealed;
+
     public async ValueTask<IBlobWriter?> OpenWriterAsync(ObjectId id, long epoch, long offset, CancellationToken cancellationToken)
     {
         await PauseAsync();
@@ -25,13 +27,13 @@ internal sealed class SimulatedBlobs(World world, IBlobStore inner) : IBlobStore
 
         Objects[id] = null;
         world.Note($"take {id}");
-        return new Writer(this, writer);
+        return new Writer(this, writer, id);
     }
 
-    public async ValueTask<bool> SealAsync(ObjectId id, Digest digest, CancellationToken cancellationToken)
+    public async ValueTask<bool> SealAsync(ObjectId id, Digest digest, long size, CancellationToken cancellationToken)
     {
         await PauseAsync();
-        var isSealed = Scheduler.Outside(() => inner.SealAsync(id, digest, cancellationToken));
+        var isSealed = Scheduler.Outside(() => inner.SealAsync(id, digest, size, cancellationToken));
         if (isSealed)
         {
             Objects[id] = digest;
@@ -62,10 +64,11 @@ internal sealed class SimulatedBlobs(World world, IBlobStore inner) : IBlobStore
         await PauseAsync();
     }
 
-    public ValueTask<IBlobReader?> OpenAsync(ObjectId id, Digest digest, CancellationToken cancellationToken) =>
+    public ValueTask<IBlobReader?> OpenAsync(ObjectId id, Digest digest, ByteRange? expected, CancellationToken cancellationToken) =>
         throw new NotSupportedException();
 
-    public ValueTask<IBlobReader?> OpenUnsealedAsync(ObjectId id, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public ValueTask<IBlobReader?> OpenUnsealedAsync(ObjectId id, long size, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
 
     public ValueTask CheckAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 
@@ -80,7 +83,7 @@ internal sealed class SimulatedBlobs(World world, IBlobStore inner) : IBlobStore
         }
     }
 
-    private sealed class Writer(SimulatedBlobs blobs, IBlobWriter inner) : IBlobWriter
+    private sealed class Writer(SimulatedBlobs blobs, IBlobWriter inner, ObjectId id) : IBlobWriter
     {
         public long Length => inner.Length;
 
@@ -94,15 +97,18 @@ internal sealed class SimulatedBlobs(World world, IBlobStore inner) : IBlobStore
             });
         }
 
-        public async ValueTask FlushAsync(CancellationToken cancellationToken)
+        public async ValueTask FlushAsync(Digest? content, CancellationToken cancellationToken)
         {
             await blobs.PauseAsync();
             Scheduler.Outside(async () =>
             {
-                await inner.FlushAsync(cancellationToken);
+                await inner.FlushAsync(content, cancellationToken);
                 return true;
             });
         }
+
+        public ValueTask<bool> SealAsync(Digest digest, CancellationToken cancellationToken) =>
+            blobs.SealAsync(id, digest, inner.Length, cancellationToken);
 
         public ValueTask DisposeAsync() => inner.DisposeAsync();
     }

@@ -13,6 +13,8 @@ public sealed class MemoryBlobStore(TimeProvider time) : IBlobStore
     private readonly Lock _lock = new();
     private readonly Dictionary<ObjectId, Stored> _objects = [];
 
+    public bool ReadsUnsealed => true;
+
     public ValueTask<IBlobWriter?> OpenWriterAsync(ObjectId id, long epoch, long offset, CancellationToken cancellationToken)
     {
         lock (_lock)
@@ -42,25 +44,27 @@ public sealed class MemoryBlobStore(TimeProvider time) : IBlobStore
         }
     }
 
-    public ValueTask<bool> SealAsync(ObjectId id, Digest digest, CancellationToken cancellationToken)
+    public ValueTask<bool> SealAsync(ObjectId id, Digest digest, long size, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
-            if (!_objects.TryGetValue(id, out var stored) || (stored.Digest is { } other && other != digest))
+            if (!_objects.TryGetValue(id, out var stored)
+                || (stored.Digest is { } other && other != digest)
+                || stored.Length < size)
             {
                 return ValueTask.FromResult(false);
             }
 
-            (stored.Digest, stored.Epoch) = (digest, long.MaxValue);
+            (stored.Digest, stored.Epoch, stored.Length) = (digest, long.MaxValue, size);
             return ValueTask.FromResult(true);
         }
     }
 
-    public ValueTask<IBlobReader?> OpenAsync(ObjectId id, Digest digest, CancellationToken cancellationToken) =>
+    public ValueTask<IBlobReader?> OpenAsync(ObjectId id, Digest digest, ByteRange? expected, CancellationToken cancellationToken) =>
         Open(id, stored => stored.Digest == digest);
 
-    public ValueTask<IBlobReader?> OpenUnsealedAsync(ObjectId id, CancellationToken cancellationToken) =>
-        Open(id, stored => stored.Digest is null);
+    public ValueTask<IBlobReader?> OpenUnsealedAsync(ObjectId id, long size, CancellationToken cancellationToken) =>
+        Open(id, stored => stored.Digest is null && stored.Length >= size);
 
     public ValueTask DeleteAsync(ObjectId id, Digest? digest, CancellationToken cancellationToken)
     {
@@ -137,7 +141,7 @@ public sealed class MemoryBlobStore(TimeProvider time) : IBlobStore
             return ValueTask.CompletedTask;
         }
 
-        public ValueTask FlushAsync(CancellationToken cancellationToken)
+        public ValueTask FlushAsync(Digest? content, CancellationToken cancellationToken)
         {
             lock (store._lock)
             {
@@ -146,6 +150,9 @@ public sealed class MemoryBlobStore(TimeProvider time) : IBlobStore
 
             return ValueTask.CompletedTask;
         }
+
+        public ValueTask<bool> SealAsync(Digest digest, CancellationToken cancellationToken) =>
+            store.SealAsync(id, digest, Length, cancellationToken);
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
@@ -163,6 +170,10 @@ public sealed class MemoryBlobStore(TimeProvider time) : IBlobStore
     private sealed class Reader(ReadOnlyMemory<byte> bytes) : IBlobReader
     {
         public long Length => bytes.Length;
+
+        public void Expect(ByteRange range)
+        {
+        }
 
         public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
         {

@@ -45,7 +45,7 @@ internal sealed class FinishUpload(UploadSessions sessions, UploadReceiver recei
             return UploadAnswers.OutOfOrderAsync(request, id, session.Offset);
         }
 
-        return RequestBody.IsAbsent(request.Http)
+        return RequestBody.IsAbsent(request.Http) && completion.NeedsNoClaim(session, digest)
             ? completion.CompleteAsync(request, id, session, digest)
             : receiver.FinishAsync(request, id, chunk, digest);
     }

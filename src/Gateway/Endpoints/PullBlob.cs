@@ -10,7 +10,11 @@ using Microsoft.Extensions.Primitives;
 namespace Granary.Gateway.Endpoints;
 
 /// <summary><c>GET</c> and <c>HEAD /v2/&lt;name&gt;/blobs/&lt;digest&gt;</c>: returns a blob, or ranges of it (end-2).</summary>
-internal sealed partial class PullBlob(RepositoryReader repositories, IBlobStore store, ILogger<PullBlob> logger) : IRegistryEndpoint
+internal sealed partial class PullBlob(
+    RepositoryReader repositories,
+    IBlobStore store,
+    DownloadRedirects redirects,
+    ILogger<PullBlob> logger) : IRegistryEndpoint
 {
     // The content of a digest never changes.
     private const string Immutable = "max-age=31536000, immutable";
@@ -26,6 +30,11 @@ internal sealed partial class PullBlob(RepositoryReader repositories, IBlobStore
         if (request.IsHead)
         {
             await DescribeAsync(request, digest);
+            return;
+        }
+
+        if (await TryRedirectAsync(request, digest))
+        {
             return;
         }
 
@@ -58,6 +67,33 @@ internal sealed partial class PullBlob(RepositoryReader repositories, IBlobStore
         }
     }
 
+    /// <summary>
+    /// Redirects the client to the store for a layer or one range of it. Several ranges, conditions, and what cannot be satisfied stay
+    /// here: the store would answer otherwise.
+    /// </summary>
+    private async ValueTask<bool> TryRedirectAsync(RegistryRequest request, Digest digest)
+    {
+        var headers = request.Http.Request.Headers;
+        if (!redirects.IsOn
+            || !StringValues.IsNullOrEmpty(headers.IfNoneMatch)
+            || !StringValues.IsNullOrEmpty(headers.IfRange)
+            || await repositories.FindBlobAsync(request.Repository, digest) is not ObjectContent content
+            || !DownloadRedirects.IsWorthIt(content.Size)
+            || FindRanges(request, digest, content.Size) is not (null or [_])
+            || await redirects.FindAsync(content.Object, digest, request.Aborted) is not { } url)
+        {
+            return false;
+        }
+
+        // Without Cache-Control: the URL ends after some minutes.
+        var response = request.Http.Response;
+        response.StatusCode = StatusCodes.Status307TemporaryRedirect;
+        response.Headers.Location = url.AbsoluteUri;
+        response.Headers[ContentHeaders.DockerContentDigest] = digest.Value;
+        response.ContentLength = 0;
+        return true;
+    }
+
     private async Task<IBlobReader?> OpenAsync(RegistryRequest request, Digest digest)
     {
         // A second attempt: between the grain's answer and the opening, a collection may have deleted the blob, and a client may have
@@ -72,7 +108,7 @@ internal sealed partial class PullBlob(RepositoryReader repositories, IBlobStore
                 case InlineContent { Bytes: var bytes }:
                     return new InlineBlobReader(bytes);
 
-                case ObjectContent content when await store.OpenAsync(content.Object, digest, request.Aborted) is { } reader:
+                case ObjectContent content when await OpenAsync(request, content, digest) is { } reader:
                     if (reader.Length == content.Size)
                     {
                         return reader;
@@ -88,11 +124,28 @@ internal sealed partial class PullBlob(RepositoryReader repositories, IBlobStore
         return null;
     }
 
-    private static async Task SendAsync(RegistryRequest request, IBlobReader source, Digest digest)
+    /// <summary>Opens an object, and tells the store which of its bytes the answer begins with.</summary>
+    private ValueTask<IBlobReader?> OpenAsync(RegistryRequest request, ObjectContent content, Digest digest)
+    {
+        ByteRange? first = FindRanges(request, digest, content.Size) switch
+        {
+            null => content.Size > 0 ? new ByteRange(0, content.Size) : null,
+            [] => null,
+            [var range, ..] => range,
+        };
+        return store.OpenAsync(content.Object, digest, first, request.Aborted);
+    }
+
+    /// <summary>Returns the ranges that the client wants; null for the whole blob.</summary>
+    private static IReadOnlyList<ByteRange>? FindRanges(RegistryRequest request, Digest digest, long size)
     {
         var headers = request.Http.Request.Headers;
-        var ranges = IsRangeWanted(headers.IfRange, digest) ? ByteRange.ParseRangeHeader(headers.Range, source.Length) : null;
-        switch (ranges)
+        return IsRangeWanted(headers.IfRange, digest) ? ByteRange.ParseRangeHeader(headers.Range, size) : null;
+    }
+
+    private static async Task SendAsync(RegistryRequest request, IBlobReader source, Digest digest)
+    {
+        switch (FindRanges(request, digest, source.Length))
         {
             case null:
                 await BlobSender.SendAsync(request.Http, source);
@@ -108,7 +161,7 @@ internal sealed partial class PullBlob(RepositoryReader repositories, IBlobStore
                 await BlobSender.SendRangeAsync(request.Http, source, range);
                 break;
 
-            default:
+            case var ranges:
                 await BlobSender.SendRangesAsync(request.Http, source, ranges);
                 break;
         }

@@ -1,4 +1,4 @@
-using Granary.Protocol;
+using Granary.Protocol.Hashing;
 using Granary.Storage.Blobs;
 using Granary.Storage.Space;
 

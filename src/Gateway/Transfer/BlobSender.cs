@@ -67,6 +67,7 @@ internal static class BlobSender
     {
         // Before the answer starts, the web server lends memory of its own and copies it later. That copy was 6 % of the CPU of downloads.
         await http.Response.StartAsync(http.RequestAborted);
+        source.Expect(range);
         PipeWriter writer = http.Response.BodyWriter;
         for (long done = 0; done < range.Length;)
         {

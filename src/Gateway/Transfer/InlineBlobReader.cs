@@ -1,3 +1,4 @@
+using Granary.Protocol;
 using Granary.Storage.Blobs;
 
 namespace Granary.Gateway.Transfer;
@@ -7,6 +8,12 @@ internal sealed class InlineBlobReader(byte[] bytes) : IBlobReader
 {
     /// <inheritdoc/>
     public long Length => bytes.Length;
+
+    /// <inheritdoc/>
+    public void Expect(ByteRange range)
+    {
+        // All bytes are here.
+    }
 
     /// <inheritdoc/>
     public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)

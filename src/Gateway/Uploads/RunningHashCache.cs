@@ -1,4 +1,4 @@
-using Granary.Protocol;
+using Granary.Protocol.Hashing;
 
 namespace Granary.Gateway.Uploads;
 

@@ -4,6 +4,7 @@ using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Repositories;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Protocol;
+using Granary.Protocol.Hashing;
 using Granary.Storage.Blobs;
 
 namespace Granary.Gateway.Uploads;
@@ -30,7 +31,12 @@ internal sealed class UploadCompletion(
         await AnswerAsync(request, digest, await LinkAsync(request, digest, new InlineContent(bytes), deadline: default));
     }
 
-    /// <summary>Seals a session whose bytes are all durable, and links its blob.</summary>
+    /// <summary>
+    /// Returns whether a session can be completed without a claim: its bytes can be read at any time, or their hash is recorded.
+    /// </summary>
+    public bool NeedsNoClaim(UploadOpen session, Digest digest) => store.ReadsUnsealed || session.Hash?.Algorithm == digest.Algorithm;
+
+    /// <summary>Seals a session whose bytes are all durable, and links its blob (<see cref="NeedsNoClaim"/>).</summary>
     public async Task CompleteAsync(RegistryRequest request, UploadId id, UploadOpen session, Digest digest)
     {
         if (await HashAsync(id, session, digest.Algorithm) is not { } actual)
@@ -63,9 +69,16 @@ internal sealed class UploadCompletion(
     /// Seals the object of a sealed session and links its blob. A repeated request gets the same answer for as long as the repository has
     /// the blob.
     /// </summary>
-    public async Task CompleteAsync(RegistryRequest request, UploadId id, SealedUpload upload)
+    /// <param name="request">The request.</param>
+    /// <param name="id">The session.</param>
+    /// <param name="upload">What the session was sealed over.</param>
+    /// <param name="writer">The writer of the whole content, which may seal it with fewer requests; null if there is none.</param>
+    public async Task CompleteAsync(RegistryRequest request, UploadId id, SealedUpload upload, UploadWriter? writer = null)
     {
-        if (!await store.SealAsync(upload.Content.Object, upload.Digest, CancellationToken.None))
+        var isSealed = writer is null
+            ? await store.SealAsync(upload.Content.Object, upload.Digest, upload.Content.Size, CancellationToken.None)
+            : await writer.SealObjectAsync(upload.Digest);
+        if (!isSealed)
         {
             // Renounce has given up the object, because the blob has another one. The repository knows whether it still has the blob.
             var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
@@ -101,7 +114,7 @@ internal sealed class UploadCompletion(
     /// </summary>
     private async Task<Digest?> HashAsync(UploadId id, UploadOpen session, DigestAlgorithm algorithm)
     {
-        using var hash = hashes.Take(id, session.Offset);
+        using var hash = session.Hash is { } state ? ResumableHash.Resume(state) : hashes.Take(id, session.Offset);
         return hash?.Algorithm == algorithm
             ? hash.ToDigest()
             : await UploadWriter.RehashAsync(store, session.Object, session.Offset, algorithm, () => ValueTask.CompletedTask);

@@ -108,6 +108,11 @@ internal sealed class UploadReceiver(
         {
             // Another request has claimed the session meanwhile.
         }
+        catch (TooManyPiecesException e)
+        {
+            await transfer.Request.RefuseAsync(RegistryError.TooManyPieces, detail: json => json.WriteNumber("limit", e.Pieces));
+            return;
+        }
 
         await completion.AnswerFencedAsync(transfer.Request, transfer.Id);
     }
@@ -188,7 +193,7 @@ internal sealed class UploadReceiver(
             return false;
         }
 
-        await completion.CompleteAsync(transfer.Request, transfer.Id, upload);
+        await completion.CompleteAsync(transfer.Request, transfer.Id, upload, writer);
         return true;
     }
 

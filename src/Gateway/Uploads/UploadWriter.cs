@@ -2,6 +2,7 @@ using Granary.Gateway.Transfer;
 using Granary.Grains.Interfaces;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Protocol;
+using Granary.Protocol.Hashing;
 using Granary.Storage.Blobs;
 using Granary.Storage.Space;
 
@@ -37,7 +38,7 @@ internal sealed class UploadWriter : IAsyncDisposable
         TimeProvider time)
     {
         (_id, _claim, _session, _store, _writer, _hashes, _time) = (id, claim, session, store, writer, hashes, time);
-        _hash = claim.Offset == 0 ? new RunningHash(id.Algorithm) : hashes.Take(id, claim.Offset);
+        _hash = BeginHash();
         _renewed = time.GetTimestamp();
     }
 
@@ -72,10 +73,11 @@ internal sealed class UploadWriter : IAsyncDisposable
         }
 
         var length = _writer.Length;
+        var state = _hash is ResumableHash resumable && resumable.Length == length ? resumable.Export() : null;
         var isCommitted = await GrainCalls.RetryOnceAsync(() =>
-            _session.Advance(_claim.Epoch, length, endClaim: true, CancellationToken.None));
+            _session.Advance(_claim.Epoch, length, state, endClaim: true, CancellationToken.None));
         _isOver = true;
-        if (isCommitted && _hash is { } hash)
+        if (isCommitted && state is null && _hash is { } hash)
         {
             _hash = null;
             _hashes.Put(_id, hash);
@@ -92,7 +94,7 @@ internal sealed class UploadWriter : IAsyncDisposable
     {
         _isOver = true;
         await GrainCalls.RetryOnceAsync(() =>
-            _session.Advance(_claim.Epoch, _claim.Offset, endClaim: true, CancellationToken.None));
+            _session.Advance(_claim.Epoch, _claim.Offset, hash: null, endClaim: true, CancellationToken.None));
     }
 
     /// <summary>
@@ -106,13 +108,21 @@ internal sealed class UploadWriter : IAsyncDisposable
             return hash.ToDigest();
         }
 
+        if (!_store.ReadsUnsealed && !await TryFlushAsync())
+        {
+            throw new EpochFencedException(Object, _claim.Epoch);
+        }
+
         return await RehashAsync(_store, Object, _writer.Length, algorithm, KeepAliveAsync);
     }
 
-    /// <summary>Seals the session. Returns null if another request has claimed it meanwhile.</summary>
+    /// <summary>
+    /// Seals the session over all bytes. <paramref name="digest"/> is their digest. Returns null if another request has claimed the session
+    /// meanwhile.
+    /// </summary>
     public async Task<SealedUpload?> SealAsync(Digest digest)
     {
-        if (!await TryFlushAsync())
+        if (!await TryFlushAsync(digest))
         {
             return null;
         }
@@ -122,6 +132,9 @@ internal sealed class UploadWriter : IAsyncDisposable
         return upload;
     }
 
+    /// <summary>Seals the object, after the session. Returns false if it is not whole or is sealed under another digest.</summary>
+    public ValueTask<bool> SealObjectAsync(Digest digest) => _writer.SealAsync(digest, CancellationToken.None);
+
     /// <summary>Returns the digest of an unsealed object's first bytes; null if the object does not have them.</summary>
     public static async Task<Digest?> RehashAsync(
         IBlobStore store,
@@ -130,13 +143,18 @@ internal sealed class UploadWriter : IAsyncDisposable
         DigestAlgorithm algorithm,
         Func<ValueTask> keepAlive)
     {
-        await using var reader = await store.OpenUnsealedAsync(id, CancellationToken.None);
+        await using var reader = await store.OpenUnsealedAsync(id, length, CancellationToken.None);
         if (reader is null)
         {
             return null;
         }
 
-        using var hash = new RunningHash(algorithm);
+        if (length > 0)
+        {
+            reader.Expect(new ByteRange(0, length));
+        }
+
+        using var hash = RunningHash.Create(algorithm);
         var block = new byte[(int)Math.Min(RehashBlock, Math.Max(length, 1))];
         while (hash.Length < length)
         {
@@ -178,17 +196,31 @@ internal sealed class UploadWriter : IAsyncDisposable
     }
 
     /// <summary>Makes the written bytes durable. Returns false if another request has claimed the session meanwhile.</summary>
-    private async Task<bool> TryFlushAsync()
+    private async Task<bool> TryFlushAsync(Digest? content = null)
     {
         try
         {
-            await _writer.FlushAsync(CancellationToken.None);
+            await _writer.FlushAsync(content, CancellationToken.None);
             return true;
         }
         catch (EpochFencedException)
         {
             return false;
         }
+    }
+
+    /// <summary>
+    /// Begins the running hash, or goes on with that of the request before; null if it is lost. Where the bytes cannot be read back, its
+    /// state goes into the session's row, since the next request may come to another gateway.
+    /// </summary>
+    private RunningHash? BeginHash()
+    {
+        if (_claim.Offset == 0)
+        {
+            return _store.ReadsUnsealed ? RunningHash.Create(_id.Algorithm) : ResumableHash.Create(_id.Algorithm);
+        }
+
+        return _claim.Hash is { } state ? ResumableHash.Resume(state) : _hashes.Take(_id, _claim.Offset);
     }
 
     private ValueTask KeepAliveAsync() =>

@@ -1,4 +1,5 @@
 using Granary.Protocol;
+using Granary.Protocol.Hashing;
 using Orleans.Concurrency;
 
 namespace Granary.Grains.Interfaces.Uploads;
@@ -22,13 +23,24 @@ public interface IUploadSessionGrain : IGrainWithStringKey
     [AlwaysInterleave, Alias("renew")]
     Task<bool> Renew(long epoch, CancellationToken cancellationToken);
 
-    /// <summary>Records how many bytes are durable. Returns false, and records nothing, if the claim has ended.</summary>
+    /// <summary>
+    /// Records how many bytes are durable. Returns false, and records nothing, if the claim has ended, or if more bytes are recorded
+    /// already: this call is then a late copy, or an older one.
+    /// </summary>
     /// <param name="epoch">The epoch of the claim.</param>
     /// <param name="offset">The number of durable bytes.</param>
+    /// <param name="hash">
+    /// The hash of these bytes, from a gateway that cannot read them back later; otherwise null. The next gateway goes on with it.
+    /// </param>
     /// <param name="endClaim">Whether this ends the claim, because the request is over.</param>
     /// <param name="cancellationToken">Ends the caller's wait.</param>
     [AlwaysInterleave, Alias("advance")]
-    Task<bool> Advance(long epoch, long offset, bool endClaim, CancellationToken cancellationToken);
+    Task<bool> Advance(
+        long epoch,
+        long offset,
+        [Immutable] HashState? hash,
+        bool endClaim,
+        CancellationToken cancellationToken);
 
     /// <summary>
     /// Closes the session over its content. From then on no request can append to it or cancel it, and only Renounce decides about the

@@ -1,4 +1,5 @@
 using Granary.Protocol;
+using Granary.Protocol.Hashing;
 
 namespace Granary.Grains.Interfaces.Uploads;
 
@@ -20,12 +21,14 @@ public sealed record UploadUnstored : UploadStatus;
 /// <param name="Offset">How many bytes are durable.</param>
 /// <param name="Object">The object of those bytes.</param>
 /// <param name="Algorithm">The algorithm that the client announced, or SHA-256.</param>
+/// <param name="Hash">The hash of those bytes, if the last request has recorded it.</param>
 [GenerateSerializer, Immutable, Alias("granary.status-open")]
 public sealed record UploadOpen(
     [property: Id(0)] long Epoch,
     [property: Id(1)] long Offset,
     [property: Id(2)] ObjectId Object,
-    [property: Id(3)] DigestAlgorithm Algorithm) : UploadStatus;
+    [property: Id(3)] DigestAlgorithm Algorithm,
+    [property: Id(4)] HashState? Hash = null) : UploadStatus;
 
 /// <summary>The session is closed over its content.</summary>
 /// <param name="Digest">The digest of the content.</param>

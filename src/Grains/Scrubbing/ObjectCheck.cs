@@ -1,4 +1,5 @@
 using Granary.Protocol;
+using Granary.Protocol.Hashing;
 using Granary.Storage.Blobs;
 
 namespace Granary.Grains.Scrubbing;
@@ -11,7 +12,8 @@ internal sealed class ObjectCheck(IBlobStore store, ReadRateLimit limit)
     /// <summary>Returns what is wrong with an object; null if it is whole.</summary>
     public async Task<string?> FindFaultAsync(ObjectId id, Digest digest, long size, CancellationToken cancellationToken)
     {
-        await using var reader = await store.OpenAsync(id, digest, cancellationToken);
+        ByteRange? whole = size > 0 ? new ByteRange(0, size) : null;
+        await using var reader = await store.OpenAsync(id, digest, whole, cancellationToken);
         if (reader is null)
         {
             return $"object {id} is missing";
@@ -29,7 +31,7 @@ internal sealed class ObjectCheck(IBlobStore store, ReadRateLimit limit)
 
     private async Task<Digest> HashAsync(IBlobReader reader, DigestAlgorithm algorithm, long size, CancellationToken cancellationToken)
     {
-        using var hash = new RunningHash(algorithm);
+        using var hash = RunningHash.Create(algorithm);
         var buffer = new byte[Math.Clamp(size, 1, ReadSize)];
         var offset = 0L;
         while (await reader.ReadAsync(offset, buffer, cancellationToken) is > 0 and var count)

@@ -1,5 +1,6 @@
 using Granary.Grains.Partitions;
 using Granary.Protocol;
+using Granary.Protocol.Hashing;
 
 namespace Granary.Grains.Uploads;
 
@@ -10,7 +11,11 @@ internal sealed record SessionRow
 
     // The states Orphaned and Renounced. A release that does not know them would take the session for a cancelled one, so it must not read
     // the row.
-    private const byte NewVersion = 2;
+    private const byte OrphanVersion = 2;
+
+    // The hash of an open session, where the bytes cannot be read back. A release that does not know it would drop it at the next change,
+    // and then hash bytes that it cannot read.
+    private const byte HashVersion = 3;
 
     public required SessionState State { get; init; }
 
@@ -35,6 +40,12 @@ internal sealed record SessionRow
     /// <summary>When a request last changed the session.</summary>
     public required DateTimeOffset Touched { get; init; }
 
+    /// <summary>
+    /// The hash of the durable bytes of an open session; null if the gateways read them back, or if a newer release wrote it in a form of
+    /// its own.
+    /// </summary>
+    public HashState? Hash { get; init; }
+
     /// <summary>The digest that it was sealed under.</summary>
     public Digest? Digest { get; init; }
 
@@ -42,17 +53,19 @@ internal sealed record SessionRow
     public DateTimeOffset Deadline { get; init; }
 
     // The old version wherever it says everything: a release that knows only that one still reads these rows.
-    private byte Version => State is SessionState.Orphaned or SessionState.Renounced ? NewVersion : OldVersion;
+    private byte Version => Hash is not null ? HashVersion
+        : State is SessionState.Orphaned or SessionState.Renounced ? OrphanVersion
+        : OldVersion;
 
     public ReadOnlyMemory<byte> Encode() => new RowWriter(Version, 256)
         .Number((long)State).Text(Object?.Value).Number(Epoch).Flag(IsClaimed).Number(Offset).Number((long)Algorithm)
-        .Time(IssuedAt).Time(Touched).Text(Digest?.Value).Time(Deadline).ToValue();
+        .Time(IssuedAt).Time(Touched).Text(Digest?.Value).Time(Deadline).Bytes(Hash is null ? default : Hash.Bytes.Span).ToValue();
 
     public static SessionRow? Find(RowView rows) => rows.Get(UploadRows.Session) is { } value ? Decode(value) : null;
 
     public static SessionRow Decode(ReadOnlyMemory<byte> value)
     {
-        var reader = new RowReader(value, NewVersion);
+        var reader = new RowReader(value, HashVersion);
         return new SessionRow
         {
             State = (SessionState)reader.Number(),
@@ -65,6 +78,7 @@ internal sealed record SessionRow
             Touched = reader.Time(),
             Digest = reader.Text() is { } digest ? Protocol.Digest.Parse(digest) : null,
             Deadline = reader.Time(),
+            Hash = reader.Version == HashVersion && HashState.TryParse(reader.Rest.ToArray(), out var hash) ? hash : null,
         };
     }
 }

@@ -2,6 +2,7 @@ using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Grains.Partitions;
 using Granary.Protocol;
+using Granary.Protocol.Hashing;
 
 namespace Granary.Grains.Uploads;
 
@@ -12,7 +13,12 @@ internal static class UploadRules
     public static UploadStatus Status(SessionRow? session) => session switch
     {
         null => new UploadUnstored(),
-        { State: SessionState.Open } => new UploadOpen(session.Epoch, session.Offset, session.Object!.Value, session.Algorithm),
+        { State: SessionState.Open } => new UploadOpen(
+            session.Epoch,
+            session.Offset,
+            session.Object!.Value,
+            session.Algorithm,
+            session.Hash),
         { State: SessionState.Sealed or SessionState.Orphaned or SessionState.Renounced } => ToSealed(session),
         _ => new CancelledUpload(session.Object),
     };
@@ -46,18 +52,23 @@ internal static class UploadRules
 
         session = session with { Epoch = session.Epoch + 1, IsClaimed = true, Touched = now };
         rows.Put(UploadRows.Session, session.Encode());
-        return new UploadBegun(session.Epoch, session.Object!.Value, session.Offset);
+        return new UploadBegun(session.Epoch, session.Object!.Value, session.Offset, session.Hash);
     }
 
-    /// <summary>Records durable bytes. Returns false if a newer claim has replaced this one, or if the session is over.</summary>
-    public static bool Advance(RowBatch rows, long epoch, long offset, bool endClaim, DateTimeOffset now)
+    /// <summary>
+    /// Records durable bytes. Returns false if a newer claim has replaced this one, if the session is over, or if the offset would fall:
+    /// bytes that a client was told of stay.
+    /// </summary>
+    public static bool Advance(RowBatch rows, long epoch, long offset, HashState? hash, bool endClaim, DateTimeOffset now)
     {
-        if (SessionRow.Find(rows) is not { State: SessionState.Open } session || session.Epoch != epoch)
+        if (SessionRow.Find(rows) is not { State: SessionState.Open } session || session.Epoch != epoch || offset < session.Offset)
         {
             return false;
         }
 
-        var advanced = session with { Offset = offset, IsClaimed = session.IsClaimed && !endClaim, Touched = now };
+        // A request whose bytes do not count leaves the hash of those before.
+        var kept = hash?.Length == offset ? hash : offset == session.Offset ? session.Hash : null;
+        var advanced = session with { Offset = offset, Hash = kept, IsClaimed = session.IsClaimed && !endClaim, Touched = now };
         rows.Put(UploadRows.Session, advanced.Encode());
         return true;
     }
@@ -77,6 +88,7 @@ internal static class UploadRules
                 {
                     State = SessionState.Sealed,
                     IsClaimed = false,
+                    Hash = null,
                     Offset = size,
                     Digest = digest,
                     Deadline = now + LifetimeOptions.SealDeadline,
@@ -101,7 +113,7 @@ internal static class UploadRules
 
         var cancelled = session is null
             ? NewSession(issuedAt, DigestAlgorithm.Sha256, id: null, now) with { State = SessionState.Cancelled }
-            : session with { State = SessionState.Cancelled, IsClaimed = false, Touched = now };
+            : session with { State = SessionState.Cancelled, IsClaimed = false, Hash = null, Touched = now };
         rows.Put(UploadRows.Session, cancelled.Encode());
         return new CancelledUpload(cancelled.Object);
     }
@@ -149,7 +161,7 @@ internal static class UploadRules
         var answer = FindExpired(session, isClaimed, now, expiry);
         if (answer is ExpireOpen && session is { State: SessionState.Open })
         {
-            rows.Put(UploadRows.Session, (session with { State = SessionState.Cancelled, IsClaimed = false }).Encode());
+            rows.Put(UploadRows.Session, (session with { State = SessionState.Cancelled, IsClaimed = false, Hash = null }).Encode());
         }
 
         return answer;

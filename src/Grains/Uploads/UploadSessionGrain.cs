@@ -3,6 +3,7 @@ using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Grains.Partitions;
 using Granary.Protocol;
+using Granary.Protocol.Hashing;
 using Granary.Storage.Partitions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -74,10 +75,10 @@ internal sealed class UploadSessionGrain(
     }
 
     /// <inheritdoc/>
-    public Task<bool> Advance(long epoch, long offset, bool endClaim, CancellationToken cancellationToken)
+    public Task<bool> Advance(long epoch, long offset, HashState? hash, bool endClaim, CancellationToken cancellationToken)
     {
         var now = Time.GetUtcNow();
-        return Partition.DecideAsync(Needs, rows => UploadRules.Advance(rows, epoch, offset, endClaim, now), cancellationToken);
+        return Partition.DecideAsync(Needs, rows => UploadRules.Advance(rows, epoch, offset, hash, endClaim, now), cancellationToken);
     }
 
     /// <inheritdoc/>

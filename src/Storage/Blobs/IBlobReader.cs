@@ -1,3 +1,5 @@
+using Granary.Protocol;
+
 namespace Granary.Storage.Blobs;
 
 /// <summary>
@@ -8,6 +10,12 @@ public interface IBlobReader : IAsyncDisposable
 {
     /// <summary>The bytes of the object when it was opened.</summary>
     long Length { get; }
+
+    /// <summary>
+    /// Tells which bytes the caller reads next, in order and to the end of the range. It is a hint: a store over a network asks for exactly
+    /// these bytes in one request. Not while a read is under way.
+    /// </summary>
+    void Expect(ByteRange range);
 
     /// <summary>
     /// Reads at <paramref name="offset"/> into <paramref name="buffer"/>. Returns the number of bytes, which may be fewer than the buffer

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Granary.Protocol;
 
 namespace Granary.Storage.Blobs;
 
@@ -15,9 +16,22 @@ public interface IBlobWriter : IAsyncDisposable
     /// use the buffers after the call completes.
     /// </summary>
     /// <exception cref="EpochFencedException">This epoch is fenced. Nothing was written.</exception>
+    /// <exception cref="TooManyPiecesException">The object consists of as many pieces as the store allows.</exception>
     ValueTask WriteAsync(ReadOnlySequence<byte> bytes, CancellationToken cancellationToken);
 
     /// <summary>Makes all appended bytes, and the existence of the object, durable.</summary>
+    /// <param name="content">
+    /// The digest of all bytes of the object, if the caller seals it next and writes no more; otherwise null. A store over a network saves
+    /// a request with it. From then on the object may be sealed already under this digest.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="EpochFencedException">This epoch is fenced. The bytes may be truncated.</exception>
-    ValueTask FlushAsync(CancellationToken cancellationToken);
+    /// <exception cref="TooManyPiecesException">The object consists of as many pieces as the store allows.</exception>
+    ValueTask FlushAsync(Digest? content, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Seals the object over all bytes of this writer, like <see cref="IBlobStore.SealAsync"/>. The caller has passed the digest to
+    /// <see cref="FlushAsync"/>. A store over a network saves requests by what the writer knows.
+    /// </summary>
+    ValueTask<bool> SealAsync(Digest digest, CancellationToken cancellationToken);
 }

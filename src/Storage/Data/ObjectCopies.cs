@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Granary.Protocol;
+using Granary.Protocol.Hashing;
 using Granary.Storage.Blobs.FileSystem;
 using Microsoft.Win32.SafeHandles;
 
@@ -75,7 +76,7 @@ internal static class ObjectCopies
     {
         try
         {
-            using var hash = new RunningHash(digest.Algorithm);
+            using var hash = RunningHash.Create(digest.Algorithm);
             using (var source = OpenSource(from))
             using (var target = File.OpenHandle(to + Unfinished, FileMode.Create, FileAccess.Write))
             {

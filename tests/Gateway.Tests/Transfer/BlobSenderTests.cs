@@ -53,6 +53,10 @@ public sealed class BlobSenderTests
     {
         public long Length => BlobSenderTests.Length;
 
+        public void Expect(ByteRange range)
+        {
+        }
+
         public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
         {
             if (offset + buffer.Length > faultAt)

@@ -33,6 +33,10 @@ public sealed class FairnessTests
 
         public long Length => FairnessTests.Length;
 
+        public void Expect(ByteRange range)
+        {
+        }
+
         public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
         {
             Position = offset + buffer.Length;

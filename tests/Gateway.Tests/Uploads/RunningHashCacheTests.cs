@@ -1,4 +1,5 @@
 using Granary.Gateway.Uploads;
+using Granary.Protocol.Hashing;
 
 namespace Granary.Gateway.Tests.Uploads;
 
@@ -39,7 +40,7 @@ public sealed class RunningHashCacheTests
 
     private static RunningHash Hash(byte[] content)
     {
-        var hash = new RunningHash(DigestAlgorithm.Sha256);
+        var hash = RunningHash.Create(DigestAlgorithm.Sha256);
         hash.Append(content);
         return hash;
     }

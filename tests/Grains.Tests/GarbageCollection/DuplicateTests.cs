@@ -165,7 +165,7 @@ public sealed class DuplicateTests : CollectionTest
 
     private async Task<bool> ExistsAsync(ObjectId id)
     {
-        await using var reader = await Blobs.OpenAsync(id, Blob, default);
+        await using var reader = await Blobs.OpenAsync(id, Blob, null, default);
         return reader is not null;
     }
 
@@ -192,7 +192,7 @@ public sealed class DuplicateTests : CollectionTest
         }
 
         var upload = await Session(id).Seal(begun.Epoch, Blob, Content.Length, default);
-        await Blobs.SealAsync(begun.Object, Blob, default);
+        await Blobs.SealAsync(begun.Object, Blob, Content.Length, default);
         return (begun.Object, upload!, await LinkAsync(repository, upload!));
     }
 

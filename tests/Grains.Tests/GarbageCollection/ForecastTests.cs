@@ -274,7 +274,7 @@ public sealed class ForecastTests : CollectionTest
         var session = NextSession();
         var begun = await BeginAsync(session);
         var upload = await session.Seal(begun.Epoch, Commands.DigestOf(content), content.Length, default);
-        await Blobs.SealAsync(begun.Object, upload!.Digest, default);
+        await Blobs.SealAsync(begun.Object, upload!.Digest, "bytes".Length, default);
         return (session, upload);
     }
 

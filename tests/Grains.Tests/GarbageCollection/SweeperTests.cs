@@ -190,13 +190,13 @@ public sealed class SweeperTests : CollectionTest
         }
 
         await SweepAfterAsync(Lifetimes.UploadExpiry - TimeSpan.FromHours(1));
-        await session.Advance(begun.Epoch, 10, endClaim: true, default);
+        await session.Advance(begun.Epoch, 10, hash: null, endClaim: true, default);
         await SweepAfterAsync(TimeSpan.FromHours(2));
         Assert.IsType<UploadOpen>(await Cluster.Grains.GetGrain<IUploadStatusGrain>(0).Find("slow", default));
 
         await SweepAfterAsync(Lifetimes.UploadExpiry);
         Assert.Equal(0, await VersionAsync("upload/slow"));
-        Assert.Null(await Blobs.OpenUnsealedAsync(begun.Object, default));
+        Assert.Null(await Blobs.OpenUnsealedAsync(begun.Object, 0, default));
     }
 
     [Theory]
@@ -301,7 +301,7 @@ public sealed class SweeperTests : CollectionTest
     private async Task AssertReadableAsync(string name, Digest digest)
     {
         var content = await GrainCluster.PersistAsync(() => Cluster.Repository(name).FindBlob(digest, default));
-        await using var reader = await Blobs.OpenAsync(Assert.IsType<ObjectContent>(content).Object, digest, default);
+        await using var reader = await Blobs.OpenAsync(Assert.IsType<ObjectContent>(content).Object, digest, null, default);
         var bytes = new byte[reader!.Length];
         await reader.ReadAsync(0, bytes, default);
         Assert.Equal(digest, Digest.Compute(DigestAlgorithm.Sha256, bytes));
@@ -356,7 +356,7 @@ public sealed class SweeperTests : CollectionTest
         var digest = Commands.DigestOf(content);
         var upload = await session.Seal(begun.Epoch, digest, content.Length, default)
             ?? throw new InvalidOperationException("Another request has taken the session over.");
-        await Blobs.SealAsync(begun.Object, digest, default);
+        await Blobs.SealAsync(begun.Object, digest, content.Length, default);
         return (digest, begun.Object, upload.Deadline, session);
     }
 
@@ -366,7 +366,7 @@ public sealed class SweeperTests : CollectionTest
 
     private async Task<bool> ExistsAsync(ObjectId id, Digest digest)
     {
-        await using var reader = await Blobs.OpenAsync(id, digest, default);
+        await using var reader = await Blobs.OpenAsync(id, digest, null, default);
         return reader is not null;
     }
 

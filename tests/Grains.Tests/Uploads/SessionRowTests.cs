@@ -1,5 +1,6 @@
 using Granary.Grains.Uploads;
 using Granary.Protocol;
+using Granary.Protocol.Hashing;
 
 namespace Granary.Grains.Tests.Uploads;
 
@@ -30,6 +31,21 @@ public sealed class SessionRowTests
         value[0] = 2;
 
         Assert.Equal(Row(SessionState.Open), SessionRow.Decode(value));
+    }
+
+    // Only a gateway that cannot read bytes back records a hash, so that the rows of an embedded registry stay as they were.
+    [Fact]
+    public void A_session_with_a_hash_has_version_3_and_keeps_it()
+    {
+        using var hash = ResumableHash.Create(DigestAlgorithm.Sha512);
+        hash.Append(new byte[100]);
+        var row = Row(SessionState.Open) with { Hash = hash.Export() };
+
+        var decoded = SessionRow.Decode(row.Encode());
+
+        Assert.Equal(3, row.Encode().Span[0]);
+        Assert.Equal(row.Hash.Bytes.ToArray(), decoded.Hash!.Bytes.ToArray());
+        Assert.Equal(Row(SessionState.Open), decoded with { Hash = null });
     }
 
     private static SessionRow Row(SessionState state) => new()

@@ -2,6 +2,7 @@ using Granary.Grains.Interfaces.Schedules;
 using Granary.Grains.Interfaces.Uploads;
 using Granary.Grains.Tests.Cluster;
 using Granary.Protocol;
+using Granary.Protocol.Hashing;
 using Granary.Testing;
 
 namespace Granary.Grains.Tests.Uploads;
@@ -34,17 +35,49 @@ public sealed class UploadSessionGrainTests : GrainTest
     {
         var begun = Assert.IsType<UploadBegun>(await BeginAsync(0));
 
-        Assert.True(await Session.Advance(begun.Epoch, 100, endClaim: true, default));
+        Assert.True(await Session.Advance(begun.Epoch, 100, hash: null, endClaim: true, default));
 
         Assert.Equal(100, Assert.IsType<UploadOpen>(await StatusAsync()).Offset);
         Assert.Equal(100, Assert.IsType<UploadBegun>(await BeginAsync(null)).Offset);
     }
 
     [Fact]
+    public async Task The_hash_of_the_durable_bytes_goes_to_the_next_claim()
+    {
+        var first = Assert.IsType<UploadBegun>(await BeginAsync(0));
+        using var hash = ResumableHash.Create(DigestAlgorithm.Sha256);
+        hash.Append(new byte[100]);
+        await Session.Advance(first.Epoch, 100, hash.Export(), endClaim: true, default);
+
+        var second = Assert.IsType<UploadBegun>(await BeginAsync(100));
+        await Session.Advance(second.Epoch, 100, hash: null, endClaim: true, default);
+
+        using var resumed = ResumableHash.Resume(Assert.IsType<UploadOpen>(await StatusAsync()).Hash!);
+        Assert.Equal(Digest.Compute(DigestAlgorithm.Sha256, new byte[100]), resumed.ToDigest());
+        Assert.Equal(resumed.Export().Bytes.ToArray(), second.Hash!.Bytes.ToArray());
+
+        var third = Assert.IsType<UploadBegun>(await BeginAsync(100));
+        await Session.Advance(third.Epoch, 150, hash: null, endClaim: true, default);
+        Assert.Null(Assert.IsType<UploadOpen>(await StatusAsync()).Hash);
+    }
+
+    [Fact]
+    public async Task A_late_copy_of_an_older_advance_changes_nothing()
+    {
+        var begun = Assert.IsType<UploadBegun>(await BeginAsync(0));
+        await Session.Advance(begun.Epoch, 100, hash: null, endClaim: false, default);
+
+        Assert.False(await Session.Advance(begun.Epoch, 50, hash: null, endClaim: true, default));
+
+        Assert.Equal(100, Assert.IsType<UploadOpen>(await StatusAsync()).Offset);
+        Assert.True(await Session.Renew(begun.Epoch, default));
+    }
+
+    [Fact]
     public async Task Bytes_that_do_not_start_at_the_offset_of_the_session_are_refused()
     {
         var begun = Assert.IsType<UploadBegun>(await BeginAsync(0));
-        await Session.Advance(begun.Epoch, 100, endClaim: true, default);
+        await Session.Advance(begun.Epoch, 100, hash: null, endClaim: true, default);
 
         Assert.Equal(100, Assert.IsType<UploadOffsetMismatch>(await BeginAsync(99)).Offset);
         Assert.Equal(100, Assert.IsType<UploadOffsetMismatch>(await BeginAsync(101)).Offset);
@@ -66,9 +99,9 @@ public sealed class UploadSessionGrainTests : GrainTest
 
         Assert.True(second.Epoch > first.Epoch);
         Assert.False(await Session.Renew(first.Epoch, default));
-        Assert.False(await Session.Advance(first.Epoch, 50, endClaim: true, default));
+        Assert.False(await Session.Advance(first.Epoch, 50, hash: null, endClaim: true, default));
         Assert.Null(await Session.Seal(first.Epoch, Content, 50, default));
-        Assert.True(await Session.Advance(second.Epoch, 60, endClaim: true, default));
+        Assert.True(await Session.Advance(second.Epoch, 60, hash: null, endClaim: true, default));
     }
 
     [Fact]
@@ -83,7 +116,7 @@ public sealed class UploadSessionGrainTests : GrainTest
         Assert.Equal(begun.Object, first!.Content.Object);
         Assert.Null(await Session.Seal(begun.Epoch, Commands.DigestOf("other"), 100, default));
         Assert.IsType<UploadOver>(await BeginAsync(100));
-        Assert.False(await Session.Advance(begun.Epoch, 200, endClaim: true, default));
+        Assert.False(await Session.Advance(begun.Epoch, 200, hash: null, endClaim: true, default));
         Assert.Null(await Session.Cancel(Time.GetUtcNow(), default));
         Assert.IsType<SealedUpload>(await StatusAsync());
     }

@@ -20,9 +20,9 @@ public abstract class BlobStoreContract
         var id = NewId();
 
         await WriteAsync(id, 1, 0, content);
-        Assert.True(await Store.SealAsync(id, digest, default));
+        Assert.True(await Store.SealAsync(id, digest, content.Length, default));
 
-        Assert.Equal(content, await ReadAsync(await Store.OpenAsync(id, digest, default)));
+        Assert.Equal(content, await ReadAsync(await Store.OpenAsync(id, digest, null, default)));
     }
 
     [Fact]
@@ -31,85 +31,181 @@ public abstract class BlobStoreContract
         var (id, digest) = (NewId(), DigestOf(new byte[10]));
         await WriteAsync(id, 1, 0, new byte[10]);
 
-        Assert.True(await Store.SealAsync(id, digest, default));
-        Assert.True(await Store.SealAsync(id, digest, default));
-        Assert.False(await Store.SealAsync(NewId(), digest, default));
+        Assert.True(await Store.SealAsync(id, digest, 10, default));
+        Assert.True(await Store.SealAsync(id, digest, 10, default));
+        Assert.False(await Store.SealAsync(NewId(), digest, 10, default));
     }
 
     [Fact]
-    public async Task A_new_writer_truncates_the_object_to_its_offset()
+    public async Task A_sealed_object_is_not_sealed_under_another_digest()
     {
         var id = NewId();
-        await WriteAsync(id, 1, 0, [1, 2, 3, 4, 5, 6]);
+        await WriteAsync(id, 1, 0, [1, 2]);
 
-        await WriteAsync(id, 2, 4, [7, 8]);
+        Assert.True(await Store.SealAsync(id, DigestOf([1, 2]), 2, default));
+        Assert.False(await Store.SealAsync(id, DigestOf([3, 4]), 2, default));
 
-        Assert.Equal([1, 2, 3, 4, 7, 8], await ReadAsync(await Store.OpenUnsealedAsync(id, default)));
-    }
-
-    [Fact]
-    public async Task An_object_that_is_shorter_than_the_offset_cannot_be_opened()
-    {
-        var id = NewId();
-        await WriteAsync(id, 1, 0, [1, 2, 3]);
-
-        Assert.Null(await Store.OpenWriterAsync(id, 2, 4, default));
-        Assert.Null(await Store.OpenWriterAsync(NewId(), 1, 1, default));
-    }
-
-    [Fact]
-    public async Task A_newer_epoch_fences_an_older_one()
-    {
-        var id = NewId();
-        await using var old = (await Store.OpenWriterAsync(id, 1, 0, default))!;
-        await old.WriteAsync(new byte[] { 1, 2 }, default);
-        await using var current = (await Store.OpenWriterAsync(id, 2, 1, default))!;
-
-        await Assert.ThrowsAsync<EpochFencedException>(() => old.WriteAsync(new byte[] { 9 }, default).AsTask());
-        await Assert.ThrowsAsync<EpochFencedException>(() => old.FlushAsync(default).AsTask());
-        await Assert.ThrowsAsync<EpochFencedException>(() => Store.OpenWriterAsync(id, 1, 0, default).AsTask());
-        await current.WriteAsync(new byte[] { 3 }, default);
-        await current.FlushAsync(default);
-
-        Assert.Equal([1, 3], await ReadAsync(await Store.OpenUnsealedAsync(id, default)));
+        Assert.Null(await Store.OpenAsync(id, DigestOf([3, 4]), null, default));
+        Assert.Equal([1, 2], await ReadAsync(await Store.OpenAsync(id, DigestOf([1, 2]), null, default)));
     }
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task Sealing_and_deleting_fence_the_writer(bool seal)
+    [InlineData(0)]
+    [InlineData(5)]
+    [InlineData(20_000)]
+    public async Task The_writer_of_the_whole_content_seals_it(int size)
+    {
+        var (id, content) = (NewId(), RegistryClient.RandomBytes(size));
+        await using (var writer = (await Store.OpenWriterAsync(id, 1, 0, default))!)
+        {
+            await writer.WriteAsync(content, default);
+            await writer.FlushAsync(DigestOf(content), default);
+            Assert.True(await writer.SealAsync(DigestOf(content), default));
+        }
+
+        Assert.True(await Store.SealAsync(id, DigestOf(content), size, default));
+        Assert.Equal(content, await ReadAsync(await Store.OpenAsync(id, DigestOf(content), null, default)));
+    }
+
+    [Fact]
+    public async Task Sealing_cuts_off_bytes_that_do_not_count()
+    {
+        var id = NewId();
+        await WriteAsync(id, 1, 0, [1, 2, 3, 4]);
+        await WriteAsync(id, 2, 4, [5, 6]);
+
+        Assert.True(await Store.SealAsync(id, DigestOf([1, 2, 3, 4]), 4, default));
+
+        Assert.Equal([1, 2, 3, 4], await ReadAsync(await Store.OpenAsync(id, DigestOf([1, 2, 3, 4]), null, default)));
+    }
+
+    [Fact]
+    public async Task A_new_writer_replaces_bytes_that_do_not_count()
+    {
+        var id = NewId();
+        await WriteAsync(id, 1, 0, [1, 2, 3, 4]);
+        await WriteAsync(id, 2, 4, [5, 6]);
+
+        await WriteAsync(id, 3, 4, [7, 8]);
+        Assert.True(await Store.SealAsync(id, DigestOf([1, 2, 3, 4, 7, 8]), 6, default));
+
+        Assert.Equal([1, 2, 3, 4, 7, 8], await ReadAsync(await Store.OpenAsync(id, DigestOf([1, 2, 3, 4, 7, 8]), null, default)));
+    }
+
+    [Fact]
+    public async Task An_object_that_has_lost_bytes_is_not_sealed()
+    {
+        var (shorter, missing) = (NewId(), NewId());
+        await WriteAsync(shorter, 1, 0, [1, 2, 3]);
+        foreach (var id in new[] { shorter, missing })
+        {
+            if (await Store.OpenWriterAsync(id, 2, 4, default) is { } writer)
+            {
+                await writer.WriteAsync(new byte[] { 5 }, default);
+                await writer.FlushAsync(default);
+                await writer.DisposeAsync();
+            }
+
+            Assert.False(await Store.SealAsync(id, DigestOf([1, 2, 3, 4, 5]), 5, default));
+        }
+    }
+
+    [Fact]
+    public async Task What_an_older_epoch_writes_does_not_count()
+    {
+        var id = NewId();
+        await WriteAsync(id, 1, 0, [1]);
+        await using var old = (await Store.OpenWriterAsync(id, 2, 1, default))!;
+        await using var current = (await Store.OpenWriterAsync(id, 3, 1, default))!;
+
+        await IgnoreFenceAsync(() => old.WriteAsync(new byte[] { 9, 9 }, default));
+        await IgnoreFenceAsync(() => old.FlushAsync(default));
+        await current.WriteAsync(new byte[] { 3 }, default);
+        await current.FlushAsync(default);
+        await IgnoreFenceAsync(() => old.WriteAsync(new byte[] { 9, 9 }, default));
+        await IgnoreFenceAsync(() => old.FlushAsync(default));
+        Assert.True(await Store.SealAsync(id, DigestOf([1, 3]), 2, default));
+        await IgnoreFenceAsync(() => old.WriteAsync(new byte[] { 9 }, default));
+        await IgnoreFenceAsync(() => old.FlushAsync(default));
+
+        Assert.Equal([1, 3], await ReadAsync(await Store.OpenAsync(id, DigestOf([1, 3]), null, default)));
+    }
+
+    [Fact]
+    public async Task What_is_written_after_a_delete_does_not_count()
     {
         var id = NewId();
         await using var writer = (await Store.OpenWriterAsync(id, 1, 0, default))!;
         await writer.WriteAsync(new byte[] { 1 }, default);
         await writer.FlushAsync(default);
 
-        if (seal)
-        {
-            await Store.SealAsync(id, DigestOf([1]), default);
-        }
-        else
-        {
-            await Store.DeleteAsync(id, digest: null, default);
-        }
+        await Store.DeleteAsync(id, digest: null, default);
+        await Store.DeleteAsync(id, digest: null, default);
+        await IgnoreFenceAsync(() => writer.WriteAsync(new byte[] { 2 }, default));
+        await IgnoreFenceAsync(() => writer.FlushAsync(default));
 
-        await Assert.ThrowsAsync<EpochFencedException>(() => writer.WriteAsync(new byte[] { 2 }, default).AsTask());
+        Assert.False(await Store.SealAsync(id, DigestOf([1]), 1, default));
+        Assert.Null(await Store.OpenAsync(id, DigestOf([1]), null, default));
     }
 
     [Fact]
-    public async Task An_open_reader_reads_on_after_the_object_is_deleted()
+    public async Task A_deleted_object_is_not_found()
     {
         var (id, content) = (NewId(), RegistryClient.RandomBytes(1000));
-        var digest = DigestOf(content);
         await WriteAsync(id, 1, 0, content);
-        await Store.SealAsync(id, digest, default);
-        var reader = await Store.OpenAsync(id, digest, default);
+        await Store.SealAsync(id, DigestOf(content), 1000, default);
 
-        await Store.DeleteAsync(id, digest, default);
-        await Store.DeleteAsync(id, digest, default);
+        await Store.DeleteAsync(id, DigestOf(content), default);
+        await Store.DeleteAsync(id, DigestOf(content), default);
 
-        Assert.Null(await Store.OpenAsync(id, digest, default));
-        Assert.Equal(content, await ReadAsync(reader));
+        Assert.Null(await Store.OpenAsync(id, DigestOf(content), null, default));
+        Assert.False(await Store.SealAsync(id, DigestOf(content), 1000, default));
+    }
+
+    [Fact]
+    public async Task An_object_that_only_may_be_sealed_is_deleted()
+    {
+        var id = NewId();
+        await WriteAsync(id, 1, 0, [1, 2]);
+
+        await Store.DeleteAsync(id, DigestOf([1, 2]), default);
+
+        Assert.False(await Store.SealAsync(id, DigestOf([1, 2]), 2, default));
+        await foreach (var item in Store.ListAsync(default))
+        {
+            Assert.NotEqual(id, item.Id);
+        }
+    }
+
+    [Fact]
+    public async Task An_unsealed_object_is_read_under_a_claim_and_goes_on()
+    {
+        var id = NewId();
+        await WriteAsync(id, 1, 0, [1, 2]);
+        await WriteAsync(id, 2, 2, [3, 4]);
+
+        var read = await ReadAsync(await Store.OpenUnsealedAsync(id, 4, default));
+        await WriteAsync(id, 3, 2, [5, 6, 7]);
+        Assert.True(await Store.SealAsync(id, DigestOf([1, 2, 5, 6, 7]), 5, default));
+
+        Assert.Equal([1, 2, 3, 4], read);
+        Assert.Null(await Store.OpenUnsealedAsync(NewId(), 4, default));
+        Assert.Equal([1, 2, 5, 6, 7], await ReadAsync(await Store.OpenAsync(id, DigestOf([1, 2, 5, 6, 7]), null, default)));
+    }
+
+    [Fact]
+    public async Task Bytes_that_were_not_expected_are_read_too()
+    {
+        var (id, content) = (NewId(), RegistryClient.RandomBytes(100_000));
+        await WriteAsync(id, 1, 0, content);
+        await Store.SealAsync(id, DigestOf(content), content.Length, default);
+        await using var reader = (await Store.OpenAsync(id, DigestOf(content), new ByteRange(1000, 500), default))!;
+
+        Assert.Equal(content.Length, reader.Length);
+        Assert.Equal(content[1000..1500], await ReadAsync(reader, 1000, 500));
+        Assert.Equal(content[90_000..95_000], await ReadAsync(reader, 90_000, 5000));
+        reader.Expect(new ByteRange(20_000, 30_000));
+        Assert.Equal(content[20_000..50_000], await ReadAsync(reader, 20_000, 30_000));
     }
 
     [Fact]
@@ -118,8 +214,8 @@ public abstract class BlobStoreContract
         var (id, content) = (NewId(), RegistryClient.RandomBytes(200_000));
         var digest = DigestOf(content);
         await WriteAsync(id, 1, 0, content);
-        await Store.SealAsync(id, digest, default);
-        await using var reader = (await Store.OpenAsync(id, digest, default))!;
+        await Store.SealAsync(id, digest, content.Length, default);
+        await using var reader = (await Store.OpenAsync(id, digest, null, default))!;
 
         await Parallel.ForAsync(0, 100, async (i, cancellationToken) =>
         {
@@ -137,7 +233,7 @@ public abstract class BlobStoreContract
         var digest = DigestOf([1, 2, 3]);
         await WriteAsync(open, 1, 0, [1]);
         await WriteAsync(closed, 1, 0, [1, 2, 3]);
-        await Store.SealAsync(closed, digest, default);
+        await Store.SealAsync(closed, digest, 3, default);
 
         var listed = new List<StoredObject>();
         await foreach (var item in Store.ListAsync(default))
@@ -157,8 +253,8 @@ public abstract class BlobStoreContract
     {
         var (id, content) = (NewId(), RegistryClient.RandomBytes(50_000));
         await WriteAsync(id, 1, 0, content);
-        await Store.SealAsync(id, DigestOf(content), default);
-        Assert.Equal(content, await ReadAsync(await Store.OpenAsync(id, DigestOf(content), default)));
+        await Store.SealAsync(id, DigestOf(content), content.Length, default);
+        Assert.Equal(content, await ReadAsync(await Store.OpenAsync(id, DigestOf(content), null, default)));
     });
 
     protected static ObjectId NewId() => ObjectId.FromRandom(RandomNumberGenerator.GetBytes(16));
@@ -181,13 +277,32 @@ public abstract class BlobStoreContract
     {
         await using (reader)
         {
-            var content = new byte[reader!.Length];
-            for (var offset = 0; offset < content.Length;)
-            {
-                offset += await reader.ReadAsync(offset, content.AsMemory(offset), default);
-            }
+            return await ReadAsync(reader!, 0, (int)reader!.Length);
+        }
+    }
 
-            return content;
+    protected static async Task<byte[]> ReadAsync(IBlobReader reader, long start, int length)
+    {
+        var content = new byte[length];
+        for (var done = 0; done < length;)
+        {
+            var count = await reader.ReadAsync(start + done, content.AsMemory(done), default);
+            Assert.NotEqual(0, count);
+            done += count;
+        }
+
+        return content;
+    }
+
+    private static async Task IgnoreFenceAsync(Func<ValueTask> call)
+    {
+        try
+        {
+            await call();
+        }
+        catch (EpochFencedException)
+        {
+            // A store may know of the newer epoch.
         }
     }
 }

@@ -4,7 +4,7 @@ using Granary.Storage.Blobs.FileSystem;
 
 namespace Granary.Storage.Tests.Blobs;
 
-public sealed class FileSystemBlobStoreTests : BlobStoreContract, IDisposable
+public sealed class FileSystemBlobStoreTests : LocalBlobStoreContract, IDisposable
 {
     private readonly TemporaryDirectory _directory = new();
     private FileSystemBlobStore _store;
@@ -21,7 +21,7 @@ public sealed class FileSystemBlobStoreTests : BlobStoreContract, IDisposable
         var (id, content) = (NewId(), RegistryClient.RandomBytes(1000));
         var digest = DigestOf(content);
         await WriteAsync(id, 1, 0, content);
-        await Store.SealAsync(id, digest, default);
+        await Store.SealAsync(id, digest, content.Length, default);
 
         var file = Assert.Single(Directory.GetFiles(_directory.Path, $"{digest.Encoded}*", SearchOption.AllDirectories));
 
@@ -35,13 +35,13 @@ public sealed class FileSystemBlobStoreTests : BlobStoreContract, IDisposable
         var (open, closed) = (NewId(), NewId());
         await WriteAsync(open, 7, 0, [1, 2, 3]);
         await WriteAsync(closed, 1, 0, [4]);
-        await Store.SealAsync(closed, DigestOf([4]), default);
+        await Store.SealAsync(closed, DigestOf([4]), 1, default);
 
         _store = FileSystemBlobStore.Open(_directory.Path);
 
         await WriteAsync(open, 8, 2, [9]);
-        Assert.Equal([1, 2, 9], await ReadAsync(await Store.OpenUnsealedAsync(open, default)));
-        Assert.Equal([4], await ReadAsync(await Store.OpenAsync(closed, DigestOf([4]), default)));
+        Assert.Equal([1, 2, 9], await ReadAsync(await Store.OpenUnsealedAsync(open, 3, default)));
+        Assert.Equal([4], await ReadAsync(await Store.OpenAsync(closed, DigestOf([4]), null, default)));
     }
 
     [Fact]
@@ -52,8 +52,8 @@ public sealed class FileSystemBlobStoreTests : BlobStoreContract, IDisposable
             var id = NewId();
             await WriteAsync(id, 1, 0, [1]);
             Assert.Null(await Store.OpenWriterAsync(id, 2, 5, default));
-            await Store.SealAsync(id, DigestOf([1]), default);
-            await ReadAsync(await Store.OpenAsync(id, DigestOf([1]), default));
+            await Store.SealAsync(id, DigestOf([1]), 1, default);
+            await ReadAsync(await Store.OpenAsync(id, DigestOf([1]), null, default));
         }
 
         // Other tests of this process have open files too, but not below this directory.

@@ -1,3 +1,4 @@
+using Granary.Protocol;
 using Microsoft.Win32.SafeHandles;
 
 namespace Granary.Storage.Blobs.FileSystem;
@@ -7,6 +8,12 @@ internal sealed class FileBlobReader(SafeFileHandle file) : IBlobReader
 {
     /// <inheritdoc/>
     public long Length { get; } = RandomAccess.GetLength(file);
+
+    /// <inheritdoc/>
+    public void Expect(ByteRange range)
+    {
+        // The operating system reads ahead by itself.
+    }
 
     /// <inheritdoc/>
     public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)

@@ -7,6 +7,7 @@ namespace Granary.Storage.Blobs.FileSystem;
 /// <summary>Appends to a file under one epoch.</summary>
 internal sealed class FileBlobWriter : IBlobWriter
 {
+    private readonly FileSystemBlobStore _store;
     private readonly ObjectId _id;
     private readonly FileEpoch _newest;
     private readonly long _epoch;
@@ -14,9 +15,17 @@ internal sealed class FileBlobWriter : IBlobWriter
     private List<ReadOnlyMemory<byte>>? _pieces;
     private string? _directoryToSync;
 
-    private FileBlobWriter(ObjectId id, FileEpoch newest, long epoch, SafeFileHandle file, long length, string? directoryToSync)
+    private FileBlobWriter(
+        FileSystemBlobStore store,
+        ObjectId id,
+        FileEpoch newest,
+        long epoch,
+        SafeFileHandle file,
+        long length,
+        string? directoryToSync)
     {
-        (_id, _newest, _epoch, _file, Length, _directoryToSync) = (id, newest, epoch, file, length, directoryToSync);
+        (_store, _id, _newest, _epoch, _file) = (store, id, newest, epoch, file);
+        (Length, _directoryToSync) = (length, directoryToSync);
     }
 
     /// <inheritdoc/>
@@ -25,7 +34,14 @@ internal sealed class FileBlobWriter : IBlobWriter
     /// <summary>
     /// Opens or creates the file, and truncates it to <paramref name="offset"/>. The caller holds the lock of <paramref name="newest"/>.
     /// </summary>
-    public static FileBlobWriter? Open(ObjectId id, ObjectPaths paths, FileEpoch newest, long epoch, long offset, DateTimeOffset now)
+    public static FileBlobWriter? Open(
+        FileSystemBlobStore store,
+        ObjectId id,
+        ObjectPaths paths,
+        FileEpoch newest,
+        long epoch,
+        long offset,
+        DateTimeOffset now)
     {
         var path = paths.Upload(id);
         var isNew = offset == 0 && !File.Exists(path);
@@ -59,7 +75,7 @@ internal sealed class FileBlobWriter : IBlobWriter
         }
 
         // Without a durable byte, the name may not be durable either: an earlier process may have ended before it synced the directory.
-        return new FileBlobWriter(id, newest, epoch, file, offset, offset == 0 ? paths.Uploads : null);
+        return new FileBlobWriter(store, id, newest, epoch, file, offset, offset == 0 ? paths.Uploads : null);
     }
 
     /// <inheritdoc/>
@@ -84,7 +100,7 @@ internal sealed class FileBlobWriter : IBlobWriter
     }
 
     /// <inheritdoc/>
-    public async ValueTask FlushAsync(CancellationToken cancellationToken)
+    public async ValueTask FlushAsync(Digest? content, CancellationToken cancellationToken)
     {
         try
         {
@@ -109,6 +125,10 @@ internal sealed class FileBlobWriter : IBlobWriter
             throw StorageErrors.Translate(e, $"Object {_id} cannot be written");
         }
     }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> SealAsync(Digest digest, CancellationToken cancellationToken) =>
+        _store.SealAsync(_id, digest, Length, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync()

@@ -19,6 +19,9 @@ public sealed class FileSystemBlobStore : IBlobStore
 
     private FileSystemBlobStore(ObjectPaths paths, TimeProvider time) => (_paths, _time) = (paths, time);
 
+    /// <inheritdoc/>
+    public bool ReadsUnsealed => true;
+
     /// <summary>Opens the store in a directory, and creates missing directories.</summary>
     /// <exception cref="IOException">A directory cannot be created.</exception>
     /// <exception cref="UnauthorizedAccessException">A directory cannot be created.</exception>
@@ -61,7 +64,8 @@ public sealed class FileSystemBlobStore : IBlobStore
             newest.Newest = epoch;
             try
             {
-                return ValueTask.FromResult<IBlobWriter?>(FileBlobWriter.Open(id, _paths, newest, epoch, offset, _time.GetUtcNow()));
+                var writer = FileBlobWriter.Open(this, id, _paths, newest, epoch, offset, _time.GetUtcNow());
+                return ValueTask.FromResult<IBlobWriter?>(writer);
             }
             catch (Exception e) when (StorageErrors.IsFileSystem(e))
             {
@@ -71,13 +75,13 @@ public sealed class FileSystemBlobStore : IBlobStore
     }
 
     /// <inheritdoc/>
-    public async ValueTask<bool> SealAsync(ObjectId id, Digest digest, CancellationToken cancellationToken)
+    public async ValueTask<bool> SealAsync(ObjectId id, Digest digest, long size, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         try
         {
             Fence(id);
-            var isSealed = await SyncThreads.RunAsync(() => ObjectFiles.Rename(_paths.Upload(id), _paths.Blob(id, digest)));
+            var isSealed = await SyncThreads.RunAsync(() => ObjectFiles.Seal(_paths.Upload(id), _paths.Blob(id, digest), size));
             if (isSealed)
             {
                 _epochs.TryRemove(id, out _);
@@ -92,12 +96,25 @@ public sealed class FileSystemBlobStore : IBlobStore
     }
 
     /// <inheritdoc/>
-    public ValueTask<IBlobReader?> OpenAsync(ObjectId id, Digest digest, CancellationToken cancellationToken) =>
+    public ValueTask<IBlobReader?> OpenAsync(ObjectId id, Digest digest, ByteRange? expected, CancellationToken cancellationToken) =>
         Open(id, _paths.Blob(id, digest), cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask<IBlobReader?> OpenUnsealedAsync(ObjectId id, CancellationToken cancellationToken) =>
-        Open(id, _paths.Upload(id), cancellationToken);
+    public async ValueTask<IBlobReader?> OpenUnsealedAsync(ObjectId id, long size, CancellationToken cancellationToken)
+    {
+        if (await Open(id, _paths.Upload(id), cancellationToken) is not { } reader)
+        {
+            return null;
+        }
+
+        if (reader.Length >= size)
+        {
+            return reader;
+        }
+
+        await reader.DisposeAsync();
+        return null;
+    }
 
     /// <inheritdoc/>
     public async ValueTask DeleteAsync(ObjectId id, Digest? digest, CancellationToken cancellationToken)

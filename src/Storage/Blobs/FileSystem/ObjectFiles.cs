@@ -19,13 +19,26 @@ internal static class ObjectFiles
         }
     }
 
-    /// <summary>Renames a file, durably. Returns false if it does not exist under either name.</summary>
-    public static bool Rename(string from, string to)
+    /// <summary>
+    /// Cuts a file to its size and renames it, durably. Returns false if it is shorter, or does not exist under either name.
+    /// </summary>
+    public static bool Seal(string from, string to, long size)
     {
         try
         {
-            if (File.Exists(from))
+            var file = new FileInfo(from);
+            if (file.Exists)
             {
+                if (file.Length < size)
+                {
+                    return false;
+                }
+
+                if (file.Length > size)
+                {
+                    Cut(from, size);
+                }
+
                 File.Move(from, to);
             }
         }
@@ -42,6 +55,16 @@ internal static class ObjectFiles
         // Also if an earlier call has renamed the file: that call may have ended before its sync.
         FileSync.Directory(Path.GetDirectoryName(to)!);
         return true;
+    }
+
+    /// <summary>
+    /// Cuts bytes off that do not count, durably: after a power cut the file must not be longer than its blob's row says.
+    /// </summary>
+    private static void Cut(string path, long size)
+    {
+        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        RandomAccess.SetLength(file, size);
+        RandomAccess.FlushToDisk(file);
     }
 
     /// <summary>Describes a file of a listing. Returns null if the object was sealed or deleted since the directory was read.</summary>

@@ -119,6 +119,10 @@ public sealed class SlowReaderTests
     {
         public long Length => SlowReaderTests.Length;
 
+        public void Expect(ByteRange range)
+        {
+        }
+
         public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
         {
             buffer.Span.Fill(7);
