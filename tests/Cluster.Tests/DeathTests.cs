@@ -32,7 +32,7 @@ public sealed class DeathTests(AzuriteFixture azurite, ITestOutputHelper output)
         using var load = await LoadAsync(cluster);
 
         cluster.Silos[0].Freeze();
-        await Task.Delay(Frozen);
+        await Task.Delay(Frozen, TimeProvider.System);
         await load.WaitForPushesAsync(5);
         cluster.Silos[0].Thaw();
         await cluster.Silos[0].WaitForExitAsync();

@@ -65,7 +65,7 @@ internal sealed class PushesAndPulls : IDisposable
         var goals = _records.Values.Select(record => (record, Goal: record.Acknowledged.Count + count)).ToList();
         while (goals.Any(pair => pair.record.Acknowledged.Count < pair.Goal))
         {
-            await Task.Delay(Pause, timeout.Token);
+            await Task.Delay(Pause, TimeProvider.System, timeout.Token);
         }
     }
 
@@ -120,7 +120,7 @@ internal sealed class PushesAndPulls : IDisposable
                 _records[repository].Acknowledged.Enqueue((Stopwatch.GetTimestamp(), number));
                 return null;
             });
-            await Task.Delay(Pause);
+            await Task.Delay(Pause, TimeProvider.System);
         }
     }
 
@@ -143,7 +143,7 @@ internal sealed class PushesAndPulls : IDisposable
 
                 return isThere || answer.StatusCode != HttpStatusCode.NotFound ? $"{(int)answer.StatusCode}" : null;
             });
-            await Task.Delay(Pause);
+            await Task.Delay(Pause, TimeProvider.System);
         }
     }
 

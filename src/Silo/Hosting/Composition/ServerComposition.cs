@@ -10,7 +10,7 @@ internal static class ServerComposition
 {
     public static WebApplication Build(GranarySettings settings, IServerStorage storage, ListenSockets sockets, TimeProvider time)
     {
-        DownloadCheck.Check(settings.Downloads, data.Blobs);
+        DownloadCheck.Check(settings.Downloads, storage.Blobs);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "granary" });
         builder.Logging.AddGranaryLogging(settings.Log);
         storage.AddTo(builder.Services);

@@ -33,6 +33,8 @@ internal sealed class AccountStorage : IServerStorage
 
     public string Directory => _directory.FullName;
 
+    public IBlobStore Blobs => _blobs;
+
     public Guid ClusterId { get; } = Guid.NewGuid();
 
     /// <summary>The tables of the account, for the membership of the cluster.</summary>
@@ -49,7 +51,9 @@ internal sealed class AccountStorage : IServerStorage
         try
         {
             var partitions = await TablePartitionStore.OpenAsync(account, rows, time, cancellationToken);
-            var blobs = await AzureBlobStore.OpenAsync(account, settings.Azure.Container, new AzureBlobOptions(), time, cancellationToken);
+            var container = account.CreateBlobClient(AzureBlobClients.CreateOptions()).GetBlobContainerClient(settings.Azure.Container);
+            var blobs = new AzureBlobStore(container, new AzureBlobOptions(), time);
+            await blobs.StartAsync(cancellationToken);
             var directory = System.IO.Directory.CreateDirectory(settings.Server.Data);
             return new AccountStorage(directory, account, partitions, blobs, AccountSettings.Describe(settings.Azure));
         }

@@ -17,6 +17,8 @@ internal sealed class EmbeddedStorage(DataDirectory data) : IServerStorage
 
     public string Directory => data.Path;
 
+    public IBlobStore Blobs => data.Blobs;
+
     public Guid ClusterId => data.ClusterId;
 
     /// <summary>Opens the data directory of the settings.</summary>

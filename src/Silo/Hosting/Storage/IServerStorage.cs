@@ -1,3 +1,5 @@
+using Granary.Storage.Blobs;
+
 namespace Granary.Silo.Hosting.Storage;
 
 /// <summary>Where a server keeps rows and bytes.</summary>
@@ -11,6 +13,9 @@ internal interface IServerStorage : IDisposable
 
     /// <summary>The id of a cluster of this server alone.</summary>
     Guid ClusterId { get; }
+
+    /// <summary>The store of the bytes.</summary>
+    IBlobStore Blobs { get; }
 
     /// <summary>Registers the stores and what belongs to them.</summary>
     void AddTo(IServiceCollection services);
