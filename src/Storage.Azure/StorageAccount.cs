@@ -20,8 +20,20 @@ public sealed class StorageAccount
 
     /// <summary>Returns the account of a connection string.</summary>
     /// <exception cref="FormatException">The text is not a connection string.</exception>
-    public static StorageAccount FromConnectionString(string text) =>
-        new(options => new TableServiceClient(text, options), options => new BlobServiceClient(text, options));
+    public static StorageAccount FromConnectionString(string text)
+    {
+        try
+        {
+            _ = new TableServiceClient(text);
+            _ = new BlobServiceClient(text);
+        }
+        catch (Exception e) when (e is FormatException or InvalidOperationException or ArgumentException)
+        {
+            throw new FormatException("The text is not a connection string of a storage account.", e);
+        }
+
+        return new StorageAccount(options => new TableServiceClient(text, options), options => new BlobServiceClient(text, options));
+    }
 
     /// <summary>Returns the account whose services have these addresses, reached with a credential.</summary>
     /// <param name="tables">The address of the tables, such as <c>https://NAME.table.core.windows.net</c>.</param>

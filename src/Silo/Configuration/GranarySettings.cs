@@ -15,6 +15,8 @@ public sealed class GranarySettings
     /// <summary>The prefix of every setting's environment variable.</summary>
     public const string EnvironmentPrefix = "GRANARY_";
 
+    private static readonly TimeSpan AccountDeletionDelay = TimeSpan.FromHours(1);
+
     // By the type of the record: a section may have several.
     private readonly Dictionary<Type, object> _sections;
 
@@ -113,6 +115,12 @@ public sealed class GranarySettings
         }
 
         settings.Lifetimes.UploadExpiry = settings.Uploads.Expiry;
+        if (settings.Azure.IsSet)
+        {
+            // A download of a deleted object breaks off there. In a data directory it goes on.
+            settings.Lifetimes.DeletionDelay = AccountDeletionDelay;
+        }
+
         CheckPublicUrl(settings.Locations);
         CheckRole(settings);
         return settings;

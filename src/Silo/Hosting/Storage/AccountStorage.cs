@@ -1,5 +1,7 @@
 using Azure.Data.Tables;
+using Granary.Gateway;
 using Granary.Grains.Operations;
+using Granary.Protocol;
 using Granary.Silo.Configuration;
 using Granary.Silo.Operations;
 using Granary.Storage;
@@ -54,6 +56,12 @@ internal sealed class AccountStorage : IServerStorage
             var container = account.CreateBlobClient(AzureBlobClients.CreateOptions()).GetBlobContainerClient(settings.Azure.Container);
             var blobs = new AzureBlobStore(container, new AzureBlobOptions(), time);
             await blobs.StartAsync(cancellationToken);
+            if (settings.Downloads.Mode == DownloadMode.Redirect)
+            {
+                // The right to sign URLs is a role of its own. Without this, only the log of a pull would say that it is missing.
+                await blobs.CreateLinkAsync(ObjectId.FromRandom(new byte[16]), cancellationToken);
+            }
+
             var directory = System.IO.Directory.CreateDirectory(settings.Server.Data);
             return new AccountStorage(directory, account, partitions, blobs, AccountSettings.Describe(settings.Azure));
         }
