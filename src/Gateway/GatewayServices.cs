@@ -2,6 +2,7 @@ using Granary.Gateway.Admin;
 using Granary.Gateway.Http;
 using Granary.Gateway.Transfer;
 using Granary.Gateway.Uploads;
+using Granary.Grains.Interfaces.Repositories;
 using Granary.Storage.Space;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -15,12 +16,14 @@ public static class GatewayServices
     /// <summary>
     /// Adds the gateway's services. The host also registers an <c>IGrainFactory</c> (of a silo or of a client) and an <c>IBlobStore</c>,
     /// and may configure the options. A storage that can become full registers its <see cref="IFreeSpace"/>. A silo registers its
-    /// <see cref="Granary.Grains.Interfaces.Repositories.IPullCache"/>, which saves pulls a grain call.
+    /// <see cref="IPullCache"/>, which saves pulls a grain call.
     /// </summary>
     public static IServiceCollection AddGranaryGateway(this IServiceCollection services)
     {
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<IFreeSpace>(UnlimitedSpace.Instance);
+        services.TryAddSingleton<CommandOrders>();
+        services.AddSingleton<GrainCalls>();
         services.AddSingleton<RepositoryReader>();
         services.AddSingleton<UploadSessions>();
         services.AddSingleton<UploadWriters>();

@@ -10,28 +10,37 @@ namespace Granary.Gateway;
 /// of small blobs to 0.42, and of ranges of 64 KiB to 0.68 (docs/adr/0011-pulls-without-a-grain-call.md).
 /// </summary>
 /// <param name="grains">The grains.</param>
+/// <param name="calls">Repeats calls.</param>
 /// <param name="cache">The cache of the silo in this process; null if the process has no silo.</param>
-internal sealed class RepositoryReader(IGrainFactory grains, IPullCache? cache = null)
+internal sealed class RepositoryReader(IGrainFactory grains, GrainCalls calls, IPullCache? cache = null)
 {
     /// <inheritdoc cref="IRepositoryGrain.FindManifest"/>
-    public ValueTask<FoundManifest?> FindManifestAsync(RepositoryName repository, Digest digest, bool withBody) =>
+    public ValueTask<FoundManifest?> FindManifestAsync(
+        RepositoryName repository,
+        Digest digest,
+        bool withBody,
+        CancellationToken aborted) =>
         FindAsync(
             PullCacheKey.Manifest(repository, digest, withBody),
-            grain => grain.FindManifest(digest, withBody, CancellationToken.None));
+            grain => grain.FindManifest(digest, withBody, CancellationToken.None),
+            aborted);
 
     /// <inheritdoc cref="IRepositoryGrain.FindTagged"/>
-    public ValueTask<FoundManifest?> FindTaggedAsync(RepositoryName repository, Tag tag, bool withBody) =>
-        FindAsync(PullCacheKey.Tagged(repository, tag, withBody), grain => grain.FindTagged(tag, withBody, CancellationToken.None));
+    public ValueTask<FoundManifest?> FindTaggedAsync(RepositoryName repository, Tag tag, bool withBody, CancellationToken aborted) =>
+        FindAsync(
+            PullCacheKey.Tagged(repository, tag, withBody),
+            grain => grain.FindTagged(tag, withBody, CancellationToken.None),
+            aborted);
 
     /// <inheritdoc cref="IRepositoryGrain.FindBlob"/>
-    public ValueTask<BlobContent?> FindBlobAsync(RepositoryName repository, Digest digest) =>
-        FindAsync(PullCacheKey.Blob(repository, digest), grain => grain.FindBlob(digest, CancellationToken.None));
+    public ValueTask<BlobContent?> FindBlobAsync(RepositoryName repository, Digest digest, CancellationToken aborted) =>
+        FindAsync(PullCacheKey.Blob(repository, digest), grain => grain.FindBlob(digest, CancellationToken.None), aborted);
 
     /// <inheritdoc cref="IRepositoryGrain.FindBlobSize"/>
-    public ValueTask<long?> FindBlobSizeAsync(RepositoryName repository, Digest digest) =>
-        FindAsync(PullCacheKey.BlobSize(repository, digest), grain => grain.FindBlobSize(digest, CancellationToken.None));
+    public ValueTask<long?> FindBlobSizeAsync(RepositoryName repository, Digest digest, CancellationToken aborted) =>
+        FindAsync(PullCacheKey.BlobSize(repository, digest), grain => grain.FindBlobSize(digest, CancellationToken.None), aborted);
 
-    private ValueTask<T?> FindAsync<T>(PullCacheKey key, Func<IRepositoryGrain, Task<T?>> call)
+    private ValueTask<T?> FindAsync<T>(PullCacheKey key, Func<IRepositoryGrain, Task<T?>> call, CancellationToken aborted)
     {
         if (cache is not null && cache.TryFind<T>(key, out var cached))
         {
@@ -39,6 +48,6 @@ internal sealed class RepositoryReader(IGrainFactory grains, IPullCache? cache =
         }
 
         var grain = grains.GetGrain<IRepositoryGrain>(key.Repository.Value);
-        return new ValueTask<T?>(GrainCalls.RetryOnceAsync(() => call(grain)));
+        return new ValueTask<T?>(calls.RepeatAsync(() => call(grain), aborted));
     }
 }

@@ -18,4 +18,7 @@ public enum PartitionFault
 
     /// <summary>A row is damaged. The log names it.</summary>
     Damaged,
+
+    /// <summary>The grain has more to do than it can do in time. Nothing was done. Repeats at once would make it worse.</summary>
+    Overloaded,
 }

@@ -43,6 +43,7 @@ public static class GrainServices
     {
         services.AddSingleton<GarbageCollector>();
         services.AddSingleton<IOperation, CollectionOperation>();
+        services.TryAddSingleton<CommandOrders>();
         services.AddSingleton<IOperation, DeletionOperation>();
         services.AddSingleton<IOperation, ScrubOperation>();
         services.AddHostedService<Sweeper>();

@@ -87,7 +87,7 @@ internal static class Commands
 
     /// <summary>Makes a step of the removal of a repository.</summary>
     public static Task<int> Clear(this IRepositoryMaintenanceGrain repository, int limit, CancellationToken cancellationToken) =>
-        repository.Clear(limit, Origin(ChangeCause.Delete), cancellationToken);
+        repository.Clear(new ClearRepository(limit) { Origin = Origin(ChangeCause.Delete) }, cancellationToken);
 
     /// <summary>Returns the digest of a text.</summary>
     public static Digest DigestOf(string content) => Digest.Compute(DigestAlgorithm.Sha256, Encoding.UTF8.GetBytes(content));

@@ -115,7 +115,9 @@ public sealed class DuplicateTests : IAsyncLifetime
         var session = grains.GetGrain<IUploadSessionGrain>(id);
         var upload = await session.Seal(1, Layer, _layer.Length, default);
         await _registry.Services.GetRequiredService<IBlobStore>().SealAsync(upload!.Content.Object, Layer, _layer.Length, default);
-        var link = new LinkBlob(Layer, upload.Content, upload.Deadline) { Origin = CommandOrigin.OfRegistry(ChangeCause.Push) };
+        var orders = new CommandOrders(TimeProvider.System);
+        var link = orders.Next(
+            new LinkBlob(Layer, upload.Content, upload.Deadline) { Origin = CommandOrigin.OfRegistry(ChangeCause.Push) });
         await grains.GetGrain<IRepositoryGrain>("app").LinkBlob(link, default);
         await SweepAsync();
         Assert.Equal(2, Files().Length);

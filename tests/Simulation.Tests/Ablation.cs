@@ -22,8 +22,12 @@ internal sealed class Ablation(World world, string rule)
     public static IReadOnlyList<string> Rules { get; } =
     [
         "cas", "fence", "guard", "seq", "settle", "seal", "tomb", "own", "late", "ren", "hint", "rest", "catalog-seq", "catalog-guard",
-        "log",
+        "log", "order", "floor", "commit", "request", "newest",
     ];
+
+    private readonly Dictionary<Guid, List<Task<object?>>> _attempts = [];
+    private int _copies;
+    private long _order = DateTimeOffset.MaxValue.UtcTicks;
 
     /// <summary><c>cas</c>: the store accepts the commit of a stale activation.</summary>
     public bool IgnoresHeads => rule == "cas";
@@ -48,6 +52,9 @@ internal sealed class Ablation(World world, string rule)
 
     /// <summary><c>log</c>: the store commits the lines of the log apart from the change, and fails to commit some of them.</summary>
     public bool LosesLines => rule == "log";
+
+    /// <summary><c>commit</c>: the activations believe that no other process writes, so a refusal is no commit.</summary>
+    public bool HidesOthers => rule == "commit";
 
     /// <summary><c>own</c>: a client that pushed existing content deletes its own object.</summary>
     public bool DeletesOwnDuplicate => rule == "own";
@@ -90,6 +97,17 @@ internal sealed class Ablation(World world, string rule)
 
                 return answers.ToArray();
 
+            // Each delivery has the highest order, however late it comes.
+            case ("order", _) when call.Arguments[0] is RepositoryCommand command:
+                return await cluster.DeliverPlainAsync(With(call, command with { Order = ++_order, ValidUntil = DateTimeOffset.MaxValue }));
+
+            // Each delivery is a request of its own, so that an earlier attempt is not found in the log.
+            case ("request", _) when call.Arguments[0] is RepositoryCommand command:
+                var copy = command.Origin.RequestId.ToByteArray();
+                BitConverter.TryWriteBytes(copy.AsSpan(4), (short)++_copies);
+                var origin = command.Origin with { RequestId = new Guid(copy) };
+                return await cluster.DeliverPlainAsync(With(call, command with { Origin = origin }));
+
             // Renounce only reads whether the object is the blob's, and writes no tombstone.
             case ("ren", "Renounce"):
                 var (renounced, id) = ((Digest)call.Arguments[0]!, (ObjectId)call.Arguments[1]!);
@@ -112,6 +130,27 @@ internal sealed class Ablation(World world, string rule)
                 return await cluster.DeliverPlainAsync(call);
         }
     }
+
+    /// <summary><c>newest</c>: the caller takes the first answer to any attempt of its command.</summary>
+    public Task<object?> AnyAttempt(Call call, Task<object?> answer)
+    {
+        if (rule != "newest" || call.Arguments[0] is not RepositoryCommand { Origin.RequestId: var request })
+        {
+            return answer;
+        }
+
+        if (!_attempts.TryGetValue(request, out var attempts))
+        {
+            _attempts[request] = attempts = [];
+        }
+
+        attempts.RemoveAll(attempt => attempt.IsFaulted);
+        attempts.Add(answer);
+        return Task.WhenAny(attempts).Unwrap();
+    }
+
+    /// <summary>Changes what the store commits.</summary>
+    public IReadOnlyList<Mutation> Change(IReadOnlyList<Mutation> batch) => rule == "floor" ? [.. batch.Select(WithoutFloor)] : batch;
 
     /// <summary><c>guard</c>: clears the unlinks and denials of the guard after each step.</summary>
     public void AfterStep()
@@ -152,6 +191,14 @@ internal sealed class Ablation(World world, string rule)
 
         return await cluster.DeliverPlainAsync(call);
     }
+
+    /// <summary><c>floor</c>: removals and refusals leave no order.</summary>
+    private static Mutation WithoutFloor(Mutation mutation) =>
+        mutation is { Key: RepositoryRows.Meta or RepositoryRows.Floor, Value: { } value }
+            ? mutation with { Value = (Floor.Decode(value) with { Order = 0 }).Encode() }
+            : mutation;
+
+    private static Call With(Call call, RepositoryCommand command) => call with { Arguments = [command, .. call.Arguments[1..]] };
 
     private bool IsOrphaned(ObjectId id) => world.Store.Rows.Any(partition => partition.Key.StartsWith("upload/", StringComparison.Ordinal)
         && partition.Value.TryGetValue(UploadRows.Session, out var row)

@@ -30,6 +30,7 @@ internal sealed class Clients(World world)
     /// <summary>Whether a caller may see this exception. It then retries or gives up.</summary>
     public static bool IsExpected(Exception exception) => exception
         is PartitionUnavailableException or SiloUnavailableException or TimeoutException or StorageException or EpochFencedException
+        or ReorderException
         or Storage.Partitions.HeadMovedException;
 
     public Actor SpawnAny()
@@ -38,7 +39,7 @@ internal sealed class Clients(World world)
         var number = random.Next(2);
         var (repository, other) = (World.Repositories[number], World.Repositories[1 - number]);
         var content = World.Contents[random.Next(world.Ablation?.NeedsLateCalls == true ? 1 : World.Contents.Count)];
-        return random.Next(106) switch
+        return random.Next(118) switch
         {
             < 30 => world.Spawn("push", () => PushAsync(repository, content)),
             < 42 => world.Spawn("mount", () => MountAsync(other, repository, content.Digest)),
@@ -50,7 +51,8 @@ internal sealed class Clients(World world)
             < 95 => world.Spawn("catalog", () => world.Collector.CollectCatalogAsync(default)),
             < 100 => world.Spawn("uploads", CollectUploadsAsync),
             < 103 => world.Spawn("untag", () => UntagAsync(repository)),
-            _ => world.Spawn("undo", () => UndoAsync(repository)),
+            < 106 => world.Spawn("undo", () => UndoAsync(repository)),
+            _ => world.Spawn("move", () => MoveTagAsync(repository)),
         };
     }
 
@@ -87,7 +89,7 @@ internal sealed class Clients(World world)
         if (content.IsSmall)
         {
             var command = new LinkBlob(content.Digest, new InlineContent(content.Bytes), default) { Origin = Origin() };
-            await repository.LinkBlob(command, default);
+            await SendAsync(name, command, (grain, attempt) => grain.LinkBlob(attempt, default));
             return;
         }
 
@@ -129,7 +131,7 @@ internal sealed class Clients(World world)
             deadline = upload.Deadline;
         }
 
-        await ConcludeAsync(repository, session, content.Digest, new ObjectContent(begun.Object, content.Bytes.Length), deadline);
+        await ConcludeAsync(name, session, content.Digest, new ObjectContent(begun.Object, content.Bytes.Length), deadline);
         if (world.Ablation?.SkipsSeal != true && world.Random.Next(4) == 0)
         {
             // The client did not get the answer, and repeats the request after a while. The object may have been renounced meanwhile.
@@ -140,7 +142,7 @@ internal sealed class Clients(World world)
 
             if (await session.Seal(begun.Epoch, content.Digest, content.Bytes.Length, default) is { } again)
             {
-                await ConcludeAsync(repository, session, again.Digest, again.Content, again.Deadline);
+                await ConcludeAsync(name, session, again.Digest, again.Content, again.Deadline);
             }
         }
     }
@@ -149,7 +151,7 @@ internal sealed class Clients(World world)
     /// Finishes a sealed session as the gateway does: seals the object, links the blob, and records a duplicate as an orphan.
     /// </summary>
     private async Task ConcludeAsync(
-        IRepositoryGrain repository,
+        string name,
         IUploadSessionGrain session,
         Digest digest,
         ObjectContent content,
@@ -157,11 +159,12 @@ internal sealed class Clients(World world)
     {
         if (!await world.Blobs.SealAsync(content.Object, digest, content.Size, default))
         {
-            await repository.FindBlobSize(digest, default);
+            await world.Cluster.GetGrain<IRepositoryGrain>(name).FindBlobSize(digest, default);
             return;
         }
 
-        if (await repository.LinkBlob(new LinkBlob(digest, content, deadline) { Origin = Origin() }, default) != LinkAnswer.LinkedToOther)
+        var command = new LinkBlob(digest, content, deadline) { Origin = Origin() };
+        if (await SendAsync(name, command, (grain, attempt) => grain.LinkBlob(attempt, default)) != LinkAnswer.LinkedToOther)
         {
             return;
         }
@@ -188,14 +191,17 @@ internal sealed class Clients(World world)
         return true;
     }
 
-    private Task<DeleteBlobAnswer> DeleteBlobAsync(string name, Digest digest) =>
-        world.Cluster.GetGrain<IRepositoryGrain>(name).DeleteBlob(new RemoveBlob(digest, EvenIfUsed: false) { Origin = Origin() }, default);
+    private Task<DeleteBlobAnswer> DeleteBlobAsync(string name, Digest digest) => SendAsync(
+        name,
+        new RemoveBlob(digest, EvenIfUsed: false) { Origin = Origin() },
+        (grain, attempt) => grain.DeleteBlob(attempt, default));
 
     private async Task MountAsync(string source, string target, Digest digest)
     {
         if (await world.Cluster.GetGrain<IRepositoryGrain>(source).FindBlobSize(digest, default) is not null)
         {
-            await world.Cluster.GetGrain<IRepositoryGrain>(target).MountBlob(new MountBlob(digest) { Origin = Origin() }, default);
+            var command = new MountBlob(digest) { Origin = Origin() };
+            await SendAsync(target, command, (grain, attempt) => grain.MountBlob(attempt, default));
         }
     }
 
@@ -211,7 +217,7 @@ internal sealed class Clients(World world)
         // If another client deletes it at the same time, either may win.
         var deletions = _stored.GetValueOrDefault(key)?.Deletions ?? 0;
         ObservedTag[] tags = [.. command.Tags.Select(moved => world.Log.Observe(name, moved))];
-        if (await world.Cluster.GetGrain<IRepositoryGrain>(name).PutManifest(command, default) is ManifestStored)
+        if (await SendAsync(name, command, (grain, attempt) => grain.PutManifest(attempt, default)) is ManifestStored)
         {
             Acknowledged++;
             var known = _stored.GetValueOrDefault(key) ?? new Stored(tag);
@@ -221,11 +227,52 @@ internal sealed class Clients(World world)
         }
     }
 
+    /// <summary>Points the shared tag at one of few manifests, or at a new one, mostly under a condition.</summary>
+    private async Task MoveTagAsync(string name)
+    {
+        var random = world.Random;
+        var content = random.Next(3) == 0 ? $"new{++_manifests}" : $"moved{random.Next(2)}";
+        if (random.Next(4) == 0)
+        {
+            // The client gave up, and sends the push again: another request, maybe through the other gateway.
+            world.Spawn("move again", () => MoveTagAsync(name, content));
+        }
+
+        await MoveTagAsync(name, content);
+    }
+
+    private async Task MoveTagAsync(string name, string content)
+    {
+        var random = world.Random;
+        var tag = world.Log.Observe(name, Shared);
+        var command = Manifest(content, [Shared], [World.Contents[^1].Digest]) with
+        {
+            Condition = random.Next(4) switch
+            {
+                0 => null,
+                1 => new TagIsNoneOf(null),
+                _ => tag.Chain.State is { } state ? new TagIsOneOf([state]) : new TagIsNoneOf(null),
+            },
+        };
+        if (await SendAsync(name, command, (grain, attempt) => grain.PutManifest(attempt, default)) is ManifestStored)
+        {
+            world.Log.AcknowledgePush(tag, command.Origin.RequestId, command.Digest);
+        }
+    }
+
+    /// <summary>Sends a command through a gateway. A client that got no answer may come again through another one.</summary>
+    private async Task<TAnswer> SendAsync<TCommand, TAnswer>(
+        string name,
+        TCommand command,
+        Func<IRepositoryGrain, TCommand, Task<TAnswer>> send)
+        where TCommand : RepositoryCommand =>
+        await world.Gateways[world.Random.Next(world.Gateways.Count)].SendAsync(name, command, send);
+
     private async Task UntagAsync(string name)
     {
         var tag = world.Log.Observe(name, Shared);
         var command = new RemoveTag(Shared) { Origin = Origin(ChangeCause.Delete) };
-        if (await world.Cluster.GetGrain<IRepositoryGrain>(name).Untag(command, default))
+        if (await SendAsync(name, command, (grain, attempt) => grain.Untag(attempt, default)))
         {
             world.Log.AcknowledgeUntag(tag, command.Origin.RequestId);
         }
@@ -236,7 +283,7 @@ internal sealed class Clients(World world)
     {
         var tag = world.Log.Observe(name, Shared);
         var command = new UndoTag { Tag = Shared, Origin = Origin(ChangeCause.Undo) };
-        if (await world.Cluster.GetGrain<IRepositoryGrain>(name).UndoTag(command, default) is TagUndone undone)
+        if (await SendAsync(name, command, (grain, attempt) => grain.UndoTag(attempt, default)) is TagUndone undone)
         {
             world.Log.AcknowledgeUndo(tag, command.Origin.RequestId, undone);
         }
@@ -254,7 +301,7 @@ internal sealed class Clients(World world)
         stored.MayBeGone = true;
         stored.Deletions++;
         var command = new RemoveManifest(key.Manifest) { Origin = Origin() };
-        await world.Cluster.GetGrain<IRepositoryGrain>(name).DeleteManifest(command, default);
+        await SendAsync(name, command, (grain, attempt) => grain.DeleteManifest(attempt, default));
     }
 
     private Task CollectUploadsAsync() => world.Collector.CollectUploadsAsync(Used("schedule/uploads/"), new CollectionCounts(), default);

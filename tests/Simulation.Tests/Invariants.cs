@@ -18,6 +18,7 @@ internal sealed class Invariants(World world)
     public void Check(string where)
     {
         world.Log.Check(where);
+        world.Orders.Check(where);
         var missing = world.Store.DeletedMissingRow;
         Require(missing is null, where, $"a commit deleted a row that does not exist: {missing}");
         foreach (var name in World.Repositories)

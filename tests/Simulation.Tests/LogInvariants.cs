@@ -19,20 +19,10 @@ internal sealed class LogInvariants(World world)
     private static readonly TimeSpan LargestSkew = TimeSpan.FromHours(1);
 
     private readonly Dictionary<string, RepositoryHistory> _histories = new(StringComparer.Ordinal);
-    private readonly Dictionary<Guid, int> _deliveries = [];
     private string? _violation;
 
     /// <summary>Acknowledged moves of tags.</summary>
     public long Acknowledged { get; private set; }
-
-    /// <summary>Counts a delivery of a command. The network may repeat it. Each delivery makes at most one line about a tag.</summary>
-    public void NoteDelivery(Call call)
-    {
-        if (call.Arguments[0] is RepositoryCommand { Origin.RequestId: var request })
-        {
-            _deliveries[request] = _deliveries.GetValueOrDefault(request) + 1;
-        }
-    }
 
     /// <summary>
     /// Checks a commit after its rows were noted. <see cref="Check"/> reports a violation, since the store must not fail.
@@ -46,7 +36,7 @@ internal sealed class LogInvariants(World world)
 
         try
         {
-            HistoryOf(partition).Commit(batch, rows, world.Now, _deliveries);
+            HistoryOf(partition).Commit(batch, rows, world.Now);
         }
         catch (ViolationException e)
         {
@@ -175,8 +165,7 @@ internal sealed class LogInvariants(World world)
         public void Commit(
             IReadOnlyList<Mutation> batch,
             SortedDictionary<string, ReadOnlyMemory<byte>> rows,
-            DateTimeOffset now,
-            Dictionary<Guid, int> deliveries)
+            DateTimeOffset now)
         {
             // :: Step 1: the lines that the commit adds, and those that it removes.
             var (tags, removed, isLogChanged) = (new HashSet<Tag>(), new HashSet<string>(StringComparer.Ordinal), false);
@@ -189,7 +178,7 @@ internal sealed class LogInvariants(World world)
                         break;
 
                     case LogRows.Prefix:
-                        Append(key, LogRows.Decode(LogRows.ParseLine(key), value.Value), tags, deliveries);
+                        Append(key, LogRows.Decode(LogRows.ParseLine(key), value.Value), tags);
                         break;
 
                     case RepositoryRows.TagPrefix or "gone/":
@@ -224,7 +213,7 @@ internal sealed class LogInvariants(World world)
             }
         }
 
-        private void Append(string key, LogLine line, HashSet<Tag> tags, Dictionary<Guid, int> deliveries)
+        private void Append(string key, LogLine line, HashSet<Tag> tags)
         {
             Require(string.CompareOrdinal(key, _lastKey) > 0, $"{key} is not after the last line {_lastKey}");
             var isInOrder = line.Time >= _lastTime || _lastTime - line.Time > MaxStepBack;
@@ -234,7 +223,7 @@ internal sealed class LogInvariants(World world)
             if (line.Tag is { } tag)
             {
                 tags.Add(tag);
-                Chain(tag).Append(line, deliveries);
+                Chain(tag).Append(line);
             }
         }
 
@@ -299,7 +288,6 @@ internal sealed class TagChain(Tag tag)
 {
     private readonly Dictionary<Guid, List<LogLine>> _requests = [];
     private readonly List<Digest?> _states = [null];
-    private Guid _lastRequest;
 
     public Tag Tag => tag;
 
@@ -315,16 +303,16 @@ internal sealed class TagChain(Tag tag)
     public IReadOnlyList<LogLine> LinesOf(Guid request) => _requests.GetValueOrDefault(request) ?? [];
 
     /// <summary>
-    /// Adds a line. A late copy of a command may add one more only after another command has moved the tag: two neighbours never leave the
-    /// tag at the same manifest, and never have the same request.
+    /// Adds a line. A command moves a tag once, however often and however late its copies come. Two neighbours never leave the tag at the
+    /// same manifest.
     /// </summary>
-    public void Append(LogLine line, Dictionary<Guid, int> deliveries)
+    public void Append(LogLine line)
     {
         var position = line.Position;
         Require(line.Before == Last, $"{position} about {tag} names {line.Before} as the line before it, which is {Last}");
         Require(line.Previous == State, $"{position} says that {tag} was at {line.Previous}, and it was at {State}");
         Require(line.Digest != State, $"{position} says that {tag} moved, and it stays at {State}");
-        var request = line.Origin.RequestId;
+        var request = OrderInvariants.Original(line.Origin.RequestId);
         if (request != Guid.Empty)
         {
             if (!_requests.TryGetValue(request, out var lines))
@@ -333,12 +321,10 @@ internal sealed class TagChain(Tag tag)
             }
 
             lines.Add(line);
-            Require(request != _lastRequest, $"{position} about {tag} repeats the line before it: both are of the request {request}");
-            var isOnce = lines.Count <= deliveries.GetValueOrDefault(request);
-            Require(isOnce, $"the request {request} has {lines.Count} lines about {tag}, more than it was delivered");
+            Require(lines.Count == 1, $"the request {request} has {lines.Count} lines about {tag}");
         }
 
-        (Last, _lastRequest) = (position, request);
+        Last = position;
         _states.Add(line.Digest);
     }
 
@@ -362,4 +348,6 @@ internal sealed class ObservedTag(TagChain chain)
     public TagChain Chain => chain;
 
     public bool WasAt(Digest digest) => chain.States.Skip(_begin).Contains(digest);
+
+    public bool WasAny(Func<Digest?, bool> state) => chain.States.Skip(_begin).Any(state);
 }

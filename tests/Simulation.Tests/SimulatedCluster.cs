@@ -92,7 +92,8 @@ internal sealed class SimulatedCluster : IGrainFactory
     {
         var random = _world.Random;
         var canBeLate = _world.Ablation?.NeedsLateCalls != true || call.Method.Name == nameof(IBlobShardGrain.Acquire);
-        if (_world.IsWild && canBeLate && random.NextDouble() < _world.LateCalls)
+        var isCommand = call.Arguments[0] is RepositoryCommand;
+        if (_world.IsWild && canBeLate && random.NextDouble() < (isCommand ? _world.LateCommands : _world.LateCalls))
         {
             // A copy that comes long after its caller gave up. Its answer is dropped.
             _world.Spawn("late " + call.Method.Name, async () =>
@@ -108,7 +109,8 @@ internal sealed class SimulatedCluster : IGrainFactory
 
         await _world.Scheduler.PauseAsync();
         var answer = DeliverAsync(call);
-        if (_world.IsWild && random.NextDouble() < _world.LostAnswers)
+        answer = _world.Ablation?.AnyAttempt(call, answer) ?? answer;
+        if (_world.IsWild && random.NextDouble() < (isCommand ? _world.LostCommandAnswers : _world.LostAnswers))
         {
             await _world.Scheduler.PauseAsync();
             throw new TimeoutException("The answer was lost.");
@@ -122,7 +124,6 @@ internal sealed class SimulatedCluster : IGrainFactory
     /// <summary>Delivers a call without delays of the network.</summary>
     public async Task<object?> DeliverPlainAsync(Call call)
     {
-        _world.Log.NoteDelivery(call);
         var activation = Choose(call);
         RenouncedEarly += call.Method.Name == nameof(IUploadSessionGrain.RecordRenounced) ? 1 : 0;
         if (_world.Trace is not null)

@@ -1,3 +1,4 @@
+using Granary.Grains.Repositories;
 using Granary.Grains.Repositories.History;
 using Granary.Storage;
 using Granary.Storage.Partitions;
@@ -7,7 +8,7 @@ namespace Granary.Simulation.Tests;
 /// <summary>
 /// A real store behind pauses and faults. It notes the rows for the checks. In every other world it commits in the order of arrival, as the
 /// embedded store does: commits that are queued together are one transaction, and a deferred commit waits for a flush or for the next
-/// commit.
+/// commit. In the others it is that of a cluster: commits have no order, and take effect at any later time.
 /// </summary>
 internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPartitionStore
 {
@@ -30,7 +31,7 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
     /// <summary>The number of commits that are on their way to the store.</summary>
     public int Committing { get; private set; }
 
-    public TimeSpan? ProofLifetime => inner.ProofLifetime;
+    public TimeSpan? ProofLifetime => world.OthersMayWrite && world.Ablation?.HidesOthers != true ? TimeSpan.FromSeconds(5) : null;
 
     public BatchLimit BatchLimit => inner.BatchLimit;
 
@@ -67,20 +68,25 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
         CancellationToken cancellationToken)
     {
         Committing++;
-        await world.Scheduler.PauseAsync();
-        Committing--;
-        var fault = DrawFault();
-        if (IsBefore(fault))
-        {
-            throw NotDone();
-        }
+        var done = new TaskCompletionSource<Head>();
 
-        var head = Commit(partition, expected, batch);
-        if (IsAfter(fault))
+        // The commit goes on if the activation that made it dies, and another activation may commit before it. That of a new session is not
+        // later than its sweep (LifetimeOptions.BeginMargin).
+        var isRepository = partition.Value.StartsWith(RepositoryRows.PartitionPrefix, StringComparison.Ordinal);
+        var pauses = world.IsWild && isRepository && world.Random.Next(8) == 0 ? 1 + world.Random.Next(60) : 1;
+        world.Spawn("store", async () =>
         {
-            throw DoneWithoutAnswer();
-        }
+            for (; pauses > 0; pauses--)
+            {
+                await world.Scheduler.PauseAsync();
+            }
 
+            Committing--;
+            Land(partition, expected, batch, done);
+        });
+        var head = await done.Task;
+
+        // An activation that has died meanwhile gets no answer.
         await world.Scheduler.PauseAsync();
         return head;
     }
@@ -158,6 +164,20 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
         Note(key, batch);
     }
 
+    private void Land(PartitionKey partition, Head expected, IReadOnlyList<Mutation> batch, TaskCompletionSource<Head> done)
+    {
+        var fault = DrawFault();
+        try
+        {
+            var head = IsBefore(fault) ? throw NotDone() : Commit(partition, expected, batch);
+            done.SetResult(IsAfter(fault) ? throw DoneWithoutAnswer() : head);
+        }
+        catch (Exception e) when (Clients.IsExpected(e))
+        {
+            done.SetException(e);
+        }
+    }
+
     private async Task<Head> AwaitAsync(Waiting commit)
     {
         var head = await commit.Outcome.Task;
@@ -218,6 +238,7 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
             batch = [.. batch.Where(row => row.Value is null || !row.Key.StartsWith(LogRows.Prefix, StringComparison.Ordinal))];
         }
 
+        batch = world.Ablation?.Change(batch) ?? batch;
         try
         {
             var head = Scheduler.Outside(() => inner.CommitAsync(partition, expected, batch, CancellationToken.None));
@@ -273,6 +294,7 @@ internal sealed class SimulatedStore(World world, IPartitionStore inner) : IPart
         }
 
         world.Log.NoteCommit(partition.Value, batch, rows);
+        world.Orders.NoteCommit(partition.Value, batch);
     }
 
     private sealed record Waiting(

@@ -62,11 +62,17 @@ internal sealed class World
             new CollectionThrottle(Clock(TimeSpan.Zero)),
             Options.Create(History));
         Log = new LogInvariants(this);
+        Orders = new OrderInvariants(this);
+        Gateways = OthersMayWrite
+            ? [new SimulatedGateway(this, TimeSpan.Zero), new SimulatedGateway(this, TimeSpan.FromMinutes(10))]
+            : [new SimulatedGateway(this, TimeSpan.Zero)];
         _clients = new Clients(this);
         _invariants = new Invariants(this);
         FailedCommits = Draw(0, 0.01, 0.03);
         LateCalls = Ablation?.HasManyLateCalls == true ? 0.7 : Draw(0, 0.01, 0.04);
         LostAnswers = Draw(0, 0.01);
+        LateCommands = OthersMayWrite ? Draw(0.02, 0.1, 0.5) : LateCalls;
+        LostCommandAnswers = OthersMayWrite ? Draw(0.02, 0.1, 0.3) : LostAnswers;
         DuplicateActivations = Draw(0, 0.02, 0.2);
     }
 
@@ -94,13 +100,30 @@ internal sealed class World
     /// <summary>The invariants of the logs. The store tells them of each commit, and clients of each acknowledgment.</summary>
     public LogInvariants Log { get; }
 
+    /// <summary>The invariants of the rule of order.</summary>
+    public OrderInvariants Orders { get; }
+
+    /// <summary>The gateways. The clocks of two of them are 10 minutes apart.</summary>
+    public IReadOnlyList<SimulatedGateway> Gateways { get; }
+
     /// <summary>Whether calls, commits and activations may fail.</summary>
     public bool IsWild { get; private set; } = true;
 
     /// <summary>Whether the store commits in the order of arrival, so that commits can depend on others.</summary>
     public bool KeepsOrder { get; }
 
+    /// <summary>
+    /// Whether the store is that of a cluster: other processes may write to it, and its commits take effect at any later time, also after
+    /// the death of the activation that made them.
+    /// </summary>
+    public bool OthersMayWrite => !KeepsOrder;
+
     public double FailedCommits { get; }
+
+    /// <summary>How often a copy of a command comes long after the command, which may have been answered.</summary>
+    public double LateCommands { get; }
+
+    public double LostCommandAnswers { get; }
 
     public double LateCalls { get; }
 
@@ -121,10 +144,16 @@ internal sealed class World
 
     public static IReadOnlyList<string> Repositories { get; } = ["a/one", "b/two"];
 
-    /// <summary>Returns a clock that differs as much as those of real machines do, or more.</summary>
-    public TimeProvider SkewedClock() => Clock(TimeSpan.FromMinutes(IsWild ? Skews[Random.Next(Skews.Length)] : 0));
+    /// <summary>
+    /// Returns a clock that differs as much as those of real machines do, or more. By its timestamps no decision waits long (overload).
+    /// </summary>
+    public TimeProvider SkewedClock() =>
+        Clock(TimeSpan.FromMinutes(IsWild ? Skews[Random.Next(Skews.Length)] : 0), keepsTimestamps: true);
 
-    public TimeProvider Clock(TimeSpan skew) => new SimulatedClock(this, skew);
+    /// <summary>Returns a clock.</summary>
+    /// <param name="skew">How far it is ahead.</param>
+    /// <param name="keepsTimestamps">Whether its timestamps do not follow the jumps of the run's time.</param>
+    public TimeProvider Clock(TimeSpan skew, bool keepsTimestamps = false) => new SimulatedClock(this, skew, keepsTimestamps);
 
     /// <summary>Starts an actor that runs beside all others.</summary>
     public Actor Spawn(string name, Func<Task> code)
@@ -152,6 +181,7 @@ internal sealed class World
     }
 
     private Exception? _failure;
+    private long _timestamps;
 
     /// <summary>Makes the run.</summary>
     /// <exception cref="ViolationException">An invariant was violated.</exception>
@@ -310,8 +340,12 @@ internal sealed class World
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 
-    private sealed class SimulatedClock(World world, TimeSpan skew) : TimeProvider
+    private sealed class SimulatedClock(World world, TimeSpan skew, bool keepsTimestamps) : TimeProvider
     {
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => keepsTimestamps ? ++world._timestamps : world._now.UtcTicks;
+
         public override DateTimeOffset GetUtcNow()
         {
             // Each reading differs from all before.

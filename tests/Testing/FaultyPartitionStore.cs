@@ -25,7 +25,7 @@ public sealed class FaultyPartitionStore(IPartitionStore inner) : IPartitionStor
     /// <summary>Runs before each commit, which waits for it.</summary>
     public Func<PartitionKey, Task> BeforeCommit { get; set; } = _ => Task.CompletedTask;
 
-    public TimeSpan? ProofLifetime => inner.ProofLifetime;
+    public TimeSpan? ProofLifetime { get; set; } = inner.ProofLifetime;
 
     public BatchLimit BatchLimit => inner.BatchLimit;
 

@@ -24,7 +24,7 @@ internal sealed class ExplainApi(IGrainFactory grains, RepositoryReader reposito
             return;
         }
 
-        if (await FindDigestAsync(repository, reference) is not { } digest)
+        if (await FindDigestAsync(repository, reference, http.RequestAborted) is not { } digest)
         {
             await ErrorResponse.WriteAsync(http, RegistryError.ManifestUnknown, $"Unknown: {repository} has no tag {reference}.");
             return;
@@ -37,10 +37,13 @@ internal sealed class ExplainApi(IGrainFactory grains, RepositoryReader reposito
         await AdminAnswers.WriteAsync(http, JsonSerializer.SerializeToUtf8Bytes(explanation, ExplanationJson.Options));
     }
 
-    private async ValueTask<Digest?> FindDigestAsync(RepositoryName repository, Reference reference) => reference switch
+    private async ValueTask<Digest?> FindDigestAsync(RepositoryName repository, Reference reference, CancellationToken aborted)
     {
-        Reference.ByDigest { Digest: var digest } => digest,
-        Reference.ByTag { Tag: var tag } => (await repositories.FindTaggedAsync(repository, tag, withBody: false))?.Digest,
-        _ => null,
-    };
+        return reference switch
+        {
+            Reference.ByDigest { Digest: var digest } => digest,
+            Reference.ByTag { Tag: var tag } => (await repositories.FindTaggedAsync(repository, tag, withBody: false, aborted))?.Digest,
+            _ => null,
+        };
+    }
 }

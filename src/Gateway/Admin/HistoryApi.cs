@@ -12,6 +12,7 @@ namespace Granary.Gateway.Admin;
 /// <summary>The part of the administration's API that returns the history of a tag and undoes its moves.</summary>
 internal sealed class HistoryApi(
     IGrainFactory grains,
+    GrainCalls calls,
     RequestOrigin origins,
     AdminBody body,
     IOptions<ManifestOptions> manifestOptions)
@@ -35,7 +36,9 @@ internal sealed class HistoryApi(
         }
 
         var grain = grains.GetGrain<IRepositoryGrain>(repository.Value);
-        var history = await GrainCalls.RetryOnceAsync(() => grain.ReadTagHistory(tag, from, count, http.RequestAborted));
+        var history = await calls.RepeatAsync(
+            () => grain.ReadTagHistory(tag, from, count, http.RequestAborted),
+            http.RequestAborted);
         await (history is null
             ? ErrorResponse.WriteAsync(http, RegistryError.ManifestUnknown, HistoryText.Unknown(repository, tag, from))
             : AdminAnswers.WriteAsync(http, HistoryJson.Of(repository, tag, history)));
@@ -82,7 +85,7 @@ internal sealed class HistoryApi(
             Sparse = manifestOptions.Value.Sparse,
         };
         var grain = grains.GetGrain<IRepositoryGrain>(repository.Value);
-        var answer = await GrainCalls.RetryOnceAsync(() => grain.UndoTag(command, CancellationToken.None));
+        var answer = await calls.SendAsync(command, attempt => grain.UndoTag(attempt, CancellationToken.None), http.RequestAborted);
         await AnswerAsync(http, repository, command, answer);
     }
 

@@ -12,7 +12,7 @@ internal sealed class CancelUpload(UploadSessions sessions, UploadWriters writer
     {
         if (await sessions.VerifyAsync(request.Repository, request.Item) is { } id
             && await sessions.FindAsync(id, request.Aborted) is UploadOpen or UploadUnstored
-            && await GrainCalls.RemoveAsync(() => writers.CancelAsync(id)))
+            && await writers.CancelAsync(id))
         {
             request.Http.Response.StatusCode = StatusCodes.Status204NoContent;
             return;

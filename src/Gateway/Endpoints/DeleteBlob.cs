@@ -7,7 +7,11 @@ using Microsoft.Extensions.Options;
 namespace Granary.Gateway.Endpoints;
 
 /// <summary><c>DELETE /v2/&lt;name&gt;/blobs/&lt;digest&gt;</c>: unlinks a blob, unless manifests use it (end-10).</summary>
-internal sealed class DeleteBlob(IGrainFactory grains, RequestOrigin origins, IOptions<BlobOptions> options) : IRegistryEndpoint
+internal sealed class DeleteBlob(
+    IGrainFactory grains,
+    GrainCalls calls,
+    RequestOrigin origins,
+    IOptions<BlobOptions> options) : IRegistryEndpoint
 {
     public async Task HandleAsync(RegistryRequest request)
     {
@@ -19,12 +23,7 @@ internal sealed class DeleteBlob(IGrainFactory grains, RequestOrigin origins, IO
 
         var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
         var command = new RemoveBlob(digest, options.Value.DeleteInUse) { Origin = origins.Of(request.Http, ChangeCause.Delete) };
-        DeleteBlobAnswer? answer = null;
-        var removed = await GrainCalls.RemoveAsync(async () =>
-        {
-            answer = await repository.DeleteBlob(command, CancellationToken.None);
-            return answer is BlobDeleted;
-        });
+        var answer = await calls.SendAsync(command, attempt => repository.DeleteBlob(attempt, CancellationToken.None), request.Aborted);
         if (answer is BlobInUse { Manifests: var manifests })
         {
             request.Http.Response.Headers.Allow = "GET, HEAD";
@@ -39,7 +38,7 @@ internal sealed class DeleteBlob(IGrainFactory grains, RequestOrigin origins, IO
                 json.WriteEndArray();
             });
         }
-        else if (removed)
+        else if (answer is BlobDeleted)
         {
             request.Http.Response.StatusCode = StatusCodes.Status202Accepted;
             request.Http.Response.ContentLength = 0;

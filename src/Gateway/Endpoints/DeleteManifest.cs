@@ -8,7 +8,7 @@ namespace Granary.Gateway.Endpoints;
 /// <summary>
 /// <c>DELETE /v2/&lt;name&gt;/manifests/&lt;reference&gt;</c>: deletes a tag alone, or the manifest of a digest with all its tags (end-9).
 /// </summary>
-internal sealed class DeleteManifest(IGrainFactory grains, RequestOrigin origins) : IRegistryEndpoint
+internal sealed class DeleteManifest(IGrainFactory grains, GrainCalls calls, RequestOrigin origins) : IRegistryEndpoint
 {
     public async Task HandleAsync(RegistryRequest request)
     {
@@ -20,13 +20,18 @@ internal sealed class DeleteManifest(IGrainFactory grains, RequestOrigin origins
 
         var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
         var origin = origins.Of(request.Http, ChangeCause.Delete);
-        var removed = await GrainCalls.RemoveAsync(() => reference switch
+        var removed = reference switch
         {
-            Reference.ByTag { Tag: var tag } => repository.Untag(new RemoveTag(tag) { Origin = origin }, CancellationToken.None),
-            Reference.ByDigest { Digest: var digest } =>
-                repository.DeleteManifest(new RemoveManifest(digest) { Origin = origin }, CancellationToken.None),
+            Reference.ByTag { Tag: var tag } => await calls.SendAsync(
+                new RemoveTag(tag) { Origin = origin },
+                attempt => repository.Untag(attempt, CancellationToken.None),
+                request.Aborted),
+            Reference.ByDigest { Digest: var digest } => await calls.SendAsync(
+                new RemoveManifest(digest) { Origin = origin },
+                attempt => repository.DeleteManifest(attempt, CancellationToken.None),
+                request.Aborted),
             _ => throw new InvalidOperationException($"{reference} is no reference."),
-        });
+        };
         if (!removed)
         {
             await request.RefuseAsync(RegistryError.ManifestUnknown, detail: json => json.WriteString("reference", reference.ToString()));

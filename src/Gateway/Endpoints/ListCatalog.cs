@@ -4,7 +4,7 @@ using Granary.Grains.Interfaces.Catalog;
 namespace Granary.Gateway.Endpoints;
 
 /// <summary><c>GET /v2/_catalog</c>: lists the repositories (Docker Registry HTTP API V2, "Listing Repositories").</summary>
-internal sealed class ListCatalog(IGrainFactory grains) : IRegistryEndpoint
+internal sealed class ListCatalog(IGrainFactory grains, GrainCalls calls) : IRegistryEndpoint
 {
     public async Task HandleAsync(RegistryRequest request)
     {
@@ -15,7 +15,7 @@ internal sealed class ListCatalog(IGrainFactory grains) : IRegistryEndpoint
         }
 
         var catalog = grains.GetGrain<ICatalogGrain>(0);
-        var page = await GrainCalls.RetryOnceAsync(() => catalog.List(paging.After, paging.Limit, request.Aborted));
+        var page = await calls.RepeatAsync(() => catalog.List(paging.After, paging.Limit, request.Aborted), request.Aborted);
         if (page.More)
         {
             request.Http.Response.Headers.Link = paging.NextLink(request.Locations.Catalog, page.Repositories[^1].Value);

@@ -9,7 +9,7 @@ namespace Granary.Gateway.Endpoints;
 /// <c>GET /v2/&lt;name&gt;/referrers/&lt;digest&gt;</c>: lists the manifests whose subject is the digest (end-12). The list has every
 /// manifest that was pushed with this subject, so the index that some clients keep under the fallback tag adds nothing.
 /// </summary>
-internal sealed class ListReferrers(IGrainFactory grains) : IRegistryEndpoint
+internal sealed class ListReferrers(IGrainFactory grains, GrainCalls calls) : IRegistryEndpoint
 {
     public async Task HandleAsync(RegistryRequest request)
     {
@@ -23,7 +23,7 @@ internal sealed class ListReferrers(IGrainFactory grains) : IRegistryEndpoint
         var artifactType = query["artifactType"] is { Length: > 0 } type ? type : null;
         Digest? after = Digest.TryParse(query["last"], out var last) ? last : null;
         var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
-        var found = await GrainCalls.RetryOnceAsync(() => repository.ListReferrers(subject, artifactType, after, request.Aborted));
+        var found = await calls.RepeatAsync(() => repository.ListReferrers(subject, artifactType, after, request.Aborted), request.Aborted);
         var page = ReferrerPageLimit.Cut(found);
 
         var headers = request.Http.Response.Headers;

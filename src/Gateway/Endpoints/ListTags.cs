@@ -5,7 +5,7 @@ using Granary.Protocol;
 namespace Granary.Gateway.Endpoints;
 
 /// <summary><c>GET /v2/&lt;name&gt;/tags/list</c>: lists the tags in ordinal order (end-8).</summary>
-internal sealed class ListTags(IGrainFactory grains) : IRegistryEndpoint
+internal sealed class ListTags(IGrainFactory grains, GrainCalls calls) : IRegistryEndpoint
 {
     public async Task HandleAsync(RegistryRequest request)
     {
@@ -16,7 +16,10 @@ internal sealed class ListTags(IGrainFactory grains) : IRegistryEndpoint
         }
 
         var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
-        if (await GrainCalls.RetryOnceAsync(() => repository.ListTags(paging.After, paging.Limit, request.Aborted)) is not { } page)
+        var listed = await calls.RepeatAsync(
+            () => repository.ListTags(paging.After, paging.Limit, request.Aborted),
+            request.Aborted);
+        if (listed is not { } page)
         {
             await request.RefuseAsync(RegistryError.NameUnknown, detail: json => json.WriteString("name", request.Repository.Value));
             return;

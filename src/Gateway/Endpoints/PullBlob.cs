@@ -54,7 +54,7 @@ internal sealed partial class PullBlob(
 
     private async Task DescribeAsync(RegistryRequest request, Digest digest)
     {
-        if (await repositories.FindBlobSizeAsync(request.Repository, digest) is not { } size)
+        if (await repositories.FindBlobSizeAsync(request.Repository, digest, request.Aborted) is not { } size)
         {
             await UnknownAsync(request, digest);
             return;
@@ -77,7 +77,7 @@ internal sealed partial class PullBlob(
         if (!redirects.IsOn
             || !StringValues.IsNullOrEmpty(headers.IfNoneMatch)
             || !StringValues.IsNullOrEmpty(headers.IfRange)
-            || await repositories.FindBlobAsync(request.Repository, digest) is not ObjectContent content
+            || await repositories.FindBlobAsync(request.Repository, digest, request.Aborted) is not ObjectContent content
             || !DownloadRedirects.IsWorthIt(content.Size)
             || FindRanges(request, digest, content.Size) is not (null or [_])
             || await redirects.FindAsync(content.Object, digest, request.Aborted) is not { } url)
@@ -100,7 +100,7 @@ internal sealed partial class PullBlob(
         // pushed it again as another object.
         for (var attempt = 0; attempt < 2; attempt++)
         {
-            switch (await repositories.FindBlobAsync(request.Repository, digest))
+            switch (await repositories.FindBlobAsync(request.Repository, digest, request.Aborted))
             {
                 case null:
                     return null;

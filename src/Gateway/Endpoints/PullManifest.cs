@@ -52,14 +52,14 @@ internal sealed class PullManifest(RepositoryReader repositories) : IRegistryEnd
         var withBody = !request.IsHead;
         if (reference is Reference.ByDigest { Digest: var digest })
         {
-            return await repositories.FindManifestAsync(request.Repository, digest, withBody);
+            return await repositories.FindManifestAsync(request.Repository, digest, withBody, request.Aborted);
         }
 
         var tag = ((Reference.ByTag)reference).Tag;
-        var found = await repositories.FindTaggedAsync(request.Repository, tag, withBody);
+        var found = await repositories.FindTaggedAsync(request.Repository, tag, withBody, request.Aborted);
         return found?.MediaType == MediaTypes.DockerManifestList
             && AcceptedTypes.Parse(request.Http.Request.Headers.Accept).WantsChildOfManifestList
-            ? await FindDefaultChildAsync(request.Repository, found, withBody) ?? found
+            ? await FindDefaultChildAsync(request, found, withBody) ?? found
             : found;
     }
 
@@ -67,15 +67,16 @@ internal sealed class PullManifest(RepositoryReader repositories) : IRegistryEnd
     /// Returns the linux/amd64 child of a manifest list, for clients that are older than manifest lists. Returns null if the repository has
     /// none.
     /// </summary>
-    private async Task<FoundManifest?> FindDefaultChildAsync(RepositoryName repository, FoundManifest list, bool withBody)
+    private async Task<FoundManifest?> FindDefaultChildAsync(RegistryRequest request, FoundManifest list, bool withBody)
     {
-        var body = list.Body ?? (await repositories.FindManifestAsync(repository, list.Digest, withBody: true))?.Body;
+        var (repository, aborted) = (request.Repository, request.Aborted);
+        var body = list.Body ?? (await repositories.FindManifestAsync(repository, list.Digest, withBody: true, aborted))?.Body;
         if (body is null || !Manifest.TryParse(body, list.MediaType, out var manifest, out _))
         {
             return null;
         }
 
         var child = manifest.Manifests.FirstOrDefault(descriptor => descriptor.Platform is { Os: "linux", Architecture: "amd64" });
-        return child is null ? null : await repositories.FindManifestAsync(repository, child.Digest, withBody);
+        return child is null ? null : await repositories.FindManifestAsync(repository, child.Digest, withBody, aborted);
     }
 }

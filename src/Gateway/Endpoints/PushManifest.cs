@@ -15,6 +15,7 @@ namespace Granary.Gateway.Endpoints;
 /// </summary>
 internal sealed class PushManifest(
     IGrainFactory grains,
+    GrainCalls calls,
     IFreeSpace freeSpace,
     RequestOrigin origins,
     IOptions<ManifestOptions> manifestOptions,
@@ -51,7 +52,7 @@ internal sealed class PushManifest(
         // :: Step 3: the repository grain checks the references and conditions in the decision that stores the manifest.
         var command = Command(digest, bytes, manifest, tags, condition, origins.Of(request.Http, ChangeCause.Push));
         var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
-        var answer = await GrainCalls.RetryOnceAsync(() => repository.PutManifest(command, CancellationToken.None));
+        var answer = await calls.SendAsync(command, attempt => repository.PutManifest(attempt, CancellationToken.None), request.Aborted);
         await AnswerAsync(request, reference, command, answer);
     }
 

@@ -15,6 +15,7 @@ namespace Granary.Gateway.Endpoints;
 /// </summary>
 internal sealed class StartUpload(
     IGrainFactory grains,
+    GrainCalls calls,
     RepositoryReader repositories,
     UploadSessions sessions,
     UploadWriters writers,
@@ -88,7 +89,8 @@ internal sealed class StartUpload(
         using var space = freeSpace.Allow(0);
         var target = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
         var command = new MountBlob(digest) { Origin = origins.Of(request.Http, ChangeCause.Push) };
-        return await GrainCalls.RetryOnceAsync(() => target.MountBlob(command, CancellationToken.None)) == LinkAnswer.Linked;
+        var answer = await calls.SendAsync(command, attempt => target.MountBlob(attempt, CancellationToken.None), request.Aborted);
+        return answer == LinkAnswer.Linked;
     }
 
     /// <summary>
@@ -98,15 +100,16 @@ internal sealed class StartUpload(
     {
         if (from is not null)
         {
-            return RepositoryName.TryParse(from, out var named) && await HasBlobAsync(named, digest);
+            return RepositoryName.TryParse(from, out var named) && await HasBlobAsync(named, digest, request.Aborted);
         }
 
         var shard = grains.GetGrain<IBlobShardGrain>(digest.FirstByte);
-        var candidates = await GrainCalls.RetryOnceAsync(() =>
-            shard.FindRepositories(digest, after: null, MaxMountSources, request.Aborted));
+        var candidates = await calls.RepeatAsync(
+            () => shard.FindRepositories(digest, after: null, MaxMountSources, request.Aborted),
+            request.Aborted);
         foreach (var candidate in candidates)
         {
-            if (await HasBlobAsync(candidate, digest))
+            if (await HasBlobAsync(candidate, digest, request.Aborted))
             {
                 return true;
             }
@@ -115,8 +118,8 @@ internal sealed class StartUpload(
         return false;
     }
 
-    private async Task<bool> HasBlobAsync(RepositoryName repository, Digest digest) =>
-        await repositories.FindBlobSizeAsync(repository, digest) is not null;
+    private async Task<bool> HasBlobAsync(RepositoryName repository, Digest digest, CancellationToken aborted) =>
+        await repositories.FindBlobSizeAsync(repository, digest, aborted) is not null;
 
     /// <summary>Reads an optional parameter: null if it is absent. Returns false if it is not a digest.</summary>
     private static bool TryParseDigest(string? text, out Digest? digest)

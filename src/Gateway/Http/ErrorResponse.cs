@@ -8,8 +8,8 @@ namespace Granary.Gateway.Http;
 /// <summary>Writes errors; no other place does (OCI distribution specification, "Error Codes").</summary>
 public static class ErrorResponse
 {
-    // Long enough for another silo to take over or a queue to empty, and short enough for a user who waits.
-    private const string RetryAfterSeconds = "2";
+    // The gateway has repeated the call for as long as another silo takes to take over. A queue that was too long is empty by then.
+    private const string RetryAfterSeconds = "1";
 
     /// <summary>Returns the error that a client gets for a fault of the metadata storage.</summary>
     internal static RegistryError Of(PartitionFault fault) => fault switch

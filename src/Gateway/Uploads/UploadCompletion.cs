@@ -12,6 +12,7 @@ namespace Granary.Gateway.Uploads;
 /// <summary>Makes an uploaded content a blob of its repository: checks its digest, seals its session, links the blob and answers.</summary>
 internal sealed class UploadCompletion(
     UploadSessions sessions,
+    GrainCalls calls,
     UploadWriters writers,
     IBlobStore store,
     RunningHashCache hashes,
@@ -55,7 +56,10 @@ internal sealed class UploadCompletion(
         // No claim is needed: the last Advance made all bytes durable. If another request has claimed the session since, its epoch is
         // newer, and Seal refuses.
         var grain = sessions.Grain(id);
-        if (await GrainCalls.RetryOnceAsync(() => grain.Seal(session.Epoch, digest, session.Offset, CancellationToken.None)) is { } upload)
+        var upload = await calls.RepeatAsync(
+            () => grain.Seal(session.Epoch, digest, session.Offset, CancellationToken.None),
+            CancellationToken.None);
+        if (upload is not null)
         {
             await CompleteAsync(request, id, upload);
         }
@@ -82,7 +86,7 @@ internal sealed class UploadCompletion(
         {
             // Renounce has given up the object, because the blob has another one. The repository knows whether it still has the blob.
             var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
-            var size = await GrainCalls.RetryOnceAsync(() => repository.FindBlobSize(upload.Digest, CancellationToken.None));
+            var size = await calls.RepeatAsync(() => repository.FindBlobSize(upload.Digest, CancellationToken.None), request.Aborted);
             await (size is null ? UploadAnswers.UnknownAsync(request) : UploadAnswers.CreatedAsync(request, upload.Digest));
             return;
         }
@@ -124,7 +128,7 @@ internal sealed class UploadCompletion(
     {
         var repository = grains.GetGrain<IRepositoryGrain>(request.Repository.Value);
         var command = new LinkBlob(digest, content, deadline) { Origin = origins.Of(request.Http, ChangeCause.Push) };
-        return GrainCalls.RetryOnceAsync(() => repository.LinkBlob(command, CancellationToken.None));
+        return calls.SendAsync(command, attempt => repository.LinkBlob(attempt, CancellationToken.None), request.Aborted);
     }
 
     private static Task AnswerAsync(RegistryRequest request, Digest digest, LinkAnswer answer) =>

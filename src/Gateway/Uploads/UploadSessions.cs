@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 namespace Granary.Gateway.Uploads;
 
 /// <summary>Issues the ids of upload sessions and finds the sessions. Each gateway of a cluster verifies the ids of all of them.</summary>
-public sealed class UploadSessions(IGrainFactory grains, IOptions<UploadOptions> options, TimeProvider time)
+internal sealed class UploadSessions(IGrainFactory grains, GrainCalls calls, IOptions<UploadOptions> options, TimeProvider time)
 {
     private byte[]? _key;
 
@@ -28,10 +28,12 @@ public sealed class UploadSessions(IGrainFactory grains, IOptions<UploadOptions>
     public async ValueTask<UploadStatus?> FindAsync(UploadId id, CancellationToken cancellationToken)
     {
         var statuses = grains.GetGrain<IUploadStatusGrain>(0);
-        var status = await GrainCalls.RetryOnceAsync(() => statuses.Find(id.Text, cancellationToken));
+        var status = await calls.RepeatAsync(() => statuses.Find(id.Text, cancellationToken), cancellationToken);
         return status is CancelledUpload || (status is UploadUnstored && IsExpired(id)) ? null : status;
     }
 
     private async ValueTask<byte[]> GetKeyAsync() =>
-        _key ??= await GrainCalls.RetryOnceAsync(() => grains.GetGrain<IClusterGrain>(0).GetUploadKey(CancellationToken.None));
+        _key ??= await calls.RepeatAsync(
+        () => grains.GetGrain<IClusterGrain>(0).GetUploadKey(CancellationToken.None),
+        CancellationToken.None);
 }

@@ -20,6 +20,7 @@ internal sealed class UploadWriter : IAsyncDisposable
     private readonly UploadId _id;
     private readonly UploadBegun _claim;
     private readonly IUploadSessionGrain _session;
+    private readonly GrainCalls _calls;
     private readonly IBlobStore _store;
     private readonly IBlobWriter _writer;
     private readonly RunningHashCache _hashes;
@@ -32,12 +33,13 @@ internal sealed class UploadWriter : IAsyncDisposable
         UploadId id,
         UploadBegun claim,
         IUploadSessionGrain session,
+        GrainCalls calls,
         IBlobStore store,
         IBlobWriter writer,
         RunningHashCache hashes,
         TimeProvider time)
     {
-        (_id, _claim, _session, _store, _writer, _hashes, _time) = (id, claim, session, store, writer, hashes, time);
+        (_id, _claim, _session, _calls, _store, _writer, _hashes, _time) = (id, claim, session, calls, store, writer, hashes, time);
         _hash = BeginHash();
         _renewed = time.GetTimestamp();
     }
@@ -74,8 +76,9 @@ internal sealed class UploadWriter : IAsyncDisposable
 
         var length = _writer.Length;
         var state = _hash is ResumableHash resumable && resumable.Length == length ? resumable.Export() : null;
-        var isCommitted = await GrainCalls.RetryOnceAsync(() =>
-            _session.Advance(_claim.Epoch, length, state, endClaim: true, CancellationToken.None));
+        var isCommitted = await _calls.RepeatAsync(
+            () => _session.Advance(_claim.Epoch, length, state, endClaim: true, CancellationToken.None),
+            CancellationToken.None);
         _isOver = true;
         if (isCommitted && state is null && _hash is { } hash)
         {
@@ -93,8 +96,9 @@ internal sealed class UploadWriter : IAsyncDisposable
     public async Task DiscardAsync()
     {
         _isOver = true;
-        await GrainCalls.RetryOnceAsync(() =>
-            _session.Advance(_claim.Epoch, _claim.Offset, hash: null, endClaim: true, CancellationToken.None));
+        await _calls.RepeatAsync(
+            () => _session.Advance(_claim.Epoch, _claim.Offset, hash: null, endClaim: true, CancellationToken.None),
+            CancellationToken.None);
     }
 
     /// <summary>
@@ -127,7 +131,9 @@ internal sealed class UploadWriter : IAsyncDisposable
             return null;
         }
 
-        var upload = await GrainCalls.RetryOnceAsync(() => _session.Seal(_claim.Epoch, digest, _writer.Length, CancellationToken.None));
+        var upload = await _calls.RepeatAsync(
+            () => _session.Seal(_claim.Epoch, digest, _writer.Length, CancellationToken.None),
+            CancellationToken.None);
         (_isOver, IsSealed) = (true, upload is not null);
         return upload;
     }
@@ -186,8 +192,9 @@ internal sealed class UploadWriter : IAsyncDisposable
 
         try
         {
-            // A fault ended the request. The client may retry at once, without waiting for the claim to end by itself.
-            await DiscardAsync();
+            // A fault ended the request. The client may retry at once, without waiting for the claim to end by itself. One attempt is
+            // enough, since the claim does end: repeats would hold the answer back.
+            await _session.Advance(_claim.Epoch, _claim.Offset, hash: null, endClaim: true, CancellationToken.None);
         }
         catch (Exception e) when (e is PartitionUnavailableException or TimeoutException or OrleansException)
         {
@@ -229,7 +236,7 @@ internal sealed class UploadWriter : IAsyncDisposable
     private async ValueTask RenewAsync()
     {
         _renewed = _time.GetTimestamp();
-        if (!await GrainCalls.RetryOnceAsync(() => _session.Renew(_claim.Epoch, CancellationToken.None)))
+        if (!await _calls.RepeatAsync(() => _session.Renew(_claim.Epoch, CancellationToken.None), CancellationToken.None))
         {
             throw new EpochFencedException(Object, _claim.Epoch);
         }

@@ -10,6 +10,7 @@ namespace Granary.Gateway.Uploads;
 /// <summary>Claims upload sessions for requests that write, opens their objects, and cancels sessions that cannot continue.</summary>
 internal sealed class UploadWriters(
     UploadSessions sessions,
+    GrainCalls calls,
     IBlobStore store,
     IFreeSpace space,
     RunningHashCache hashes,
@@ -21,8 +22,8 @@ internal sealed class UploadWriters(
     public Task<BeginAnswer> ClaimAsync(UploadId id, long? offset)
     {
         var session = sessions.Grain(id);
-        var command = new BeginUpload(id.IssuedAt, offset, id.Algorithm);
-        return GrainCalls.RetryOnceAsync(() => session.Begin(command, CancellationToken.None));
+        var command = new BeginUpload(id.IssuedAt, offset, id.Algorithm) { ClaimId = Guid.NewGuid() };
+        return calls.RepeatAsync(() => session.Begin(command, CancellationToken.None), CancellationToken.None);
     }
 
     /// <summary>
@@ -34,7 +35,7 @@ internal sealed class UploadWriters(
     {
         if (await store.OpenWriterAsync(claim.Object, claim.Epoch, claim.Offset, CancellationToken.None) is { } writer)
         {
-            return new UploadWriter(id, claim, sessions.Grain(id), store, writer, hashes, time);
+            return new UploadWriter(id, claim, sessions.Grain(id), calls, store, writer, hashes, time);
         }
 
         await CancelAsync(id);
@@ -74,17 +75,27 @@ internal sealed class UploadWriters(
         return DropAsync(id, writer.Object);
     }
 
-    /// <summary>Cancels a session and deletes its object. Returns false if the session is sealed or was cancelled before.</summary>
+    /// <summary>
+    /// Cancels a session and deletes its object. Returns false if the session is sealed or was cancelled before. If the first attempt has
+    /// failed and a later one finds the session cancelled, the first one has cancelled it. The sweep deletes its object then.
+    /// </summary>
     public async Task<bool> CancelAsync(UploadId id)
     {
         var session = sessions.Grain(id);
-        var cancelled = await GrainCalls.RetryOnceAsync(() => session.Cancel(id.IssuedAt, CancellationToken.None));
+        var attempts = 0;
+        var cancelled = await calls.RepeatAsync(
+            () =>
+            {
+                attempts++;
+                return session.Cancel(id.IssuedAt, CancellationToken.None);
+            },
+            CancellationToken.None);
         if (cancelled?.Object is { } stored)
         {
             await store.DeleteAsync(stored, digest: null, CancellationToken.None);
         }
 
-        return cancelled is not null;
+        return cancelled is not null || attempts > 1;
     }
 
     private async Task DropAsync(UploadId id, ObjectId stored)

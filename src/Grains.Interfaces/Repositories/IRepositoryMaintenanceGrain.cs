@@ -45,7 +45,7 @@ public interface IRepositoryMaintenanceGrain : IGrainWithStringKey
     /// </summary>
     /// <returns>How many manifests and blobs were removed; 0 if the repository is empty and has left the catalog.</returns>
     [AlwaysInterleave, Alias("clear"), ResponseTimeout(CallTimeouts.Slow)]
-    Task<int> Clear(int limit, CommandOrigin origin, CancellationToken cancellationToken);
+    Task<int> Clear(ClearRepository command, CancellationToken cancellationToken);
 
     /// <summary>Returns what this repository knows of a digest, and why it keeps the content.</summary>
     [AlwaysInterleave, Alias("explain"), ResponseTimeout(CallTimeouts.Slow)]

@@ -116,4 +116,11 @@ public sealed record LogLine
     /// <summary>Whether the line is the one that says that the manifest is new in the repository.</summary>
     [Id(12)]
     public bool IsNew { get; init; }
+
+    /// <summary>
+    /// The order of the command that changed it, or, for a change that the registry made on its own, of the tag that it removed. The orders
+    /// of the lines about one tag never fall.
+    /// </summary>
+    [Id(13)]
+    public long Order { get; init; }
 }

@@ -10,4 +10,11 @@ namespace Granary.Grains.Interfaces.Uploads;
 public sealed record BeginUpload(
     [property: Id(0)] DateTimeOffset IssuedAt,
     [property: Id(1)] long? Offset,
-    [property: Id(2)] DigestAlgorithm Algorithm);
+    [property: Id(2)] DigestAlgorithm Algorithm)
+{
+    /// <summary>
+    /// The id of the claim, the same in each attempt: a repeat gets the claim that an earlier attempt has. Empty for none.
+    /// </summary>
+    [Id(3)]
+    public Guid ClaimId { get; init; }
+}

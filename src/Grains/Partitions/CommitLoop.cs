@@ -13,14 +13,27 @@ namespace Granary.Grains.Partitions;
 /// </list>
 /// A failed commit ends the loop: whether it took effect is not known. The loop never waits for another grain.
 /// </summary>
+/// <remarks>
+/// The rule <c>overload</c>: a decision that has waited too long is refused, and so are all new ones while the queue is too old. Their
+/// callers have stopped waiting, or will have: repeats would join the queue, and everything would be committed while nothing is
+/// acknowledged. Only where other processes may write: there a caller waits for seconds. In one process it waits as long as a slow disk
+/// needs, and a refusal would fail requests that succeed today.
+/// </remarks>
 internal sealed class CommitLoop(
     IPartitionStore store,
     PartitionKey key,
     RowCache cache,
     ValidityTracker validity,
     OwnershipProof proof,
+    TimeProvider time,
     Action<Exception> onLost)
 {
+    /// <summary>How long a decision may wait. A caller waits for 3 s: a second is left to commit and to answer.</summary>
+    public static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(2);
+
+    /// <summary>How old the queue may be when a decision joins it.</summary>
+    public static readonly TimeSpan OldestQueue = TimeSpan.FromSeconds(1);
+
     private readonly Queue<QueuedDecision> _queue = new();
     private Task _work = Task.CompletedTask;
     private bool _isDeferred;
@@ -39,6 +52,16 @@ internal sealed class CommitLoop(
         if (_closed is not null)
         {
             return Task.FromException<T>(PartitionFaults.Translate(_closed, key));
+        }
+
+        if (proof.IsNeeded)
+        {
+            if (_queue.TryPeek(out var oldest) && time.GetElapsedTime(oldest.Queued) > OldestQueue)
+            {
+                return Task.FromException<T>(PartitionFaults.Overloaded(key));
+            }
+
+            decision.Queued = time.GetTimestamp();
         }
 
         _queue.Enqueue(decision);
@@ -142,6 +165,12 @@ internal sealed class CommitLoop(
             while (_queue.Count > 0 && !batch.IsFull)
             {
                 var decision = _queue.Peek();
+                if (proof.IsNeeded && time.GetElapsedTime(decision.Queued) > LongestWait)
+                {
+                    _queue.Dequeue().Fail(PartitionFaults.Overloaded(key));
+                    continue;
+                }
+
                 var outcome = decision.Decide(batch, loaded);
                 if (outcome == DecisionOutcome.DoesNotFit)
                 {

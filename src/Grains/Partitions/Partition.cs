@@ -34,13 +34,16 @@ internal sealed class Partition
         (_store, _key) = (store, key);
         _proof = new OwnershipProof(time is null ? null : store.ProofLifetime, time ?? TimeProvider.System);
         _validity = new ValidityTracker(_proof);
-        _loop = new CommitLoop(store, key, cache, _validity, _proof, onLost);
+        _loop = new CommitLoop(store, key, cache, _validity, _proof, time ?? TimeProvider.System, onLost);
         _ownership = new Ownership(store, key, _loop, _proof);
         _reader = new PartitionReader(store, key, cache, _validity, _ownership);
     }
 
     /// <summary>The lowest version that the next commit can have.</summary>
     public long NextVersion => _loop.Head.NextVersion;
+
+    /// <summary>Whether other processes may write to the store. Otherwise this activation has the only cache of the rows.</summary>
+    public bool OthersMayWrite => _proof.IsNeeded;
 
     /// <summary>The validity of what is read from now on.</summary>
     public ReadValidity Validity => _validity.Current;

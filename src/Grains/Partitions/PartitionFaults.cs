@@ -7,6 +7,10 @@ namespace Granary.Grains.Partitions;
 /// <summary>Translates faults of the store into what the callers of a grain see.</summary>
 internal static class PartitionFaults
 {
+    /// <summary>Returns the exception for a decision that waits too long. It was not made.</summary>
+    public static PartitionUnavailableException Overloaded(PartitionKey partition) =>
+        new(PartitionFault.Overloaded, $"'{partition}' has more changes to commit than the storage takes; try again later.");
+
     /// <summary>Returns the exception for the callers of the grain that owns <paramref name="partition"/>.</summary>
     public static PartitionUnavailableException Translate(Exception reason, PartitionKey partition) => reason switch
     {

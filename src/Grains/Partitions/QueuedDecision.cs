@@ -9,6 +9,9 @@ internal abstract class QueuedDecision(IReadOnlyList<string> needs)
     /// <summary>Keys and prefixes that it will ask for, as far as its caller knows them.</summary>
     public IReadOnlyList<string> Needs => needs;
 
+    /// <summary>The timestamp at which it was queued; 0 if nothing depends on how long it waits.</summary>
+    public long Queued { get; set; }
+
     /// <summary>Whether its answer may leave before the commit is durable.</summary>
     public abstract bool IsEarly { get; }
 

@@ -45,39 +45,38 @@ internal sealed class BlobLinking(
     /// <summary>
     /// Acquires a reference in the blob's shard, and commits the link unless a decision has unlinked or denied it meanwhile.
     /// </summary>
+    /// <param name="command">The command.</param>
     /// <param name="digest">The blob.</param>
     /// <param name="content">The content that the caller brings; null for a mount.</param>
     /// <param name="deadline">The deadline of an object.</param>
-    /// <param name="origin">Who sent the command, for the line about a new repository.</param>
     /// <param name="cancellationToken">Ends the caller's wait.</param>
     public async Task<LinkAnswer> LinkAsync(
+        RepositoryCommand command,
         Digest digest,
         BlobContent? content,
         DateTimeOffset deadline,
-        CommandOrigin origin,
         CancellationToken cancellationToken)
     {
-        var link = await FindAsync(digest, cancellationToken);
-        if (await RenewAsync(digest, link, cancellationToken))
+        if (await FindLinkedAsync(command, digest, cancellationToken) is { } link)
         {
-            return AnswerLinked(content, link!.Object);
+            return AnswerLinked(content, link.Object);
         }
 
-        using var acquire = guard.BeginAcquire();
+        using var pending = guard.BeginAcquire();
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
             // :: Step 1: acquire the reference. Its sequence is below the version of any later unlink, so a Release of that one removes it
             // (seq).
             var sequence = partition.NextVersion;
-            var command = new AcquireBlob(digest, content, name, sequence, deadline);
-            var answer = await grains.GetGrain<IBlobShardGrain>(digest.FirstByte).Acquire(command, cancellationToken);
+            var acquire = new AcquireBlob(digest, content, name, sequence, deadline);
+            var answer = await grains.GetGrain<IBlobShardGrain>(digest.FirstByte).Acquire(acquire, cancellationToken);
             if (answer is not Acquired acquired)
             {
-                return answer is AcquireExpired ? LinkAnswer.Expired : LinkAnswer.Unknown;
+                return await RefuseAsync(command, answer is AcquireExpired ? LinkAnswer.Expired : LinkAnswer.Unknown, cancellationToken);
             }
 
             // :: Steps 2 and 3.
-            if (await CommitAsync(digest, acquired, sequence, origin, cancellationToken))
+            if (await CommitAsync(command, digest, acquired, sequence, cancellationToken))
             {
                 return AnswerLinked(content, (acquired.Content as ObjectContent)?.Object);
             }
@@ -98,11 +97,61 @@ internal sealed class BlobLinking(
     private static LinkAnswer AnswerLinked(BlobContent? brought, ObjectId? linked) =>
         brought is ObjectContent { Object: var id } && id != linked ? LinkAnswer.LinkedToOther : LinkAnswer.Linked;
 
+    /// <summary>Returns the link that the repository has, after it was renewed; null if the blob has to be acquired.</summary>
+    private async ValueTask<LinkRow?> FindLinkedAsync(RepositoryCommand command, Digest digest, CancellationToken cancellationToken)
+    {
+        var link = await FindAsync(digest, cancellationToken);
+        if (link is not { IsDamaged: false } || !partition.OthersMayWrite)
+        {
+            return await RenewAsync(digest, link, cancellationToken) ? link : null;
+        }
+
+        // "It is there already" is a commit too, so that a late copy does not link the blob again after its removal.
+        var change = await log.BeginAsync(command, cancellationToken);
+        var ruling = await partition.DecideAsync(
+            [RepositoryRows.Meta, RepositoryRows.Link(digest)],
+            batch => RenewInOrder(batch, digest, change),
+            cancellationToken);
+        return await ruling.ProveAsync(partition, cancellationToken);
+    }
+
+    private Ruling<LinkRow?> RenewInOrder(RowBatch batch, Digest digest, Change change)
+    {
+        if (LinkRow.Find(batch, digest) is not { IsDamaged: false } link)
+        {
+            return new Ruling<LinkRow?>(null);
+        }
+
+        if (OrderRules.Refuse<LinkRow?>(batch, change, link.Order) is { } late)
+        {
+            return late;
+        }
+
+        LinkRules.RenewInOrder(batch, digest, change, lifetimes);
+        return new Ruling<LinkRow?>(link);
+    }
+
+    /// <summary>Answers that the repository cannot have the blob.</summary>
+    private async Task<LinkAnswer> RefuseAsync(RepositoryCommand command, LinkAnswer answer, CancellationToken cancellationToken)
+    {
+        if (!partition.OthersMayWrite)
+        {
+            return answer;
+        }
+
+        var change = await log.BeginAsync(command, cancellationToken);
+        var ruling = await partition.DecideAsync(
+            [RepositoryRows.Meta],
+            batch => OrderRules.Refuse<LinkAnswer>(batch, change, touched: 0) ?? OrderRules.Unchanged(batch, change, answer),
+            cancellationToken);
+        return await ruling.ProveAsync(partition, cancellationToken);
+    }
+
     private async Task<bool> CommitAsync(
+        RepositoryCommand command,
         Digest digest,
         Acquired acquired,
         long sequence,
-        CommandOrigin origin,
         CancellationToken cancellationToken)
     {
         // :: Step 2: register in the catalog, before clients can see content of the repository, and in a schedule, before the link is due.
@@ -111,25 +160,31 @@ internal sealed class BlobLinking(
         var scheduled = await preparing;
 
         // :: Step 3: commit the link, unless the shard may have dropped the reference (guard).
-        var change = await log.BeginAsync(origin, cancellationToken);
-        return await partition.DecideAsync(
+        var change = await log.BeginAsync(command, cancellationToken);
+        var ruling = await partition.DecideAsync(
             [RepositoryRows.Link(digest), RepositoryRows.Meta, RepositoryRows.Sweep, RepositoryRows.Named(digest), LogRows.History],
             batch =>
             {
+                if (OrderRules.Refuse<bool>(batch, change, LinkRow.Find(batch, digest)?.Order ?? 0) is { } late)
+                {
+                    return late;
+                }
+
                 if (!guard.Allows(digest.Value, sequence)
                     || !schedule.Register(batch, scheduled)
                     || !catalog.Register(batch, catalogEntry, change))
                 {
-                    return false;
+                    return new Ruling<bool>(false);
                 }
 
-                LinkRules.Link(batch, digest, acquired.Content, change.Time, lifetimes);
+                LinkRules.Link(batch, digest, acquired.Content, change, lifetimes);
 
                 // If the link exists already, no row changes, but the client relies on it: the fence shows whether the activation is stale.
                 batch.Fence();
-                return true;
+                return new Ruling<bool>(true);
             },
             dependsOn: [acquired.DependsOn, catalogEntry?.DependsOn, scheduled?.DependsOn],
             cancellationToken);
+        return await ruling.ProveAsync(partition, cancellationToken);
     }
 }

@@ -40,6 +40,7 @@ internal sealed class CatalogRegistration(Partition partition, RepositoryName na
             return false;
         }
 
+        Floor.Enter(batch);
         LogRules.AppendRepository(batch, change, ChangeKind.RepositoryCreated);
         return true;
     }
@@ -62,7 +63,7 @@ internal sealed class CatalogRegistration(Partition partition, RepositoryName na
             return;
         }
 
-        batch.Delete(RepositoryRows.Meta);
+        Floor.Leave(batch);
         LogRules.AppendRepository(batch, change, ChangeKind.RepositoryDeleted);
         batch.Put(RepositoryRows.Out(batch.Version, RepositoryRows.CatalogEntry), RepositoryRows.Mark);
         guard.Deny(RepositoryRows.CatalogEntry, batch.Version);

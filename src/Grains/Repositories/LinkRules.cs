@@ -1,5 +1,6 @@
 using Granary.Grains.Interfaces.Blobs;
 using Granary.Grains.Partitions;
+using Granary.Grains.Repositories.History;
 using Granary.Protocol;
 
 namespace Granary.Grains.Repositories;
@@ -43,22 +44,50 @@ internal static class LinkRules
     }
 
     /// <summary>Links a blob whose reference was acquired, or renews its link.</summary>
-    public static void Link(RowBatch rows, Digest digest, BlobContent content, DateTimeOffset now, LifetimeOptions lifetimes)
+    public static void Link(RowBatch rows, Digest digest, BlobContent content, Change change, LifetimeOptions lifetimes)
     {
-        if (Renew(rows, digest, now, lifetimes) || Correct(rows, digest, content, isDamaged: false))
+        var now = change.Time;
+        if (RenewInOrder(rows, digest, change, lifetimes))
         {
+            return;
+        }
+
+        if (Correct(rows, digest, content, isDamaged: false))
+        {
+            SetOrder(rows, digest, change);
             return;
         }
 
         // Sparse manifests and manifests with foreign layers may name a blob before it is linked.
         var uses = UnlinkedUsesRow.Count(rows, digest);
         UnlinkedUsesRow.Set(rows, digest, 0);
-        var link = new LinkRow((content as ObjectContent)?.Object, content.Size, uses, now, uses == 0 ? now + lifetimes.LinkGrace : null);
+        var link = new LinkRow((content as ObjectContent)?.Object, content.Size, uses, now, uses == 0 ? now + lifetimes.LinkGrace : null)
+        {
+            Order = change.Order,
+        };
         Store(rows, digest, before: null, link);
         if (content is InlineContent inline)
         {
             rows.Put(RepositoryRows.Bytes(digest), BytesRow.Encode(inline));
         }
+    }
+
+    /// <summary>
+    /// Renews a link for a command, and records its order where other processes may write. Returns false if the blob is not available.
+    /// </summary>
+    public static bool RenewInOrder(RowBatch rows, Digest digest, Change change, LifetimeOptions lifetimes)
+    {
+        if (!Renew(rows, digest, change.Time, lifetimes))
+        {
+            return false;
+        }
+
+        if (change.IsShared)
+        {
+            SetOrder(rows, digest, change);
+        }
+
+        return true;
     }
 
     /// <summary>
@@ -150,6 +179,7 @@ internal static class LinkRules
     /// <summary>Removes a link, and puts an <c>out/</c> row so that its reference is released.</summary>
     public static void Unlink(RowBatch rows, Digest digest, LinkRow link)
     {
+        Floor.Raise(rows, link.Order);
         rows.Delete(RepositoryRows.Link(digest));
         if (link.Object is null)
         {
@@ -167,6 +197,12 @@ internal static class LinkRules
         }
 
         rows.Put(RepositoryRows.Out(rows.Version, digest.Value), RepositoryRows.Mark);
+    }
+
+    private static void SetOrder(RowBatch rows, Digest digest, Change change)
+    {
+        var link = LinkRow.Find(rows, digest)!;
+        Store(rows, digest, link, link with { Order = change.Order });
     }
 
     private static void Store(RowBatch rows, Digest digest, LinkRow? before, LinkRow after)

@@ -25,6 +25,7 @@ internal static class ManifestRules
     public static IReadOnlyList<string>? DeletionNeeds(RowView rows, Digest digest) => ManifestRow.Find(rows, digest) is { } row
         ?
         [
+            RepositoryRows.Meta,
             LogRows.History,
             RepositoryRows.Manifest(digest),
             RepositoryRows.TaggedPrefix(digest),
@@ -32,6 +33,21 @@ internal static class ManifestRules
             .. Names(rows, digest, row).All.Select(RepositoryRows.Link),
         ]
         : null;
+
+    /// <summary>Returns the highest order of the rows that a push touches.</summary>
+    public static long OrderOf(RowView rows, PutManifest command) => command.Tags
+        .Select(tag => TagRow.Find(rows, tag)?.Order ?? 0)
+        .Append(ManifestRow.Find(rows, command.Digest)?.Order ?? 0)
+        .Max();
+
+    /// <summary>Returns the highest order of the rows that the removal of a manifest touches: its own, and those of its tags.</summary>
+    public static long OrderOf(RowView rows, Digest digest) => ManifestRow.Find(rows, digest) is { } row
+        ? rows.Scan(RepositoryRows.TaggedPrefix(digest))
+            .Where(tagged => TaggedRow.LostAt(tagged.Value) is null)
+            .Select(tagged => TagRow.Find(rows, Tag.Parse(RepositoryRows.LastPart(tagged.Key)))?.Order ?? 0)
+            .Append(row.Order)
+            .Max()
+        : 0;
 
     /// <summary>Returns the refusal of a push; null if the repository can store it.</summary>
     public static PutManifestAnswer? Check(RowView rows, PutManifest command)
@@ -73,7 +89,7 @@ internal static class ManifestRules
     /// <summary>Stores a checked manifest, and points its tags at it.</summary>
     public static void Store(RowBatch rows, PutManifest command, Change change)
     {
-        var outcome = StoreManifest(rows, command, change.Time);
+        var outcome = StoreManifest(rows, command, change);
         var isNew = outcome == StoreOutcome.New;
         var manifest = LoggedManifest.Of(command);
         var isLogged = false;
@@ -86,6 +102,11 @@ internal static class ManifestRules
         if (!isLogged && outcome != StoreOutcome.Unchanged)
         {
             LogRules.AppendManifest(rows, change, ChangeKind.Pushed, command.Digest, manifest, isNew);
+        }
+
+        if (outcome == StoreOutcome.Unchanged && command.Tags.Length == 0)
+        {
+            OrderRules.Record(rows, change);
         }
     }
 
@@ -124,6 +145,7 @@ internal static class ManifestRules
             return false;
         }
 
+        Floor.Raise(rows, Math.Max(change.Order, row.Order));
         var names = Names(rows, digest, row);
         foreach (var named in names.All)
         {
@@ -224,7 +246,7 @@ internal static class ManifestRules
         return content;
     }
 
-    private static StoreOutcome StoreManifest(RowBatch rows, PutManifest command, DateTimeOffset timestamp)
+    private static StoreOutcome StoreManifest(RowBatch rows, PutManifest command, Change change)
     {
         var before = ManifestRow.Find(rows, command.Digest);
         if (before?.MediaType == command.MediaType)
@@ -240,7 +262,8 @@ internal static class ManifestRules
         // The client has pushed the same bytes under another media type. All other rows exist.
         if (before is not null)
         {
-            rows.Put(RepositoryRows.Manifest(command.Digest), (before with { MediaType = command.MediaType }).Encode());
+            var changed = before with { MediaType = command.MediaType, Order = change.Order };
+            rows.Put(RepositoryRows.Manifest(command.Digest), changed.Encode());
             return StoreOutcome.Changed;
         }
 
@@ -255,7 +278,10 @@ internal static class ManifestRules
             rows.Put(RepositoryRows.Use(child, command.Digest), RepositoryRows.Mark);
         }
 
-        var row = new ManifestRow(command.MediaType, command.Body.Length, command.Subject, timestamp);
+        var row = new ManifestRow(command.MediaType, command.Body.Length, command.Subject, change.Time)
+        {
+            Order = change.Order,
+        };
         StoreContent(rows, command.Digest, row, names, command.Body);
         return StoreOutcome.New;
     }

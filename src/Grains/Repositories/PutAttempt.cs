@@ -10,8 +10,8 @@ internal abstract record PutAttempt
     }
 
     /// <summary>The repository cannot store the manifest.</summary>
-    /// <param name="Answer">The refusal.</param>
-    public sealed record Refused(PutManifestAnswer Answer) : PutAttempt;
+    /// <param name="Ruling">The refusal, or the order above which the push has to be.</param>
+    public sealed record Refused(Ruling<PutManifestAnswer> Ruling) : PutAttempt;
 
     /// <summary>The repository has to be registered in the catalog, or in a schedule, first.</summary>
     public sealed record NotRegistered : PutAttempt;

@@ -36,6 +36,8 @@ internal sealed class RepositoryGrain(
     // Set on activation, since they need the partition.
     private RepositoryName _name;
     private RepositoryLog _log = null!;
+    private DoneCommands _done = null!;
+    private RepositoryRemoval _removal = null!;
     private ReleaseQueue _releases = null!;
     private CatalogRegistration _catalog = null!;
     private SweepSchedule _schedule = null!;
@@ -62,9 +64,11 @@ internal sealed class RepositoryGrain(
         await base.OnActivateAsync(cancellationToken);
         var options = collectionOptions.Value;
         _log = new RepositoryLog(Partition, historyOptions.Value, Time);
+        _done = new DoneCommands(Partition, _log);
         _releases = new ReleaseQueue(Partition, _name, GrainFactory, Time, logger);
         _catalog = new CatalogRegistration(Partition, _name, _guard, GrainFactory);
         _schedule = new SweepSchedule(Partition, _name, _guard, GrainFactory, _lifetimes, Time);
+        _removal = new RepositoryRemoval(Partition, _schedule);
         _links = new BlobLinking(Partition, _name, _guard, _catalog, _schedule, _log, GrainFactory, _lifetimes, Time);
         _leases = new LeaseAnswers(Partition, _guard, _catalog, _schedule, _releases, options);
         var retention = new LogRetention(Partition, historyOptions.Value);
@@ -74,7 +78,7 @@ internal sealed class RepositoryGrain(
         _explainer = new RepositoryExplainer(Partition);
         _scrub = new ScrubChecks(Partition, _name, _guard, GrainFactory);
         _history = new TagHistoryReader(Partition, _log, options);
-        _undo = new TagUndo(Partition, _log, _schedule);
+        _undo = new TagUndo(Partition, _log, _done, _schedule);
         if (Partition.NextVersion > 1)
         {
             // An earlier activation may have ended between an unlink and its Release.
@@ -125,21 +129,22 @@ internal sealed class RepositoryGrain(
 
     /// <inheritdoc/>
     public Task<LinkAnswer> LinkBlob(LinkBlob command, CancellationToken cancellationToken) =>
-        _links.LinkAsync(command.Digest, command.Content, command.Deadline, command.Origin, cancellationToken);
+        _links.LinkAsync(command, command.Digest, command.Content, command.Deadline, cancellationToken);
 
     /// <inheritdoc/>
     public Task<LinkAnswer> MountBlob(MountBlob command, CancellationToken cancellationToken) =>
-        _links.LinkAsync(command.Digest, content: null, deadline: default, command.Origin, cancellationToken);
+        _links.LinkAsync(command, command.Digest, content: null, deadline: default, cancellationToken);
 
     /// <inheritdoc/>
     public async Task<DeleteBlobAnswer> DeleteBlob(RemoveBlob command, CancellationToken cancellationToken)
     {
         var digest = command.Digest;
-        var outcome = await Partition.DecideAsync(
-            [RepositoryRows.Link(digest)],
-            batch => Unlink(batch, digest, command.EvenIfUsed),
+        var change = await _log.BeginAsync(command, cancellationToken);
+        var ruling = await Partition.DecideAsync(
+            [RepositoryRows.Meta, RepositoryRows.Link(digest)],
+            batch => Unlink(batch, command, change),
             cancellationToken);
-        switch (outcome)
+        switch (await ruling.ProveAsync(Partition, cancellationToken))
         {
             case UnlinkOutcome.NotFound:
                 return new BlobNotFound();
@@ -156,7 +161,8 @@ internal sealed class RepositoryGrain(
     /// <inheritdoc/>
     public async Task<PutManifestAnswer> PutManifest(PutManifest command, CancellationToken cancellationToken)
     {
-        var change = await _log.BeginAsync(command.Origin, cancellationToken);
+        var change = await _log.BeginAsync(command, cancellationToken);
+        var done = await _done.FindAsync(command, command.Tags, cancellationToken);
         var needs = ManifestRules.Needs(command);
         var registrations = default(Registrations);
         using var acquire = _guard.BeginAcquire();
@@ -164,13 +170,13 @@ internal sealed class RepositoryGrain(
         {
             var outcome = await Partition.DecideAsync(
                 needs,
-                batch => TryPut(batch, command, registrations, change),
+                batch => TryPut(batch, command, registrations, change, done),
                 dependsOn: [registrations.Catalog?.DependsOn, registrations.Schedule?.DependsOn],
                 cancellationToken);
             switch (outcome)
             {
                 case PutAttempt.Refused refused:
-                    return refused.Answer;
+                    return await refused.Ruling.ProveAsync(Partition, cancellationToken);
 
                 case PutAttempt.NotRegistered:
                     var preparing = _schedule.PrepareAsync(cancellationToken);
@@ -220,31 +226,29 @@ internal sealed class RepositoryGrain(
     public async Task<bool> DeleteManifest(RemoveManifest command, CancellationToken cancellationToken)
     {
         var digest = command.Digest;
-        var needs = await Partition.ReadAsync(
-            [RepositoryRows.Manifest(digest)],
+        var change = await _log.BeginAsync(command, cancellationToken);
+        var done = await _done.FindAsync(command, [], cancellationToken);
+        var removal = new Removal(
+            [RepositoryRows.Meta, RepositoryRows.Manifest(digest)],
             rows => ManifestRules.DeletionNeeds(rows, digest),
-            cancellationToken);
-        if (needs is null)
-        {
-            return false;
-        }
-
-        var change = await _log.BeginAsync(command.Origin, cancellationToken);
-        return await _schedule.DecideAsync(needs, batch => ManifestRules.Delete(batch, digest, change, _lifetimes), cancellationToken);
+            rows => ManifestRules.OrderOf(rows, digest),
+            batch => ManifestRules.Delete(batch, digest, change, _lifetimes));
+        return await _removal.RemoveAsync(removal, change, done, command.IsRepeat, cancellationToken);
     }
 
     /// <inheritdoc/>
     public async Task<bool> Untag(RemoveTag command, CancellationToken cancellationToken)
     {
-        // Requests for tags that do not exist must not register the repository in a schedule.
-        var key = RepositoryRows.Tag(command.Tag);
-        if (!await Partition.ReadAsync([key], rows => rows.Has(key), cancellationToken))
-        {
-            return false;
-        }
-
-        var change = await _log.BeginAsync(command.Origin, cancellationToken);
-        return await _schedule.DecideAsync([key, LogRows.History], batch => TagRules.Remove(batch, command.Tag, change), cancellationToken);
+        var tag = command.Tag;
+        var change = await _log.BeginAsync(command, cancellationToken);
+        var done = await _done.FindAsync(command, [tag], cancellationToken);
+        string[] needs = [RepositoryRows.Meta, RepositoryRows.Tag(tag), LogRows.History];
+        var removal = new Removal(
+            needs,
+            rows => rows.Has(RepositoryRows.Tag(tag)) ? needs : null,
+            rows => TagRow.Find(rows, tag)?.Order ?? 0,
+            batch => TagRules.Remove(batch, tag, change));
+        return await _removal.RemoveAsync(removal, change, done, command.IsRepeat, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -253,7 +257,7 @@ internal sealed class RepositoryGrain(
 
     /// <inheritdoc/>
     public async Task<UndoTagAnswer> UndoTag(UndoTag command, CancellationToken cancellationToken) =>
-        await _undo.UndoAsync(command, await _log.BeginAsync(command.Origin, cancellationToken), cancellationToken);
+        await _undo.UndoAsync(command, await _log.BeginAsync(command, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
     public async Task<TagPage?> ListTags(string? after, int limit, CancellationToken cancellationToken)
@@ -290,8 +294,8 @@ internal sealed class RepositoryGrain(
         await _untagged.CollectAsync(command, await BeginCollectionAsync(cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<int> Clear(int limit, CommandOrigin origin, CancellationToken cancellationToken) =>
-        await _clearing.ClearAsync(limit, await _log.BeginAsync(origin, cancellationToken), cancellationToken);
+    public async Task<int> Clear(ClearRepository command, CancellationToken cancellationToken) =>
+        await _clearing.ClearAsync(command.Limit, await _log.BeginAsync(command, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
     public Task<RepositoryExplanation> Explain(Digest digest, CancellationToken cancellationToken) =>
@@ -313,23 +317,47 @@ internal sealed class RepositoryGrain(
     public Task<bool> RestoreReference(Digest digest, CancellationToken cancellationToken) =>
         _scrub.RestoreReferenceAsync(digest, cancellationToken);
 
-    private UnlinkOutcome Unlink(RowBatch batch, Digest digest, bool evenIfUsed)
+    private Ruling<UnlinkOutcome> Unlink(RowBatch batch, RemoveBlob command, Change change)
     {
-        var outcome = LinkRules.TryUnlink(batch, digest, evenIfUsed);
-        if (outcome == UnlinkOutcome.Unlinked)
+        var (digest, request) = (command.Digest, command.Origin.RequestId);
+        if (Floor.Of(batch).Removals.Contains(request))
         {
-            _guard.Deny(digest.Value, batch.Version);
+            return OrderRules.Unchanged(batch, change, UnlinkOutcome.Unlinked);
         }
 
-        return outcome;
+        if (OrderRules.Refuse<UnlinkOutcome>(batch, change, LinkRow.Find(batch, digest)?.Order ?? 0) is { } late)
+        {
+            return late;
+        }
+
+        var outcome = LinkRules.TryUnlink(batch, digest, command.EvenIfUsed);
+        if (outcome != UnlinkOutcome.Unlinked)
+        {
+            return OrderRules.Unchanged(batch, change, outcome);
+        }
+
+        _guard.Deny(digest.Value, batch.Version);
+        Floor.Raise(batch, change.Order, request);
+        return new Ruling<UnlinkOutcome>(outcome);
     }
 
-    private PutAttempt TryPut(RowBatch batch, PutManifest command, Registrations registrations, Change change)
+    private PutAttempt TryPut(RowBatch batch, PutManifest command, Registrations registrations, Change change, DoneSearch done)
     {
+        if (done.IsDone(batch))
+        {
+            var stored = OrderRules.Unchanged<PutManifestAnswer>(batch, change, new ManifestStored());
+            return new PutAttempt.Refused(stored);
+        }
+
+        if (OrderRules.Refuse<PutManifestAnswer>(batch, change, ManifestRules.OrderOf(batch, command)) is { } late)
+        {
+            return new PutAttempt.Refused(late);
+        }
+
         // A refused push must not register the repository, so the check comes first.
         if (ManifestRules.Check(batch, command) is { } refusal)
         {
-            return new PutAttempt.Refused(refusal);
+            return new PutAttempt.Refused(OrderRules.Unchanged(batch, change, refusal));
         }
 
         if ((LogRules.NeedsSchedule(batch, change) && !_schedule.Register(batch, registrations.Schedule))

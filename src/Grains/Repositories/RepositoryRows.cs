@@ -10,7 +10,8 @@ namespace Granary.Grains.Repositories;
 /// <summary>
 /// The keys of all rows of a repository's partition, <c>repository/&lt;name&gt;</c>:
 /// <code>
-/// meta                              the repository is registered in the catalog
+/// meta                              the repository is registered in the catalog; its floor (<see cref="Repositories.Floor"/>)
+/// floor                             the floor while it is not registered
 /// tag/&lt;tag&gt;                         the manifest that the tag points at, since when, by which request, its last line
 /// tagged/&lt;digest&gt;/&lt;tag&gt;             a tag points at a manifest, or since when it no longer does
 /// man/&lt;digest&gt;                      a manifest: media type, size, subject, what it names, its bytes up to 48 KiB
@@ -27,12 +28,14 @@ namespace Granary.Grains.Repositories;
 /// due/&lt;time&gt;/log                    when the sweep removes the oldest lines of the log
 /// sweep                             the repository is registered in a schedule; exists whenever a due/ row but that of the log does
 /// </code>
+/// Rows of tags, manifests and links have the order of the command that wrote them; those of earlier releases have 0.
 /// Times and versions are 16 hexadecimal digits. The order of keys is the order in which tags are listed.
 /// </summary>
 internal static class RepositoryRows
 {
     public const string PartitionPrefix = "repository/";
     public const string Meta = "meta";
+    public const string Floor = "floor";
     public const string Sweep = "sweep";
     public const string DuePrefix = "due/";
     public const string TagPrefix = "tag/";
@@ -141,19 +144,21 @@ internal readonly record struct DueRow(DateTimeOffset Time, DueKind Kind, Digest
 /// <param name="Since">When the tag was moved to it.</param>
 /// <param name="RequestId">The request that moved it.</param>
 /// <param name="Line">The last line about it in the log; null if the tag is older than the log.</param>
-internal sealed record TagRow(Digest Digest, DateTimeOffset Since, Guid RequestId, LogPosition? Line)
+/// <param name="Order">The order of the last command about it.</param>
+internal sealed record TagRow(Digest Digest, DateTimeOffset Since, Guid RequestId, LogPosition? Line, long Order)
 {
-    // Data format 3 has version 1 (HistoryUpgrade).
-    private const byte Version = 2;
+    // Data format 3 has version 1 (HistoryUpgrade). Version 2 has no order.
+    private const byte Version = 3;
 
     public ReadOnlyMemory<byte> Encode() =>
-        new RowWriter(Version).Text(Digest.Value).Time(Since).Id(RequestId).Position(Line).ToValue();
+        new RowWriter(Version).Text(Digest.Value).Time(Since).Id(RequestId).Position(Line).Number(Order).ToValue();
 
     public static TagRow Decode(ReadOnlyMemory<byte> value)
     {
         var reader = new RowReader(value, Version);
         var (digest, since, request) = (Digest.Parse(reader.Text()!), reader.Time(), reader.Id());
-        return new TagRow(digest, since, request, reader.Version > 1 ? reader.Position() : null);
+        var line = reader.Version > 1 ? reader.Position() : null;
+        return new TagRow(digest, since, request, line, reader.Version > 2 ? reader.Number() : 0);
     }
 
     public static TagRow? Find(RowView rows, Tag tag) => rows.Get(RepositoryRows.Tag(tag)) is { } value ? Decode(value) : null;
@@ -186,8 +191,11 @@ internal static class TaggedRow
 /// <param name="Pushed">When it was first pushed.</param>
 internal sealed record ManifestRow(string MediaType, int Size, Digest? Subject, DateTimeOffset Pushed)
 {
-    // Data format 2 has version 1 (RepositoryUpgrade).
-    private const byte Version = 2;
+    // Data format 2 has version 1 (RepositoryUpgrade). Version 2 has no order.
+    private const byte Version = 3;
+
+    /// <summary>The order of the command that wrote the manifest.</summary>
+    public long Order { get; init; }
 
     /// <summary>The size of the encoded <see cref="ManifestNames"/>, which precede the bytes of the manifest.</summary>
     public int NamesSize { get; init; }
@@ -206,21 +214,22 @@ internal sealed record ManifestRow(string MediaType, int Size, Digest? Subject, 
         Enumerable.Range(1, Pieces - 1).Select(piece => RepositoryRows.Body(digest, piece));
 
     public ReadOnlyMemory<byte> Encode() => new RowWriter(Version, 256 + First.Length)
-        .Text(MediaType).Number(Size).Text(Subject?.Value).Time(Pushed).Number(NamesSize).Bytes(First.Span).ToValue();
+        .Text(MediaType).Number(Size).Text(Subject?.Value).Time(Pushed).Number(NamesSize).Number(Order).Bytes(First.Span).ToValue();
 
     public static ManifestRow Decode(ReadOnlyMemory<byte> value)
     {
         var reader = new RowReader(value, Version);
-        if (reader.Version < Version)
+        if (reader.Version == 1)
         {
             throw new FormatException(
                 "A manifest is still in the format of an earlier release: the upgrade could not read it. Push it again.");
         }
 
         var (mediaType, size, subject) = (reader.Text()!, (int)reader.Number(), reader.Text());
-        var (pushed, names) = (reader.Time(), (int)reader.Number());
+        var (pushed, names, order) = (reader.Time(), (int)reader.Number(), reader.Version > 2 ? reader.Number() : 0);
         return new ManifestRow(mediaType, size, subject is null ? null : Digest.Parse(subject), pushed)
         {
+            Order = order,
             NamesSize = names,
             First = value[^reader.Rest.Length..],
         };
@@ -301,12 +310,17 @@ internal static class UnlinkedUsesRow
 /// <param name="IsDamaged">Whether the blob is in quarantine: the repository answers 404 until a client pushes it again.</param>
 internal sealed record LinkRow(ObjectId? Object, long Size, int Uses, DateTimeOffset Renewed, DateTimeOffset? Due, bool IsDamaged = false)
 {
-    public ReadOnlyMemory<byte> Encode() =>
-        new RowWriter(2).Text(Object?.Value).Number(Size).Number(Uses).Time(Renewed).Number(Due?.UtcTicks ?? 0).Flag(IsDamaged).ToValue();
+    private const byte Version = 3;
+
+    /// <summary>The order of the last command that linked it.</summary>
+    public long Order { get; init; }
+
+    public ReadOnlyMemory<byte> Encode() => new RowWriter(Version)
+        .Text(Object?.Value).Number(Size).Number(Uses).Time(Renewed).Number(Due?.UtcTicks ?? 0).Flag(IsDamaged).Number(Order).ToValue();
 
     public static LinkRow Decode(ReadOnlyMemory<byte> value)
     {
-        var reader = new RowReader(value, 2);
+        var reader = new RowReader(value, Version);
         var (@object, size, uses) = (reader.Text(), reader.Number(), (int)reader.Number());
         var (renewed, due) = (reader.Time(), reader.TimeOrNull());
         return new LinkRow(
@@ -315,7 +329,10 @@ internal sealed record LinkRow(ObjectId? Object, long Size, int Uses, DateTimeOf
             uses,
             renewed,
             due,
-            reader.Version > 1 && reader.Flag());
+            reader.Version > 1 && reader.Flag())
+        {
+            Order = reader.Version > 2 ? reader.Number() : 0,
+        };
     }
 
     public static LinkRow? Find(RowView rows, Digest digest) => rows.Get(RepositoryRows.Link(digest)) is { } value ? Decode(value) : null;

@@ -8,9 +8,7 @@ namespace Granary.Grains.Repositories;
 /// <summary>The rules about tags. Each move of a tag writes a line of the log.</summary>
 internal static class TagRules
 {
-    /// <summary>
-    /// Returns the refusal of a conditional push; null if the tag meets the condition, or this request has moved the tag already.
-    /// </summary>
+    /// <summary>Returns the refusal of a conditional push; null if the tag meets the condition.</summary>
     public static ConditionFailed? Check(RowView rows, PutManifest command)
     {
         if (command.Condition is null)
@@ -19,11 +17,6 @@ internal static class TagRules
         }
 
         var row = TagRow.Find(rows, command.Tags[0]);
-        if (row is not null && row.RequestId == command.Origin.RequestId && row.Digest == command.Digest)
-        {
-            return null;
-        }
-
         return Meets(row, command.Condition) ? null : new ConditionFailed(row?.Digest);
     }
 
@@ -40,7 +33,7 @@ internal static class TagRules
         var unknown => throw new InvalidOperationException($"No rule knows the condition {unknown}; this is a bug, please report it."),
     };
 
-    /// <summary>Points a tag at a manifest. Returns false, and changes no row, if it points there already.</summary>
+    /// <summary>Points a tag at a manifest. Returns false, and at most records the order, if it points there already.</summary>
     /// <param name="rows">The batch.</param>
     /// <param name="tag">The tag.</param>
     /// <param name="digest">The manifest.</param>
@@ -60,6 +53,12 @@ internal static class TagRules
         var before = TagRow.Find(rows, tag);
         if (before?.Digest == digest)
         {
+            if (change.IsShared)
+            {
+                // A late copy of this command must not move the tag back after another one has moved it.
+                rows.Put(RepositoryRows.Tag(tag), (before with { Order = change.Order }).Encode());
+            }
+
             return false;
         }
 
@@ -70,7 +69,7 @@ internal static class TagRules
 
         var last = before is null ? LogRules.TakeGone(rows, tag) : before.Line;
         var line = LogRules.AppendMove(rows, change, kind, tag, before?.Digest, digest, last, manifest, isNew);
-        rows.Put(RepositoryRows.Tag(tag), new TagRow(digest, change.Time, change.Origin.RequestId, line).Encode());
+        rows.Put(RepositoryRows.Tag(tag), new TagRow(digest, change.Time, change.Origin.RequestId, line, change.Order).Encode());
         rows.Put(RepositoryRows.Tagged(digest, tag), TaggedRow.Current);
         return true;
     }
@@ -110,7 +109,8 @@ internal static class TagRules
     private static void Remove(RowBatch rows, Tag tag, TagRow row, LoggedManifest? manifest, Change change, ChangeKind kind)
     {
         rows.Delete(RepositoryRows.Tag(tag));
-        var line = LogRules.AppendMove(rows, change, kind, tag, row.Digest, to: null, row.Line, manifest);
+        Floor.Raise(rows, Math.Max(change.Order, row.Order));
+        var line = LogRules.AppendMove(rows, change, kind, tag, row.Digest, to: null, row.Line, manifest, order: row.Order);
         LogRules.PutGone(rows, tag, line);
     }
 }

@@ -56,6 +56,22 @@ internal static class UploadRules
     }
 
     /// <summary>
+    /// Answers a call that was made before: it has the claim that it got then, or none if its request has ended that. So a repeat does not
+    /// find its own claim in its way, and a late copy claims nothing.
+    /// </summary>
+    public static BeginAnswer Repeat(RowBatch rows, UploadBegun begun)
+    {
+        // fence: the answer comes from the memory of the activation.
+        rows.Fence();
+        return SessionRow.Find(rows) switch
+        {
+            { State: SessionState.Open, IsClaimed: true } session when session.Epoch == begun.Epoch => begun,
+            { State: SessionState.Open } session => new UploadOffsetMismatch(session.Offset),
+            _ => new UploadOver(),
+        };
+    }
+
+    /// <summary>
     /// Records durable bytes. Returns false if a newer claim has replaced this one, if the session is over, or if the offset would fall:
     /// bytes that a client was told of stay.
     /// </summary>

@@ -29,6 +29,9 @@ internal sealed class UploadSessionGrain(
     // since a newer epoch fences the writer of the older one.
     private (long Epoch, DateTimeOffset Until) _claim;
 
+    // The last claim, for repeats and late copies of the call that made it.
+    private (Guid Id, UploadBegun? Answer) _last;
+
     /// <inheritdoc/>
     protected override PartitionKey PartitionKey => UploadRows.Partition(_id);
 
@@ -48,12 +51,18 @@ internal sealed class UploadSessionGrain(
             Needs,
             rows =>
             {
+                if (command.ClaimId != Guid.Empty && command.ClaimId == _last.Id && _last.Answer is { } last)
+                {
+                    return UploadRules.Repeat(rows, last);
+                }
+
                 // The time of the decision, not of the call: an id that has expired meanwhile must not begin a session.
                 var now = Time.GetUtcNow();
                 var answer = UploadRules.Begin(rows, command, newObject, IsClaimed, now, _lifetimes.UploadExpiry);
                 if (answer is UploadBegun begun)
                 {
                     _claim = (begun.Epoch, now + UploadClaim.Timeout);
+                    _last = (command.ClaimId, begun);
                 }
 
                 return answer;

@@ -70,11 +70,12 @@ public sealed class ClusterTests
         await using var other = await GrainCluster.StartAsync(store);
         var command = Commands.Put("manifest", ["v1"]);
         await one.Repository("app").PutManifest(command, CancellationToken.None);
-        await one.Repository("app").PutManifest(command, CancellationToken.None);
+        await one.Repository("app").PutManifest(command with { Origin = Commands.Origin() }, CancellationToken.None);
         Assert.True(await other.Repository("app").DeleteManifest(command.Digest, CancellationToken.None));
 
-        await Assert.ThrowsAsync<PartitionUnavailableException>(() => one.Repository("app").PutManifest(command, CancellationToken.None));
-        await GrainCluster.PersistAsync(() => one.Repository("app").PutManifest(command, CancellationToken.None));
+        var again = command with { Origin = Commands.Origin() };
+        await Assert.ThrowsAsync<PartitionUnavailableException>(() => one.Repository("app").PutManifest(again, CancellationToken.None));
+        await GrainCluster.PersistAsync(() => one.Repository("app").PutManifest(again, CancellationToken.None));
 
         await using var later = await GrainCluster.StartAsync(store);
         Assert.NotNull(await later.Repository("app").FindTagged(Tag.Parse("v1"), withBody: false, CancellationToken.None));

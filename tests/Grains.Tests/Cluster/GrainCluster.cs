@@ -59,9 +59,9 @@ internal sealed class GrainCluster : IAsyncDisposable
         return new GrainCluster(cluster);
     }
 
-    public IRepositoryGrain Repository(string name) => Grains.GetGrain<IRepositoryGrain>(name);
+    public IRepositoryGrain Repository(string name) => OrderedCalls.Of(Grains.GetGrain<IRepositoryGrain>(name));
 
-    public IRepositoryMaintenanceGrain Maintenance(string name) => Grains.GetGrain<IRepositoryMaintenanceGrain>(name);
+    public IRepositoryMaintenanceGrain Maintenance(string name) => OrderedCalls.Of(Grains.GetGrain<IRepositoryMaintenanceGrain>(name));
 
     /// <summary>The pull cache of the first silo.</summary>
     public IPullCache Answers => Silos[0].ServiceProvider.GetRequiredService<IPullCache>();

@@ -61,9 +61,11 @@ public sealed class SweeperTests : CollectionTest
             await ReleasedAsync(digest);
         }
 
-        // The lines about the repository stay for the retention, with one entry in a schedule.
+        // The lines about the repository and its floor stay for the retention, with one entry in a schedule.
         Assert.Empty(await KeysAsync(Shard(digest), ""));
-        Assert.DoesNotContain(await KeysAsync("repository/app", ""), key => key.Split('/')[0] is not ("log" or "history" or "due"));
+        Assert.DoesNotContain(
+            await KeysAsync("repository/app", ""),
+            key => key.Split('/')[0] is not ("log" or "history" or "due" or "floor"));
         Assert.Single(await KeysAsync("repository/app", "due/"), Logs.IsDueRow);
         Assert.Single(await ScheduledAsync());
 

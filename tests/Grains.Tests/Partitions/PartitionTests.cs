@@ -3,6 +3,7 @@ using Granary.Grains.Interfaces;
 using Granary.Grains.Partitions;
 using Granary.Storage;
 using Granary.Storage.Partitions;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Grains.Tests.Partitions;
 
@@ -50,6 +51,47 @@ public sealed class PartitionTests
 
         Assert.Equal(2, _store.Commits.Count);
         Assert.Equal(16, _store.Commits[1].Count);
+    }
+
+    [Fact]
+    public async Task A_queue_that_is_too_old_takes_no_more_decisions_and_drops_those_that_have_waited_too_long()
+    {
+        var time = new FakeTimeProvider();
+        _store.ProofLifetime = TimeSpan.FromHours(1);
+        var partition = await OpenAsync(time);
+        var gate = HoldNextCommit();
+        var first = PutAsync(partition, "first", "1");
+        var old = PutAsync(partition, "old", "1");
+        time.Advance(CommitLoop.OldestQueue);
+        var young = PutAsync(partition, "young", "1");
+        time.Advance(CommitLoop.LongestWait - CommitLoop.OldestQueue);
+
+        // The queue is older than a second now: what joins it would be decided after its caller has stopped waiting.
+        time.Advance(TimeSpan.FromMilliseconds(1));
+        var late = PutAsync(partition, "late", "1");
+        Assert.Equal(PartitionFault.Overloaded, (await Assert.ThrowsAsync<PartitionUnavailableException>(() => late)).Fault);
+
+        gate.SetResult();
+        await Task.WhenAll(first, young);
+        Assert.Equal(PartitionFault.Overloaded, (await Assert.ThrowsAsync<PartitionUnavailableException>(() => old)).Fault);
+        Assert.Null(await StoredAsync("old"));
+        Assert.Empty(_lost);
+        await PutAsync(partition, "next", "1");
+    }
+
+    [Fact]
+    public async Task In_one_process_a_decision_waits_as_long_as_the_disk_needs()
+    {
+        var time = new FakeTimeProvider();
+        var partition = await OpenAsync(time);
+        var gate = HoldNextCommit();
+        var first = PutAsync(partition, "first", "1");
+        var second = PutAsync(partition, "second", "1");
+        time.Advance(TimeSpan.FromMinutes(1));
+        var third = PutAsync(partition, "third", "1");
+
+        gate.SetResult();
+        await Task.WhenAll(first, second, third);
     }
 
     [Fact]
@@ -511,9 +553,9 @@ public sealed class PartitionTests
         return true;
     }
 
-    private async Task<Partition> OpenAsync()
+    private async Task<Partition> OpenAsync(TimeProvider? time = null)
     {
-        var partition = new Partition(_store, Key, _lost.Add);
+        var partition = new Partition(_store, Key, _lost.Add, time);
         await partition.OpenAsync(CancellationToken.None);
         return partition;
     }

@@ -105,6 +105,20 @@ public sealed class UploadSessionGrainTests : GrainTest
     }
 
     [Fact]
+    public async Task A_repeated_claim_is_the_one_that_the_first_attempt_got_and_a_late_copy_claims_nothing()
+    {
+        var command = new BeginUpload(Time.GetUtcNow(), Offset: null, DigestAlgorithm.Sha256) { ClaimId = Guid.NewGuid() };
+        var begun = Assert.IsType<UploadBegun>(await Session.Begin(command, default));
+
+        Assert.Equal(begun, await Session.Begin(command, default));
+        Assert.IsType<UploadOffsetMismatch>(await Session.Begin(command with { ClaimId = Guid.NewGuid() }, default));
+
+        Assert.True(await Session.Advance(begun.Epoch, 100, hash: null, endClaim: true, default));
+        Assert.Equal(new UploadOffsetMismatch(100), await Session.Begin(command, default));
+        Assert.IsType<UploadBegun>(await Session.Begin(command with { ClaimId = Guid.NewGuid() }, default));
+    }
+
+    [Fact]
     public async Task A_sealed_session_refuses_bytes_and_answers_a_repeated_seal_the_same()
     {
         var begun = Assert.IsType<UploadBegun>(await BeginAsync(0));

@@ -68,6 +68,12 @@ internal sealed class LogRetention(Partition partition, HistoryOptions options)
             ? null
             : new HistoryRow(isLast ? now + options.Retention : due, history?.HasRemovedTags ?? false);
         HistoryRow.Store(rows, history, after);
+        if (after is null && !rows.Has(RepositoryRows.Meta) && rows.Has(RepositoryRows.Floor))
+        {
+            // The last copy of a command to the deleted repository has ended long before the retention.
+            rows.Delete(RepositoryRows.Floor);
+        }
+
         return true;
     }
 }

@@ -21,11 +21,15 @@ internal static class LogRows
     public const string Prefix = "log/";
     public const string History = "history";
 
-    private const byte LineVersion = 1;
+    // Version 1 has no order.
+    private const byte LineVersion = 2;
     private const int VersionLength = 16;
 
     public static string Line(LogPosition position) =>
         string.Create(CultureInfo.InvariantCulture, $"{Prefix}{position.Version:x16}/{position.Number:x8}");
+
+    /// <summary>Returns the start of the keys of all lines of a version.</summary>
+    public static string VersionPrefix(long version) => string.Create(CultureInfo.InvariantCulture, $"{Prefix}{version:x16}/");
 
     public static string Gone(Tag tag) => "gone/" + tag.Value;
 
@@ -51,6 +55,7 @@ internal static class LogRows
             .Number(line.Size)
             .Digest(line.Subject)
             .Text(line.ArtifactType)
+            .Number(line.Order)
             .ToValue();
     }
 
@@ -76,6 +81,7 @@ internal static class LogRows
             ArtifactType = reader.Text(),
             IsNew = (what >> 16) != 0,
             Origin = origin,
+            Order = reader.Version > 1 ? reader.Number() : 0,
         };
     }
 

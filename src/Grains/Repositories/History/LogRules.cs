@@ -20,6 +20,7 @@ internal static class LogRules
     /// <param name="before">The last line about the tag; null if there is none.</param>
     /// <param name="manifest">The manifest <paramref name="to"/>, or the one that is removed; null if it is not known.</param>
     /// <param name="isNew">Whether the manifest is new in the repository, and no other line of the command says so.</param>
+    /// <param name="order">The order of the tag before the change.</param>
     public static LogPosition AppendMove(
         RowBatch rows,
         Change change,
@@ -29,7 +30,8 @@ internal static class LogRules
         Digest? to,
         LogPosition? before,
         LoggedManifest? manifest,
-        bool isNew = false) => Append(rows, change, kind, tag, from, to, before, manifest, isNew);
+        bool isNew = false,
+        long order = 0) => Append(rows, change, kind, tag, from, to, before, manifest, isNew, order);
 
     /// <summary>Writes a line about a manifest that was pushed or removed without a tag.</summary>
     public static void AppendManifest(
@@ -92,7 +94,8 @@ internal static class LogRules
         Digest? to,
         LogPosition? before,
         LoggedManifest? manifest,
-        bool isNew)
+        bool isNew,
+        long order = 0)
     {
         var position = new LogPosition(rows.Version, rows.NextNumber());
         var line = new LogLine
@@ -110,6 +113,7 @@ internal static class LogRules
             Subject = manifest?.Subject,
             ArtifactType = manifest?.ArtifactType,
             IsNew = isNew,
+            Order = Math.Max(change.Order, order),
         };
         rows.Put(LogRows.Line(position), LogRows.Encode(line));
         var history = HistoryRow.Find(rows);

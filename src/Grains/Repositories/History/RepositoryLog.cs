@@ -17,6 +17,19 @@ internal sealed class RepositoryLog(Partition partition, HistoryOptions options,
     /// <summary>
     /// Returns what rules need for their lines. The first call in an activation reads the time of the last line, so that times do not fall.
     /// </summary>
+    public async ValueTask<Change> BeginAsync(RepositoryCommand command, CancellationToken cancellationToken)
+    {
+        var change = await BeginAsync(command.Origin, cancellationToken);
+        return change with
+        {
+            Order = command.Order,
+            ValidUntil = command.ValidUntil,
+            IsShared = partition.OthersMayWrite,
+            Now = time,
+        };
+    }
+
+    /// <inheritdoc cref="BeginAsync(RepositoryCommand, CancellationToken)"/>
     public async ValueTask<Change> BeginAsync(CommandOrigin origin, CancellationToken cancellationToken)
     {
         if (!_isPrepared)

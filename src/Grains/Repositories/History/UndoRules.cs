@@ -15,19 +15,12 @@ internal static class UndoRules
     public static UndoTagAnswer Decide(RowBatch rows, UndoTag command, LogLine? target, Change change)
     {
         var row = TagRow.Find(rows, command.Tag);
-        if ((row is null ? LogRows.FindGone(rows, command.Tag) : row.Line) is not { } last)
+        if (FindEnd(rows, command.Tag) is not { } last)
         {
             return new UndoTagUnknown();
         }
 
         var newest = FindLine(rows, last);
-        if (newest is { Origin: { Cause: ChangeCause.Undo, RequestId: var request }, Digest: { } done }
-            && request == change.Origin.RequestId)
-        {
-            // An earlier attempt of the same request has done it.
-            return new TagUndone(newest.Previous, done, last);
-        }
-
         if (!TagRules.Meets(row, command.Condition))
         {
             return new UndoConditionFailed(row?.Digest);
@@ -43,6 +36,10 @@ internal static class UndoRules
             ? Restore(rows, command, row, digest, change)
             : new UndoToNothing();
     }
+
+    /// <summary>Returns the position of the last line about a tag; null if there is none.</summary>
+    public static LogPosition? FindEnd(RowView rows, Tag tag) =>
+        TagRow.Find(rows, tag) is { } row ? row.Line : LogRows.FindGone(rows, tag);
 
     private static UndoTagAnswer Restore(RowBatch rows, UndoTag command, TagRow? row, Digest digest, Change change)
     {

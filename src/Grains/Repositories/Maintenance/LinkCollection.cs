@@ -29,7 +29,12 @@ internal sealed class LinkCollection(
         var due = await FindDueAsync(command, now, cancellationToken);
 
         // :: Step 2: remove in one commit what is still unused.
-        string[] needs = [.. due.Links.Select(RepositoryRows.Link), .. due.Subjects.Count > 0 ? [LogRows.History] : Array.Empty<string>()];
+        string[] needs =
+        [
+            RepositoryRows.Meta,
+            .. due.Links.Select(RepositoryRows.Link),
+            .. due.Subjects.Count > 0 ? [LogRows.History] : Array.Empty<string>(),
+        ];
         var answer = await partition.DecideAsync(needs, batch => Remove(batch, due, change, command.Grace), cancellationToken);
         var hasMoreLines = due.HasLog && await retention.TrimAsync(now, cancellationToken);
 

@@ -24,6 +24,8 @@ internal sealed class RepositoryClearing(
         if (manifests.Length > 0)
         {
             return await RemoveAsync(
+                change,
+                batch => manifests.Max(digest => ManifestRules.OrderOf(batch, digest)),
                 batch => manifests.Count(digest => ManifestRules.Delete(batch, digest, change, lifetimes)),
                 cancellationToken);
         }
@@ -31,7 +33,11 @@ internal sealed class RepositoryClearing(
         var links = await FirstAsync(RepositoryRows.LinkPrefix, limit, cancellationToken);
         if (links.Length > 0)
         {
-            return await RemoveAsync(batch => links.Count(digest => Unlink(batch, digest)), cancellationToken);
+            return await RemoveAsync(
+                change,
+                batch => links.Max(digest => LinkRow.Find(batch, digest)?.Order ?? 0),
+                batch => links.Count(digest => Unlink(batch, digest)),
+                cancellationToken);
         }
 
         await LeaveCatalogAsync(change, cancellationToken);
@@ -41,9 +47,28 @@ internal sealed class RepositoryClearing(
     private async Task<Digest[]> FirstAsync(string prefix, int limit, CancellationToken cancellationToken) =>
         (await partition.ListAsync(prefix, after: null, limit, Digest.Parse, cancellationToken)).Items;
 
-    private async Task<int> RemoveAsync(Func<RowBatch, int> remove, CancellationToken cancellationToken)
+    private async Task<int> RemoveAsync(
+        Change change,
+        Func<RowBatch, long> orderOf,
+        Func<RowBatch, int> remove,
+        CancellationToken cancellationToken)
     {
-        var removed = await schedule.DecideAsync([], remove, cancellationToken);
+        var ruling = await schedule.DecideAsync(
+            [RepositoryRows.Meta],
+            batch =>
+            {
+                // A late copy of a step must not remove what was pushed after the deletion.
+                if (OrderRules.Refuse<int>(batch, change, orderOf(batch)) is { } late)
+                {
+                    return late;
+                }
+
+                var count = remove(batch);
+                Floor.Raise(batch, change.Order);
+                return new Ruling<int>(count);
+            },
+            cancellationToken);
+        var removed = await ruling.ProveAsync(partition, cancellationToken);
         await releases.DrainAsync();
 
         // If clients have removed all of them in the meantime, the count is 0, which would tell the caller that the repository is empty.

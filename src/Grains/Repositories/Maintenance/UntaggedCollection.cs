@@ -52,7 +52,7 @@ internal sealed class UntaggedCollection(Partition partition, SweepSchedule sche
         }
 
         return await schedule.DecideAsync(
-            [LogRows.History, .. untagged.Select(RepositoryRows.Manifest)],
+            [RepositoryRows.Meta, LogRows.History, .. untagged.Select(RepositoryRows.Manifest)],
             batch => CollectionRules.RemoveUntagged(batch, untagged, before, change, lifetimes),
             cancellationToken);
     }

@@ -120,7 +120,7 @@ public sealed class CollectionRulesTests
         repository,
         batch =>
         {
-            LinkRules.Link(batch, Blob, new InlineContent("blob"u8.ToArray()), Start, Lifetimes);
+            LinkRules.Link(batch, Blob, new InlineContent("blob"u8.ToArray()), Change(), Lifetimes);
             return true;
         });
 
