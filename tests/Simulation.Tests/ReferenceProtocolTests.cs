@@ -22,7 +22,7 @@ public sealed class ReferenceProtocolTests(ITestOutputHelper output)
         ["own"] = 5800,
         ["hint"] = 3200,
         ["late"] = 2380,
-        ["ren"] = 2530,
+        ["ren"] = 9940,
         ["catalog-guard"] = 2685,
     };
 
