@@ -7,14 +7,14 @@ public sealed record ClusterOptions
     public string Id { get; set; } = "granary";
 
     /// <summary>
-    /// The address at which other processes of the cluster reach this silo. Without it the silo takes the first address of the machine.
+    /// The address at which other processes of the cluster reach this silo. Without it the silo takes the machine's first address.
     /// </summary>
     public string Address { get; set; } = "";
 
-    /// <summary>The port on which a silo listens for other silos. It has no authentication: only the cluster's network may reach it.</summary>
+    /// <summary>The port on which a silo listens for other silos. It has no authentication: only the cluster may reach it.</summary>
     public int SiloPort { get; set; } = 11111;
 
-    /// <summary>The port on which a silo listens for gateways. It has no authentication: only the cluster's network may reach it.</summary>
+    /// <summary>The port on which a silo listens for gateways. It has no authentication: only the cluster may reach it.</summary>
     public int GatewayPort { get; set; } = 30000;
 
     /// <summary>How often silos probe each other. A silo that misses three probes is voted out.</summary>

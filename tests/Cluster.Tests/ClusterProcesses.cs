@@ -24,7 +24,7 @@ internal sealed class ClusterProcesses : IAsyncDisposable
     /// <param name="connectionString">The account.</param>
     /// <param name="silos">How many silos.</param>
     /// <param name="gateways">How many gateways.</param>
-    /// <param name="table">The table of the rows and the container of the bytes. Clusters of different tables have nothing in common.</param>
+    /// <param name="table">The table of the rows and the container of the bytes. Clusters of different tables share nothing.</param>
     /// <param name="id">The name of the cluster; null for that of the table.</param>
     /// <param name="settings">More settings of all processes, such as <c>--cluster.proof</c>, <c>5s</c>.</param>
     public static async Task<ClusterProcesses> StartAsync(

@@ -93,8 +93,9 @@ internal sealed class PushesAndPulls : IDisposable
     }
 
     public string Summarize() =>
-        $"{Acknowledged} pushes acknowledged, {Pulled} pulls, {Failures.Count} failed; longest silence {LongestSilence.TotalSeconds:F1} s, " +
-        $"oldest answer {OldestAnswer.TotalSeconds:F1} s" + string.Concat(Failures.Take(5).Select(failure => "\n  " + failure));
+        $"{Acknowledged} pushes acknowledged, {Pulled} pulls, {Failures.Count} failed; " +
+        $"longest silence {LongestSilence.TotalSeconds:F1} s, oldest answer {OldestAnswer.TotalSeconds:F1} s" +
+        string.Concat(Failures.Take(5).Select(failure => "\n  " + failure));
 
     public void Dispose()
     {

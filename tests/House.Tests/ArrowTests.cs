@@ -11,7 +11,9 @@ public sealed partial class ArrowTests
     [InlineData("Grains.Interfaces", new[] { "Protocol" })]
     [InlineData("Grains", new[] { "Grains.Interfaces", "Storage" })]
     [InlineData("Gateway", new[] { "Grains.Interfaces", "Storage" })]
-    [InlineData("Silo", new[] { "Gateway", "Grains" })]
+    [InlineData("Storage.Azure", new[] { "Storage" })]
+    [InlineData("Clustering", new string[0])]
+    [InlineData("Silo", new[] { "Clustering", "Gateway", "Grains", "Storage.Azure" })]
     public void A_project_refers_only_to_the_projects_below_it(string project, string[] allowed)
     {
         var file = File.ReadAllText(Path.Combine(Repository.Root, "src", project, project + ".csproj"));
