@@ -60,16 +60,64 @@ public sealed class DeathTests(AzuriteFixture azurite, ITestOutputHelper output)
         Assert.Empty(load.Failures);
     }
 
-    private Task<ClusterProcesses> StartAsync(int silos, int gateways) => ClusterProcesses.StartAsync(
-        azurite.Server.ConnectionString,
-        silos,
-        gateways,
-        AzuriteFixture.NewTable(),
-        settings: ["--cluster.proof", "5s", "--log.access", "false"]);
+    [Fact]
+    public async Task A_gateway_is_killed_while_a_silo_is_frozen()
+    {
+        await using var cluster = await StartAsync(silos: 3, gateways: 2);
+        using var load = await LoadAsync(cluster);
+
+        cluster.Silos[1].Freeze();
+        await cluster.Gateways[0].KillAsync();
+        await load.WaitForPushesAsync(3);
+        cluster.Silos[1].Thaw();
+        await load.WaitForPushesAsync(10);
+
+        await AssertNothingLostAsync(load);
+        Assert.Empty(load.Failures);
+    }
+
+    [Fact]
+    public async Task The_storage_does_not_answer_for_a_while()
+    {
+        await using var cluster = await StartAsync(silos: 3, gateways: 2);
+        using var load = await LoadAsync(cluster);
+
+        await azurite.Server.SignalAsync("STOP");
+        await Task.Delay(Frozen, TimeProvider.System);
+        await azurite.Server.SignalAsync("CONT");
+        await load.WaitForPushesAsync(10);
+
+        await AssertNothingLostAsync(load);
+        Assert.All(load.Failures, failure => Assert.Contains("503", failure, StringComparison.Ordinal));
+        Assert.DoesNotContain(cluster.Silos, silo => silo.HasExited);
+    }
+
+    [Fact]
+    public async Task Two_clusters_over_one_account_lose_nothing_and_give_no_answer_older_than_the_proof()
+    {
+        var table = AzuriteFixture.NewTable();
+        await using var first = await StartAsync(silos: 1, gateways: 1, table, "first");
+        await using var second = await StartAsync(silos: 1, gateways: 1, table, "second");
+        using var load = new PushesAndPulls(first.Gateways, second.Gateways, repositories: 6);
+        await load.StartAsync();
+
+        await load.WaitForPushesAsync(40);
+
+        await AssertNothingLostAsync(load);
+    }
+
+    private Task<ClusterProcesses> StartAsync(int silos, int gateways, string? table = null, string? id = null) =>
+        ClusterProcesses.StartAsync(
+            azurite.Server.ConnectionString,
+            silos,
+            gateways,
+            table ?? AzuriteFixture.NewTable(),
+            id,
+            settings: ["--cluster.proof", "5s", "--log.access", "false"]);
 
     private static async Task<PushesAndPulls> LoadAsync(ClusterProcesses cluster)
     {
-        var load = new PushesAndPulls(cluster.Gateways.Select(gateway => gateway.Address), repositories: 18);
+        var load = new PushesAndPulls(cluster.Gateways, cluster.Gateways, repositories: 18);
         await load.StartAsync();
         await load.WaitForPushesAsync(4);
         return load;

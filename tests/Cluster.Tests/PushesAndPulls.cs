@@ -6,7 +6,7 @@ namespace Granary.Cluster.Tests;
 
 /// <summary>
 /// Load on a cluster. Each repository has one client that moves its tag from manifest to manifest, with ascending numbers, and one that
-/// pulls it, through all gateways in turn.
+/// pulls it, through all their gateways in turn. If a gateway is gone, a client goes to the next one, as behind a proxy.
 /// </summary>
 internal sealed class PushesAndPulls : IDisposable
 {
@@ -16,16 +16,21 @@ internal sealed class PushesAndPulls : IDisposable
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
     private readonly string[] _repositories;
-    private readonly List<RegistryClient> _clients = [];
+    private readonly List<RegistryClient> _pushing;
+    private readonly List<RegistryClient> _pulling;
     private readonly CancellationTokenSource _end = new();
     private readonly List<Task> _running = [];
     private readonly Dictionary<string, Record> _records;
 
-    public PushesAndPulls(IEnumerable<Uri> gateways, int repositories, string prefix = "load")
+    /// <param name="pushes">The gateways of the pushes.</param>
+    /// <param name="pulls">The gateways of the pulls.</param>
+    /// <param name="repositories">How many repositories.</param>
+    public PushesAndPulls(IEnumerable<GranaryProcess> pushes, IEnumerable<GranaryProcess> pulls, int repositories)
     {
-        _repositories = [.. Enumerable.Range(0, repositories).Select(i => $"{prefix}/app{i}")];
+        _repositories = [.. Enumerable.Range(0, repositories).Select(i => $"load/app{i}")];
         _records = _repositories.ToDictionary(name => name, _ => new Record(), StringComparer.Ordinal);
-        _clients.AddRange(gateways.Select(gateway => new RegistryClient(gateway)));
+        _pushing = [.. pushes.Select(gateway => new RegistryClient(gateway.Address))];
+        _pulling = [.. pulls.Select(gateway => new RegistryClient(gateway.Address))];
     }
 
     /// <summary>Requests that failed: what they asked, and how.</summary>
@@ -48,7 +53,7 @@ internal sealed class PushesAndPulls : IDisposable
     {
         foreach (var repository in _repositories)
         {
-            await _clients[0].PushBlobAsync(repository, Config);
+            await _pushing[0].PushBlobAsync(repository, Config);
         }
 
         foreach (var repository in _repositories)
@@ -69,7 +74,7 @@ internal sealed class PushesAndPulls : IDisposable
         }
     }
 
-    /// <summary>Ends, and returns which tags are not at the last acknowledged push or a later one, by any gateway.</summary>
+    /// <summary>Ends, and returns which tags are not at the last acknowledged push or a later one, by any gateway of the pushes.</summary>
     public async Task<List<string>> FinishAsync()
     {
         await _end.CancelAsync();
@@ -78,9 +83,9 @@ internal sealed class PushesAndPulls : IDisposable
         foreach (var repository in _repositories)
         {
             var expected = _records[repository].Acknowledged.Last().Number;
-            foreach (var client in _clients)
+            for (var turn = 0; turn < _pushing.Count; turn++)
             {
-                using var answer = await client.SendAsync("GET", $"/v2/{repository}/manifests/{Tag}");
+                using var answer = await AnyAsync(_pushing, turn, client => client.SendAsync("GET", $"/v2/{repository}/manifests/{Tag}"));
                 var found = answer.StatusCode == HttpStatusCode.OK ? NumberOf(await answer.Content.ReadAsByteArrayAsync()) : -1;
                 if (found < expected)
                 {
@@ -99,7 +104,8 @@ internal sealed class PushesAndPulls : IDisposable
 
     public void Dispose()
     {
-        _clients.ForEach(client => client.Dispose());
+        _pushing.ForEach(client => client.Dispose());
+        _pulling.ForEach(client => client.Dispose());
         _end.Dispose();
     }
 
@@ -109,10 +115,10 @@ internal sealed class PushesAndPulls : IDisposable
         {
             var annotations = new JsonObject { ["number"] = $"{number}" };
             var manifest = Manifests.Image(Config, [], annotations: annotations);
-            var client = _clients[number % _clients.Count];
+            var turn = number;
             await TryAsync($"push {number} to {repository}", async () =>
             {
-                using var answer = await client.PushManifestAsync(repository, Tag, manifest);
+                using var answer = await AnyAsync(_pushing, turn, client => client.PushManifestAsync(repository, Tag, manifest));
                 if (answer.StatusCode != HttpStatusCode.Created)
                 {
                     return $"{(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}";
@@ -129,13 +135,13 @@ internal sealed class PushesAndPulls : IDisposable
     {
         for (var turn = 0; !_end.IsCancellationRequested; turn++)
         {
-            var client = _clients[turn % _clients.Count];
+            var first = turn;
             var record = _records[repository];
             var isThere = !record.Acknowledged.IsEmpty;
             await TryAsync($"pull of {repository}", async () =>
             {
                 var begin = Stopwatch.GetTimestamp();
-                using var answer = await client.SendAsync("GET", $"/v2/{repository}/manifests/{Tag}");
+                using var answer = await AnyAsync(_pulling, first, client => client.SendAsync("GET", $"/v2/{repository}/manifests/{Tag}"));
                 if (answer.StatusCode == HttpStatusCode.OK)
                 {
                     record.Pulls.Enqueue((begin, NumberOf(await answer.Content.ReadAsByteArrayAsync())));
@@ -145,6 +151,25 @@ internal sealed class PushesAndPulls : IDisposable
                 return isThere || answer.StatusCode != HttpStatusCode.NotFound ? $"{(int)answer.StatusCode}" : null;
             });
             await Task.Delay(Pause, TimeProvider.System);
+        }
+    }
+
+    /// <summary>Sends a request to one client, and if its gateway is gone, to the next.</summary>
+    private static async Task<HttpResponseMessage> AnyAsync(
+        List<RegistryClient> clients,
+        int turn,
+        Func<RegistryClient, Task<HttpResponseMessage>> send)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await send(clients[(turn + attempt) % clients.Count]);
+            }
+            catch (HttpRequestException) when (attempt < clients.Count)
+            {
+                // The next one.
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 using Granary.Grains.Partitions;
+using Granary.Grains.Repositories.History;
 
 namespace Granary.Grains.Repositories;
 
@@ -45,6 +46,21 @@ internal sealed record Floor(long Order, Guid[] Removals)
         Guid[] removals = removal is { } request ? [request, .. floor.Removals.Take(MaxRemovals - 1)] : floor.Removals;
         var raised = new Floor(Math.Max(order, floor.Order), removals);
         rows.Put(rows.Has(RepositoryRows.Meta) ? RepositoryRows.Meta : RepositoryRows.Floor, raised.Encode());
+    }
+
+    /// <summary>
+    /// Raises the floor after the removal of a row that says in which order it was written. In one process no copy of a command comes late,
+    /// so the removal need not write a row more.
+    /// </summary>
+    /// <param name="rows">The batch.</param>
+    /// <param name="change">The removal.</param>
+    /// <param name="removed">The order of the removed row.</param>
+    public static void RaiseAfterRemoval(RowBatch rows, Change change, long removed)
+    {
+        if (change.IsShared)
+        {
+            Raise(rows, Math.Max(change.Order, removed));
+        }
     }
 
     /// <summary>Puts the row <c>meta</c> of a repository that enters the catalog, and takes the floor over.</summary>

@@ -145,7 +145,7 @@ internal static class ManifestRules
             return false;
         }
 
-        Floor.Raise(rows, Math.Max(change.Order, row.Order));
+        Floor.RaiseAfterRemoval(rows, change, row.Order);
         var names = Names(rows, digest, row);
         foreach (var named in names.All)
         {

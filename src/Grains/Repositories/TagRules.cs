@@ -109,7 +109,7 @@ internal static class TagRules
     private static void Remove(RowBatch rows, Tag tag, TagRow row, LoggedManifest? manifest, Change change, ChangeKind kind)
     {
         rows.Delete(RepositoryRows.Tag(tag));
-        Floor.Raise(rows, Math.Max(change.Order, row.Order));
+        Floor.RaiseAfterRemoval(rows, change, row.Order);
         var line = LogRules.AppendMove(rows, change, kind, tag, row.Digest, to: null, row.Line, manifest, order: row.Order);
         LogRules.PutGone(rows, tag, line);
     }
