@@ -25,7 +25,6 @@ public sealed class StorageAccount
         try
         {
             _ = new TableServiceClient(text);
-            _ = new BlobServiceClient(text);
         }
         catch (Exception e) when (e is FormatException or InvalidOperationException or ArgumentException)
         {
