@@ -12,8 +12,10 @@ public sealed class RequestOrigin(IOptions<OriginOptions> options)
     // The longest name in the DNS, a colon and a port. The web server takes a Host of up to 32 KiB, and each line of the log keeps it.
     private const int MaxHost = 253 + 6;
 
-    /// <summary>Gives a request that may change something an id by which its line of the access log, its answer and the lines of a
-    /// repository's log are found.</summary>
+    /// <summary>
+    /// Gives a request that may change something an id by which its line of the access log, its answer and the lines of a repository's log
+    /// are found.
+    /// </summary>
     public static void Identify(HttpContext http)
     {
         if (http.Request.Method is not ("GET" or "HEAD"))

@@ -65,11 +65,7 @@ internal sealed class AccountStorage : IServerStorage
             var directory = System.IO.Directory.CreateDirectory(settings.Server.Data);
             return new AccountStorage(directory, account, partitions, blobs, AccountSettings.Describe(settings.Azure));
         }
-        catch (ArgumentException e)
-        {
-            throw new SettingsException($"storage.azure: {e.Message}", e);
-        }
-        catch (StorageException e)
+        catch (Exception e) when (e is ArgumentException or StorageException)
         {
             throw new SettingsException($"storage.azure: {e.Message}", e);
         }
