@@ -1,6 +1,5 @@
 using Azure.Core;
 using Azure.Data.Tables;
-using Azure.Identity;
 using Azure.Storage.Blobs;
 
 namespace Granary.Storage.Azure;
@@ -37,10 +36,9 @@ public sealed class StorageAccount
     /// <summary>Returns the account whose services have these addresses, reached with a credential.</summary>
     /// <param name="tables">The address of the tables, such as <c>https://NAME.table.core.windows.net</c>.</param>
     /// <param name="blobs">The address of the blobs, such as <c>https://NAME.blob.core.windows.net</c>.</param>
-    /// <param name="credential">The credential; null for the identity that the platform gives to the process.</param>
-    public static StorageAccount FromAddresses(Uri tables, Uri blobs, TokenCredential? credential = null)
+    /// <param name="credential">The credential.</param>
+    public static StorageAccount FromAddresses(Uri tables, Uri blobs, TokenCredential credential)
     {
-        credential ??= new DefaultAzureCredential();
         return new StorageAccount(
             options => new TableServiceClient(tables, credential, options),
             options => new BlobServiceClient(blobs, credential, options));
